@@ -1,0 +1,1 @@
+//! What a check is: the target, the machine that checks it, the outcome.

@@ -1,0 +1,1 @@
+//! Connections: bytes to and from a peer, without waiting. Nothing here has heard of HTTP.

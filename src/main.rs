@@ -1,0 +1,3 @@
+//! The `upcheck` program.
+
+fn main() {}

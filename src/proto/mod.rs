@@ -1,0 +1,1 @@
+//! Protocols as values: bytes in, meaning out. Nothing here has a socket or a clock.
