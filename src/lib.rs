@@ -3,3 +3,4 @@
 pub mod check;
 pub mod conn;
 pub mod proto;
+pub mod reactor;
