@@ -2,5 +2,7 @@
 
 pub mod check;
 pub mod conn;
+pub mod engine;
 pub mod proto;
 pub mod reactor;
+pub mod sys;
