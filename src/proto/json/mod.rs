@@ -13,46 +13,21 @@
 //! - Nesting is read to [`MAX_DEPTH`] (§9).
 //! - A lone surrogate escape such as `\ud800` is JSON by the grammar (§8.2), so it is no error; it reads as U+FFFD.
 
+mod number;
+mod path;
+
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt;
+
+pub use number::compare_numbers;
+pub use path::{MAX_STEPS, Path, PathError};
+
+use path::Step;
 
 /// How deeply arrays and objects may nest. It also bounds the recursion of the reader.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many steps a [`Path`] may have: one more could not be met within [`MAX_DEPTH`].
-pub const MAX_STEPS: usize = MAX_DEPTH;
-
-/// Exponents are cut to this many powers of ten, so that they fit a machine word. Two numbers that both lie past it
-/// compare by their digits alone.
-const MAX_EXPONENT: i64 = 1_000_000_000_000_000;
-
 const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// Where a value stands in a document: `.name[0]["odd name"]`.
-///
-/// A bare name is made of letters, digits, `_` and `-`; any other name goes into brackets, as a JSON string.
-/// `.[0]`, jq's way to write `[0]`, is understood too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path {
-    text: String,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
-    Name(String),
-    Index(usize),
-}
-
-/// Why a text is not a [`Path`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathError {
-    /// The byte of the path's text where it went wrong.
-    pub at: usize,
-    /// What was expected there, in plain words.
-    pub what: String,
-}
 
 /// The value at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,14 +71,6 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-impl fmt::Display for PathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for PathError {}
-
 /// Reads the whole of `text` as one JSON document, and gives the value at `path`.
 ///
 /// `None` means that the document is JSON and holds nothing there. The document is read to its end even when the value
@@ -136,137 +103,6 @@ pub fn is_number(text: &str) -> bool {
     let mut reader = Reader::new(text, Tail::End);
     reader.number().is_ok() && reader.rest().is_empty()
 }
-
-/// Compares two JSON numbers by value, digit by digit: no rounding, and `1e999999999` costs no more than `1`.
-///
-/// `-0` equals `0`, `1.0` equals `1e0`. Both texts must be numbers (see [`is_number`]); for other text the answer means
-/// nothing.
-pub fn compare_numbers(a: &str, b: &str) -> Ordering {
-    let (a, b) = (Decimal::read(a), Decimal::read(b));
-    match (a.sign, b.sign) {
-        (1, 1) => a.compare_size(&b),
-        (-1, -1) => b.compare_size(&a),
-        (a, b) => a.cmp(&b),
-    }
-}
-
-// --- Paths ---
-
-impl Path {
-    /// Reads a path, and nothing else.
-    ///
-    /// # Errors
-    /// A [`PathError`] with the byte where `text` stops being a path.
-    pub fn parse(text: &str) -> Result<Path, PathError> {
-        let (path, rest) = Path::parse_prefix(text)?;
-        if rest.is_empty() {
-            return Ok(path);
-        }
-        Err(PathError {
-            at: text.len() - rest.len(),
-            what: "expected `.name`, `[0]` or `[\"odd name\"]`".into(),
-        })
-    }
-
-    /// Reads the longest path that `text` starts with; gives the text behind it too.
-    ///
-    /// # Errors
-    /// A [`PathError`] when there is not even one step, or when a step is begun and not finished.
-    pub fn parse_prefix(text: &str) -> Result<(Path, &str), PathError> {
-        let mut steps = Vec::new();
-        let mut rest = text;
-        while steps.is_empty() || rest.starts_with(['.', '[']) {
-            let at = text.len() - rest.len();
-            if steps.len() == MAX_STEPS {
-                let what = format!("a path has at most {MAX_STEPS} steps");
-                return Err(PathError { at, what });
-            }
-            let (step, behind) = read_step(rest).map_err(|error| PathError {
-                at: at + error.at,
-                what: error.what,
-            })?;
-            steps.push(step);
-            rest = behind;
-        }
-        let text = text.strip_suffix(rest).unwrap_or(text).to_string();
-        Ok((Path { text, steps }, rest))
-    }
-}
-
-impl fmt::Display for Path {
-    /// The path as it was written.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-fn read_step(text: &str) -> Result<(Step, &str), PathError> {
-    let bracketed = text.strip_prefix('.').unwrap_or(text);
-    if let Some(inside) = bracketed.strip_prefix('[') {
-        let opened = text.len() - inside.len();
-        return read_bracket(inside).map_err(|error| PathError {
-            at: opened + error.at,
-            what: error.what,
-        });
-    }
-    let Some(name) = text.strip_prefix('.') else {
-        return Err(PathError {
-            at: 0,
-            what: "a path starts with `.name`, `[0]` or `[\"odd name\"]`".into(),
-        });
-    };
-    match split_while(name, is_bare) {
-        ("", _) => Err(PathError {
-            at: 1,
-            what: "expected a name after `.` (an odd one is written `[\"odd name\"]`)".into(),
-        }),
-        (name, rest) => Ok((Step::Name(name.into()), rest)),
-    }
-}
-
-/// Reads what stands between brackets, and the closing one.
-fn read_bracket(text: &str) -> Result<(Step, &str), PathError> {
-    let (step, rest) = if text.starts_with('"') {
-        let (name, rest) = read_string(text).map_err(|error| PathError {
-            at: error.at,
-            what: error.what,
-        })?;
-        (Step::Name(name.into_owned()), rest)
-    } else {
-        let (digits, rest) = split_while(text, |c| c.is_ascii_digit());
-        (Step::Index(read_index(digits)?), rest)
-    };
-    match rest.strip_prefix(']') {
-        Some(behind) => Ok((step, behind)),
-        None => Err(PathError {
-            at: text.len() - rest.len(),
-            what: "expected `]`".into(),
-        }),
-    }
-}
-
-fn read_index(digits: &str) -> Result<usize, PathError> {
-    let what = match digits.parse() {
-        Ok(index) => return Ok(index),
-        Err(_) if digits.is_empty() => "expected an index from 0, or a name in double quotes",
-        Err(_) => "the index is too large",
-    };
-    Err(PathError {
-        at: 0,
-        what: what.into(),
-    })
-}
-
-fn is_bare(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '-'
-}
-
-fn split_while(text: &str, keep: impl Fn(char) -> bool) -> (&str, &str) {
-    let end = text.find(|c| !keep(c)).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-// --- The document ---
 
 /// What follows the part of the input that is UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -657,79 +493,9 @@ fn code_unit(hex: &str) -> (u16, &str) {
     (u16::from_str_radix(digits, 16).unwrap_or(0), rest)
 }
 
-// --- Numbers ---
-
-/// A number as 0.DIGITS times ten to the `magnitude`, its first digit not 0.
-struct Decimal<'a> {
-    /// -1, 0 or 1.
-    sign: i8,
-    magnitude: i64,
-    whole: &'a str,
-    fraction: &'a str,
-}
-
-impl<'a> Decimal<'a> {
-    fn read(text: &'a str) -> Decimal<'a> {
-        let (sign, unsigned) = match text.strip_prefix('-') {
-            Some(unsigned) => (-1, unsigned),
-            None => (1, text),
-        };
-        let (mantissa, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let zeros = leading_zeros(whole, fraction);
-        let is_zero = zeros == whole.len() + fraction.len();
-        Decimal {
-            sign: if is_zero { 0 } else { sign },
-            magnitude: exponent(power) + whole.len() as i64 - zeros as i64,
-            whole,
-            fraction,
-        }
-    }
-
-    /// Compares without the sign; neither may be zero.
-    fn compare_size(&self, other: &Decimal<'_>) -> Ordering {
-        self.magnitude
-            .cmp(&other.magnitude)
-            .then_with(|| compare_digits(self.digits(), other.digits()))
-    }
-
-    fn digits(&self) -> impl Iterator<Item = u8> {
-        let digits = self.whole.bytes().chain(self.fraction.bytes());
-        digits.skip_while(|digit| *digit == b'0')
-    }
-}
-
-fn leading_zeros(whole: &str, fraction: &str) -> usize {
-    let digits = whole.bytes().chain(fraction.bytes());
-    digits.take_while(|digit| *digit == b'0').count()
-}
-
-fn exponent(text: &str) -> i64 {
-    let digits = text.trim_start_matches(['+', '-']);
-    let size = digits.bytes().fold(0i64, |size, digit| {
-        let digit = i64::from(digit.saturating_sub(b'0'));
-        (size * 10 + digit).min(MAX_EXPONENT)
-    });
-    if text.starts_with('-') { -size } else { size }
-}
-
-/// Compares two rows of digits that start at the same power of ten; the shorter goes on with zeros.
-fn compare_digits(mut a: impl Iterator<Item = u8>, mut b: impl Iterator<Item = u8>) -> Ordering {
-    loop {
-        let (a, b) = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (a, b) => (a.unwrap_or(b'0'), b.unwrap_or(b'0')),
-        };
-        if a != b {
-            return a.cmp(&b);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cmp::Ordering::{Equal, Greater, Less};
 
     fn path(text: &str) -> Path {
         Path::parse(text).unwrap()
@@ -983,144 +749,6 @@ mod tests {
         ] {
             assert!(!is_number(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn compares_numbers_by_value() {
-        for (a, b, order) in [
-            ("0", "-0", Equal),
-            ("0", "0.000e7", Equal),
-            ("-0.0", "0e-99999999999999999999", Equal),
-            ("1.0", "1e0", Equal),
-            ("100", "1e2", Equal),
-            ("0.001", "1e-3", Equal),
-            ("10.5E1", "105", Equal),
-            ("0.00120", "12e-4", Equal),
-            ("2", "10", Less),
-            ("2", "-10", Greater),
-            ("-2", "-10", Greater),
-            ("-1", "0", Less),
-            ("0", "1e-400", Less),
-            ("-1e-400", "0", Less),
-            ("1.2", "1.10", Greater),
-            ("12345678901234567890", "12345678901234567891", Less),
-            ("0.1000000000000000055", "0.1000000000000000056", Less),
-            ("9007199254740993", "9007199254740992", Greater),
-            ("1e999999999", "1e999999998", Greater),
-            ("1e999999999", "9", Greater),
-            ("-1e999999999", "-9", Less),
-            ("1e-999999999", "9", Less),
-            ("9e99999999999999999999", "1e99999999999999999999", Greater),
-        ] {
-            assert_eq!(compare_numbers(a, b), order, "{a} {b}");
-            assert_eq!(compare_numbers(b, a), order.reverse(), "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn agrees_with_integers_and_floats() {
-        let numbers = [-1000, -101, -100, -7, -1, 0, 1, 9, 10, 11, 99, 100, 12345];
-        for a in numbers {
-            for b in numbers {
-                let (a_text, b_text) = (a.to_string(), b.to_string());
-                assert_eq!(compare_numbers(&a_text, &b_text), a.cmp(&b));
-                let hundredth = format!("{b}e-2");
-                assert_eq!(compare_numbers(&a_text, &hundredth), (a * 100).cmp(&b));
-            }
-        }
-    }
-
-    #[test]
-    fn comparing_what_is_no_number_does_not_panic() {
-        let long = "9".repeat(10_000);
-        let odd = [
-            "",
-            "-",
-            "e",
-            "1e",
-            "--1",
-            "x",
-            "\u{e9}.\u{e9}e\u{e9}",
-            "1.2.3",
-            &long,
-        ];
-        for a in odd {
-            for b in odd {
-                assert_eq!(compare_numbers(a, b), compare_numbers(b, a).reverse());
-            }
-        }
-    }
-
-    #[test]
-    fn reads_paths() {
-        let steps = |text: &str| path(text).steps;
-        let name = |name: &str| Step::Name(name.into());
-        assert_eq!(steps(".a_b-1"), [name("a_b-1")]);
-        assert_eq!(steps(".\u{e9}t\u{e9}"), [name("\u{e9}t\u{e9}")]);
-        assert_eq!(
-            steps(".name[0][\"odd name\"]"),
-            [name("name"), Step::Index(0), name("odd name")]
-        );
-        assert_eq!(
-            steps(r#"["a\"]\n"][12]"#),
-            [name("a\"]\n"), Step::Index(12)]
-        );
-        assert_eq!(path(".a[0]").to_string(), ".a[0]");
-    }
-
-    #[test]
-    fn says_where_a_path_goes_wrong() {
-        let start = "a path starts with `.name`, `[0]` or `[\"odd name\"]`";
-        let no_name = "expected a name after `.` (an odd one is written `[\"odd name\"]`)";
-        let no_index = "expected an index from 0, or a name in double quotes";
-        let more = "expected `.name`, `[0]` or `[\"odd name\"]`";
-        for (text, at, what) in [
-            ("", 0, start),
-            ("name", 0, start),
-            (".", 1, no_name),
-            (".a..b", 3, no_name),
-            (".a.", 3, no_name),
-            (".\"a\"", 1, no_name),
-            (".a b", 2, more),
-            (".a]", 2, more),
-            ("[", 1, no_index),
-            ("[]", 1, no_index),
-            (".[]", 2, no_index),
-            (".a[-1]", 3, no_index),
-            (".a[x]", 3, no_index),
-            (".a['x']", 3, no_index),
-            ("[99999999999999999999999]", 1, "the index is too large"),
-            ("[0", 2, "expected `]`"),
-            ("[0 ]", 2, "expected `]`"),
-            ("[\"a\" ]", 4, "expected `]`"),
-            (
-                ".b[\"a",
-                5,
-                "expected '\"' at the end of the string, found the end of the input",
-            ),
-            (
-                "[\"\\q\"]",
-                3,
-                "expected one of \"\\/bfnrtu after '\\', found 'q'",
-            ),
-        ] {
-            let what = what.to_string();
-            assert_eq!(Path::parse(text), Err(PathError { at, what }), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_path_has_a_limit() {
-        assert!(Path::parse(&".a".repeat(MAX_STEPS)).is_ok());
-        let error = Path::parse(&".a".repeat(MAX_STEPS + 1)).unwrap_err();
-        assert_eq!(error.at, 2 * MAX_STEPS);
-        assert_eq!(error.to_string(), "a path has at most 128 steps");
-    }
-
-    #[test]
-    fn a_path_prefix_leaves_the_rest() {
-        let (path, rest) = Path::parse_prefix(".a[0] == 1").unwrap();
-        assert_eq!((path.to_string().as_str(), rest), (".a[0]", " == 1"));
     }
 
     /// A small generator (xorshift64), so that a failure repeats.
