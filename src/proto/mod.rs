@@ -1,1 +1,3 @@
 //! Protocols as values: bytes in, meaning out. Nothing here has a socket or a clock.
+
+pub mod dns;
