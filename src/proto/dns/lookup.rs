@@ -1,1 +1,1097 @@
-//! x
+//! The lookup of one host name: whom to ask what, how long to wait, and what the answers amount to.
+//!
+//! A machine without sockets, clock or randomness of its own; it refuses to know how bytes travel, what a cache is and
+//! who waits for the answer. **One [`handle`](Lookup::handle), then [`poll`](Lookup::poll) until `None`, then the next
+//! `handle`; exactly one [`Finish`](Action::Finish) a lookup.**
+//!
+//! A lookup goes through these steps, and each is numbered again where it stands in the code:
+//!
+//! 1. Take the next name of the search list and ask for its A and AAAA records at once.
+//! 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
+//! 3. A server that fails, refuses or cannot be reached is left for the next one at once, a silent one after the
+//!    timeout; a round through all servers is repeated as often as `resolv.conf` says. An answer that was cut short is
+//!    asked for over TCP; a server that cannot read EDNS is asked without it.
+//! 4. An answer that ends in a CNAME is asked on for, up to [`MAX_CNAMES`].
+//! 5. With the addresses of one family there, the other is given [`RESOLUTION_DELAY`] more.
+//! 6. Addresses end the lookup, and so does any failure but the absence of the name: that goes back to 1.
+//!
+//! Names that need no server, literals and `localhost` and the hosts file, are the caller's to find first.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::config::{self, DNS_PORT, ResolvConf};
+use super::message::{
+    self, AnswerError, MAX_CNAMES, MAX_TTL, Malformed, Query, Random, Rcode, RecordType, Response,
+    Transport,
+};
+use super::name::{Name, NameError};
+
+/// How long the second family is waited for when the first has come (RFC 8305 §3).
+pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// The address families that are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// IPv6 and IPv4.
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl Families {
+    fn records(self) -> &'static [RecordType] {
+        match self {
+            Families::Both => &[RecordType::Aaaa, RecordType::A],
+            Families::V4 => &[RecordType::A],
+            Families::V6 => &[RecordType::Aaaa],
+        }
+    }
+}
+
+/// What happened, told to [`Lookup::handle`].
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The lookup may begin. Anything before it is ignored.
+    Start,
+    /// A datagram came.
+    Datagram {
+        /// Who sent it.
+        from: SocketAddr,
+        /// All of it.
+        bytes: &'a [u8],
+    },
+    /// A whole message came over the TCP connection of this record type; see [`message::tcp_message`].
+    TcpMessage {
+        /// Whose connection.
+        record: RecordType,
+        /// The message without the length in front.
+        bytes: &'a [u8],
+    },
+    /// The TCP connection of this record type could not be made, or ended before a whole message.
+    TcpFailed {
+        /// Whose connection.
+        record: RecordType,
+    },
+    /// No datagram gets through to this server: sending failed, or an ICMP error came back.
+    Unreachable {
+        /// The server.
+        server: SocketAddr,
+    },
+    /// The time of the last [`Action::Arm`] has come.
+    Deadline,
+}
+
+/// What is to be done, told by [`Lookup::poll`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Send a datagram. It replaces the last one of the same record type: answers to that one's id are no longer
+    /// wanted if the id has changed.
+    SendUdp {
+        /// The question it belongs to.
+        record: RecordType,
+        /// Whom to send it to.
+        server: SocketAddr,
+        /// The id its answer will carry. The two questions of a lookup never have the same.
+        id: u16,
+        /// The datagram.
+        bytes: &'a [u8],
+    },
+    /// Connect, send, and hand back one message. There is one connection a record type at most.
+    OpenTcp {
+        /// The question it belongs to.
+        record: RecordType,
+        /// Whom to connect to.
+        server: SocketAddr,
+        /// What to send, its length in front.
+        bytes: &'a [u8],
+    },
+    /// Close the connection of this record type, which is done with; nothing happens if it is closed already.
+    CloseTcp {
+        /// Whose connection.
+        record: RecordType,
+    },
+    /// Say [`Input::Deadline`] at this time. It replaces any earlier one.
+    Arm(Instant),
+    /// The lookup is over. Nothing comes after this, and further inputs are ignored.
+    Finish(Result<Answer, LookupError>),
+}
+
+/// The addresses of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// IPv6 first, then IPv4, each in the server's order; at least one, at most [`message::MAX_ADDRESSES`] a family.
+    pub addresses: Vec<IpAddr>,
+    /// How long they may be remembered; at most a day.
+    pub ttl: Duration,
+    /// The name at the end of the CNAMEs, or the one that was asked for.
+    pub canonical: Name,
+    /// The family that was wanted and is not known, though the other is.
+    pub missing: Option<Missing>,
+    /// What came and was no answer.
+    pub dropped: Dropped,
+}
+
+/// A family whose addresses did not come, which does not mean that there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The records that were asked for.
+    pub record: RecordType,
+    /// What went wrong; `None` when the answer was still to come [`RESOLUTION_DELAY`] after the other.
+    pub why: Option<Failure>,
+}
+
+/// Why a lookup gave no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupError {
+    /// What went wrong.
+    pub failure: Failure,
+    /// What came and was no answer: it may explain a timeout.
+    pub dropped: Dropped,
+}
+
+/// What can go wrong with a lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The host is not a name.
+    BadName(NameError),
+    /// There is no such name.
+    NotFound {
+        /// Who said so.
+        server: SocketAddr,
+        /// How long that may be remembered, if the server said.
+        ttl: Option<Duration>,
+    },
+    /// There is the name, but it has no address of the wanted families.
+    NoAddresses {
+        /// Who said so.
+        server: SocketAddr,
+        /// How long that may be remembered, if the server said.
+        ttl: Option<Duration>,
+        /// The families that were wanted.
+        families: Families,
+    },
+    /// The server failed.
+    ServerFailed {
+        /// Which one.
+        server: SocketAddr,
+        /// What it said.
+        rcode: Rcode,
+    },
+    /// The server refused to answer.
+    Refused {
+        /// Which one.
+        server: SocketAddr,
+    },
+    /// The server only pointed to other servers.
+    Referral {
+        /// Which one.
+        server: SocketAddr,
+    },
+    /// Datagrams do not get through to the server.
+    Unreachable {
+        /// Which one.
+        server: SocketAddr,
+    },
+    /// The server cut its answer short and did not give the whole over TCP.
+    TcpFailed {
+        /// Which one.
+        server: SocketAddr,
+    },
+    /// No server answered.
+    TimedOut {
+        /// The servers that were asked.
+        servers: Vec<SocketAddr>,
+        /// How often each.
+        attempts: u32,
+    },
+    /// The name leads to another and so on for more than [`MAX_CNAMES`] names.
+    TooManyCnames {
+        /// Who said the last one.
+        server: SocketAddr,
+    },
+}
+
+impl Failure {
+    /// How long the absence of the name or its addresses may be remembered; `None` where nothing is known to be
+    /// absent, or for how long.
+    pub fn negative_ttl(&self) -> Option<Duration> {
+        match self {
+            Failure::NotFound { ttl, .. } | Failure::NoAddresses { ttl, .. } => *ttl,
+            _ => None,
+        }
+    }
+
+    /// Whether a server said that there is nothing, which is an answer.
+    fn is_negative(&self) -> bool {
+        matches!(self, Failure::NotFound { .. } | Failure::NoAddresses { .. })
+    }
+
+    /// What the two families of a name amount to. Absence has to be agreed on, or to be A's NXDOMAIN: see
+    /// [`Question::is_decisive`].
+    fn of_families(aaaa: Failure, a: Failure) -> Failure {
+        match (&aaaa, &a) {
+            (_, Failure::NotFound { .. }) => a,
+            (Failure::NotFound { .. } | Failure::NoAddresses { .. }, _) => a.no_longer_than(&aaaa),
+            (_, Failure::NoAddresses { .. }) => aaaa,
+            _ => a,
+        }
+    }
+
+    /// What two names of a search list amount to, which are both absent: that one of them is there says more.
+    fn of_names(earlier: Failure, later: Failure) -> Failure {
+        match earlier {
+            Failure::NoAddresses { .. } => earlier.no_longer_than(&later),
+            _ => later.no_longer_than(&earlier),
+        }
+    }
+
+    /// Lets an absence be remembered no longer than another one, and not at all if that must not be.
+    fn no_longer_than(mut self, other: &Failure) -> Failure {
+        if let Failure::NotFound { ttl, .. } | Failure::NoAddresses { ttl, .. } = &mut self {
+            *ttl = ttl.zip(other.negative_ttl()).map(|(a, b)| a.min(b));
+        }
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::BadName(error) => error.fmt(f),
+            Failure::NotFound { server, .. } => {
+                write!(f, "no such name (NXDOMAIN from {})", Server(server))
+            }
+            Failure::NoAddresses {
+                server, families, ..
+            } => {
+                let kind = match families {
+                    Families::Both => "",
+                    Families::V4 => "IPv4 ",
+                    Families::V6 => "IPv6 ",
+                };
+                write!(f, "the name has no {kind}address (said {})", Server(server))
+            }
+            Failure::ServerFailed { server, rcode } => {
+                write!(f, "{} answered {rcode}", Server(server))
+            }
+            Failure::Refused { server } => write!(f, "{} answered REFUSED", Server(server)),
+            Failure::Referral { server } => {
+                write!(f, "{} does not look names up for others", Server(server))
+            }
+            Failure::Unreachable { server } => write!(f, "{} is unreachable", Server(server)),
+            Failure::TcpFailed { server } => {
+                write!(f, "{} gave no usable answer over TCP", Server(server))
+            }
+            Failure::TimedOut { servers, attempts } => {
+                f.write_str("no answer from ")?;
+                for (index, server) in servers.iter().enumerate() {
+                    write!(f, "{}{}", if index > 0 { ", " } else { "" }, Server(server))?;
+                }
+                let plural = if *attempts == 1 { "" } else { "s" };
+                write!(f, " in {attempts} attempt{plural}")
+            }
+            Failure::TooManyCnames { server } => write!(
+                f,
+                "more than {MAX_CNAMES} CNAMEs in a row (the last from {})",
+                Server(server)
+            ),
+        }
+    }
+}
+
+/// A server in words: its port goes without saying if it is the usual one.
+struct Server<'a>(&'a SocketAddr);
+
+impl fmt::Display for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.port() == DNS_PORT {
+            self.0.ip().fmt(f)
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)?;
+        match self.dropped.last {
+            Some(last) => write!(
+                f,
+                "; dropped {} false answer{}, the last because {last}",
+                self.dropped.count,
+                if self.dropped.count == 1 { "" } else { "s" },
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Some(why) => write!(f, "{}: {why}", self.record),
+            None => write!(
+                f,
+                "{}: no answer within {RESOLUTION_DELAY:?} of the other family's",
+                self.record
+            ),
+        }
+    }
+}
+
+/// The messages that came and were not true answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many.
+    pub count: u32,
+    /// What was wrong with the last of them.
+    pub last: Option<DropReason>,
+}
+
+impl Dropped {
+    fn add(&mut self, reason: DropReason) {
+        self.count = self.count.saturating_add(1);
+        self.last = Some(reason);
+    }
+}
+
+/// Why a message was not taken for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// It came from an address that was not asked.
+    WrongServer,
+    /// It was not a true answer to the question.
+    Answer(AnswerError),
+}
+
+impl From<AnswerError> for DropReason {
+    fn from(error: AnswerError) -> DropReason {
+        DropReason::Answer(error)
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DropReason::WrongServer => f.write_str("it came from a server that was not asked"),
+            DropReason::Answer(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Whom to ask, how long and how often.
+#[derive(Debug)]
+struct Plan {
+    /// At least one.
+    servers: Vec<SocketAddr>,
+    timeout: Duration,
+    attempts: u32,
+    families: Families,
+    /// The server to ask first: the last that gave a usable answer. The next name need not wait for a dead one again.
+    preferred: usize,
+}
+
+impl Plan {
+    fn new(conf: &ResolvConf, families: Families, rotation: usize) -> Plan {
+        let mut servers = conf.servers.clone();
+        servers.truncate(config::MAX_SERVERS);
+        if servers.is_empty() {
+            servers = ResolvConf::default().servers;
+        }
+        let preferred = if conf.rotate {
+            rotation % servers.len()
+        } else {
+            0
+        };
+        Plan {
+            servers,
+            timeout: conf.timeout,
+            attempts: conf.attempts.clamp(1, config::MAX_ATTEMPTS),
+            families,
+            preferred,
+        }
+    }
+
+    /// How often a question may be sent, to whichever server.
+    fn turns(&self) -> usize {
+        self.servers.len() * self.attempts as usize
+    }
+
+    fn index_of(&self, server: SocketAddr) -> Option<usize> {
+        // Flow labels and scope ids of IPv6 do not tell servers apart: a datagram may come back with others.
+        let same = |other: &SocketAddr| other.ip() == server.ip() && other.port() == server.port();
+        self.servers.iter().position(same)
+    }
+
+    fn timed_out(&self) -> Failure {
+        Failure::TimedOut {
+            servers: self.servers.clone(),
+            attempts: self.attempts,
+        }
+    }
+}
+
+/// The A or the AAAA half of a lookup.
+#[derive(Debug)]
+struct Question {
+    query: Query,
+    /// The server that is asked first, and how many were asked since, over and over in a ring.
+    first: usize,
+    turn: usize,
+    awaits: Awaits,
+    /// CNAMEs followed so far, and the smallest of their TTLs in seconds.
+    cnames: usize,
+    ttl: u32,
+    /// Where they led, once that was asked for.
+    canonical: Option<Name>,
+    /// What the last server that was heard of did wrong: better to report than that the others were silent.
+    failure: Option<Failure>,
+    /// To be done at the next poll.
+    unsent: bool,
+    close_tcp: bool,
+}
+
+/// What a question waits for.
+#[derive(Debug)]
+enum Awaits {
+    Datagram { until: Instant },
+    TcpMessage { until: Instant },
+    Nothing(Result<Vec<IpAddr>, Failure>),
+}
+
+impl Question {
+    fn new(query: Query, first: usize, until: Instant) -> Question {
+        Question {
+            query,
+            first,
+            turn: 0,
+            awaits: Awaits::Datagram { until },
+            cnames: 0,
+            ttl: MAX_TTL,
+            canonical: None,
+            failure: None,
+            unsent: true,
+            close_tcp: false,
+        }
+    }
+
+    fn until(&self) -> Option<Instant> {
+        match self.awaits {
+            Awaits::Datagram { until } | Awaits::TcpMessage { until } => Some(until),
+            Awaits::Nothing(_) => None,
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        matches!(self.awaits, Awaits::Nothing(_))
+    }
+
+    /// Whether the other family is only worth a short wait: there are addresses, or no such name. That is believed
+    /// of A alone (RFC 8020), since some servers say it of AAAA when the name has A records (RFC 4074 §4.2).
+    fn is_decisive(&self) -> bool {
+        match &self.awaits {
+            Awaits::Nothing(Ok(_)) => true,
+            Awaits::Nothing(Err(Failure::NotFound { .. })) => self.query.record() == RecordType::A,
+            _ => false,
+        }
+    }
+
+    fn server(&self, plan: &Plan) -> usize {
+        (self.first + self.turn) % plan.servers.len()
+    }
+
+    /// Whether the server was sent this question: it may answer late, when another is asked already.
+    fn was_asked(&self, server: usize, plan: &Plan) -> bool {
+        let count = plan.servers.len();
+        (server + count - self.first) % count <= self.turn
+    }
+
+    /// Leaves what was awaited for something else.
+    fn now_awaits(&mut self, next: Awaits) {
+        self.close_tcp |= matches!(self.awaits, Awaits::TcpMessage { .. });
+        self.unsent = !matches!(next, Awaits::Nothing(_));
+        self.awaits = next;
+    }
+
+    fn settle(&mut self, result: Result<Vec<IpAddr>, Failure>) {
+        self.now_awaits(Awaits::Nothing(result));
+    }
+
+    fn resend(&mut self, plan: &Plan, now: Instant) {
+        self.now_awaits(Awaits::Datagram {
+            until: now + plan.timeout,
+        });
+    }
+
+    fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {
+        self.now_awaits(Awaits::TcpMessage {
+            until: now + plan.timeout,
+        });
+    }
+
+    /// Goes on to the next server, or gives up after the last turn. `failure` is what the present one did wrong, if it
+    /// did anything.
+    fn next_server(&mut self, failure: Option<Failure>, plan: &Plan, now: Instant) {
+        self.failure = failure.or(self.failure.take());
+        self.turn += 1;
+        if self.turn < plan.turns() {
+            self.resend(plan, now);
+        } else {
+            let failure = self.failure.take().unwrap_or_else(|| plan.timed_out());
+            self.settle(Err(failure));
+        }
+    }
+
+    /// Acts on a checked answer of a server. Gives the name to ask for next, if the answer leads to one and no further.
+    fn take(
+        &mut self,
+        response: Response,
+        server: usize,
+        transport: Transport,
+        plan: &Plan,
+        now: Instant,
+    ) -> Option<Name> {
+        // A server that was given up for the next may still come with an answer, but not with a complaint.
+        let current = self.is_asking(server, transport, plan);
+        match Meaning::of(response, plan.servers[server], plan.families) {
+            Meaning::Complaint(failure) if current => self.next_server(Some(failure), plan, now),
+            Meaning::Unreadable(_) if current && self.query.has_edns() => {
+                self.query.drop_edns();
+                self.resend(plan, now);
+            }
+            Meaning::Unreadable(failure) if current => self.next_server(Some(failure), plan, now),
+            Meaning::CutShort if current && transport == Transport::Udp => {
+                self.ask_over_tcp(plan, now);
+            }
+            Meaning::CutShort if current => {
+                let server = plan.servers[server];
+                self.next_server(Some(Failure::TcpFailed { server }), plan, now);
+            }
+            Meaning::Complaint(_) | Meaning::Unreadable(_) | Meaning::CutShort => {}
+            Meaning::About(chain, says) => return self.follow(chain, says, plan.servers[server]),
+        }
+        None
+    }
+
+    // === 4. An answer that ends in a CNAME is asked on for.
+    fn follow(&mut self, chain: Chain, says: Says, server: SocketAddr) -> Option<Name> {
+        self.cnames += chain.cnames;
+        self.ttl = self.ttl.min(chain.ttl);
+        self.canonical = chain.canonical.or(self.canonical.take());
+        if self.cnames > MAX_CNAMES {
+            self.settle(Err(Failure::TooManyCnames { server }));
+            return None;
+        }
+        match says {
+            Says::Addresses(addresses) => self.settle(Ok(addresses)),
+            Says::Absent(failure) => self.settle(Err(failure)),
+            Says::AskOn => return self.canonical.clone(),
+        }
+        None
+    }
+
+    /// Asks for the name that the CNAMEs led to, as if nothing had been asked before.
+    fn ask_on(&mut self, query: Query, server: usize, plan: &Plan, now: Instant) {
+        self.query = query;
+        self.first = server;
+        self.turn = 0;
+        self.failure = None;
+        self.resend(plan, now);
+    }
+
+    fn waits_on(&self, transport: Transport) -> bool {
+        match self.awaits {
+            Awaits::Datagram { .. } => transport == Transport::Udp,
+            Awaits::TcpMessage { .. } => transport == Transport::Tcp,
+            Awaits::Nothing(_) => false,
+        }
+    }
+
+    fn is_asking(&self, server: usize, transport: Transport, plan: &Plan) -> bool {
+        self.waits_on(transport) && self.server(plan) == server
+    }
+
+    /// Whether the caller has a connection of this question to close.
+    fn has_tcp(&self) -> bool {
+        self.close_tcp || self.waits_on(Transport::Tcp)
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match &self.awaits {
+            Awaits::Nothing(Err(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// What to send for what is awaited, and to whom.
+    fn transmit(&mut self, plan: &Plan) -> Action<'_> {
+        self.unsent = false;
+        let record = self.query.record();
+        let server = plan.servers[self.server(plan)];
+        if let Awaits::TcpMessage { .. } = self.awaits {
+            let bytes = self.query.framed();
+            Action::OpenTcp {
+                record,
+                server,
+                bytes,
+            }
+        } else {
+            Action::SendUdp {
+                record,
+                server,
+                id: self.query.id(),
+                bytes: self.query.datagram(),
+            }
+        }
+    }
+}
+
+/// What a checked answer amounts to.
+enum Meaning {
+    /// It speaks about the name.
+    About(Chain, Says),
+    /// The rest has to be fetched over TCP.
+    CutShort,
+    /// The server could not read the question, perhaps because of its OPT record.
+    Unreadable(Failure),
+    /// It speaks about the server.
+    Complaint(Failure),
+}
+
+/// The CNAMEs that an answer followed.
+struct Chain {
+    cnames: usize,
+    canonical: Option<Name>,
+    ttl: u32,
+}
+
+/// What an answer says of the name at the end of its chain.
+enum Says {
+    Addresses(Vec<IpAddr>),
+    Absent(Failure),
+    /// Nothing: the server left it to us to ask.
+    AskOn,
+}
+
+impl Meaning {
+    fn of(response: Response, server: SocketAddr, families: Families) -> Meaning {
+        if response.truncated {
+            return Meaning::CutShort;
+        }
+        let rcode = response.rcode;
+        let ttl = response.negative_ttl.map(seconds);
+        let says = match rcode {
+            Rcode::NXDOMAIN => Says::Absent(Failure::NotFound { server, ttl }),
+            Rcode::NOERROR if !response.addresses.is_empty() => Says::Addresses(response.addresses),
+            // A SOA record says that the server went to the end of the chain and found nothing (RFC 2308 §2.2).
+            Rcode::NOERROR if response.cnames > 0 && ttl.is_none() => Says::AskOn,
+            Rcode::NOERROR if response.lame && ttl.is_none() => {
+                return Meaning::Complaint(Failure::Referral { server });
+            }
+            Rcode::NOERROR => Says::Absent(Failure::NoAddresses {
+                server,
+                ttl,
+                families,
+            }),
+            Rcode::FORMERR | Rcode::BADVERS => {
+                return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
+            }
+            Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
+            _ => return Meaning::Complaint(Failure::ServerFailed { server, rcode }),
+        };
+        let chain = Chain {
+            cnames: response.cnames,
+            canonical: response.canonical,
+            ttl: response.ttl,
+        };
+        Meaning::About(chain, says)
+    }
+}
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
+}
+
+/// The lookup of one host name. See the head of this file for how it is driven.
+#[derive(Debug)]
+pub struct Lookup {
+    plan: Plan,
+    /// The names that are still to be tried.
+    names: std::vec::IntoIter<Name>,
+    /// The name that is being asked for.
+    name: Name,
+    /// One for each family, AAAA before A; none before the start.
+    questions: Vec<Question>,
+    /// How long the second family is still waited for.
+    grace: Option<Instant>,
+    /// The deadline that the caller knows.
+    armed: Option<Instant>,
+    /// What the names tried so far had in common: they were not there.
+    absent: Option<Failure>,
+    dropped: Dropped,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    AwaitsStart,
+    AwaitsAnswers,
+    Finishing(Result<Answer, LookupError>),
+    Finished,
+}
+
+impl Lookup {
+    /// Prepares the lookup of `host`, with or without a final dot. `rotation` chooses the server to begin with if
+    /// `conf` says that lookups rotate: any number that differs from lookup to lookup.
+    ///
+    /// # Errors
+    /// [`Failure::BadName`], when `host` is not a name.
+    pub fn new(
+        host: &str,
+        conf: &ResolvConf,
+        families: Families,
+        rotation: usize,
+    ) -> Result<Lookup, LookupError> {
+        let bad_name = |error| LookupError {
+            failure: Failure::BadName(error),
+            dropped: Dropped::default(),
+        };
+        let mut names = config::candidates(host, conf)
+            .map_err(bad_name)?
+            .into_iter();
+        let name = names.next().ok_or(bad_name(NameError::Empty))?;
+        Ok(Lookup {
+            plan: Plan::new(conf, families, rotation),
+            names,
+            name,
+            questions: Vec::new(),
+            grace: None,
+            armed: None,
+            absent: None,
+            dropped: Dropped::default(),
+            phase: Phase::AwaitsStart,
+        })
+    }
+
+    /// Takes note of what happened. `random` has to be unpredictable: ids and letter case are drawn from it.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) {
+        match (&self.phase, input) {
+            (Phase::AwaitsStart, Input::Start) => self.ask(now, random),
+            (Phase::AwaitsAnswers, input) => {
+                if let Err(reason) = self.attend(input, now, random) {
+                    self.dropped.add(reason);
+                }
+                self.settle(now, random);
+            }
+            _ => {}
+        }
+    }
+
+    /// The next thing to do; `None` when there is nothing until the next [`Lookup::handle`].
+    pub fn poll(&mut self) -> Option<Action<'_>> {
+        if let Some(question) = self
+            .questions
+            .iter_mut()
+            .find(|question| question.close_tcp)
+        {
+            question.close_tcp = false;
+            let record = question.query.record();
+            return Some(Action::CloseTcp { record });
+        }
+        if let Some(index) = self.questions.iter().position(|question| question.unsent) {
+            return Some(self.questions[index].transmit(&self.plan));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Finished) {
+            Phase::Finishing(result) => Some(Action::Finish(result)),
+            unfinished => {
+                self.phase = unfinished;
+                self.arm()
+            }
+        }
+    }
+
+    fn arm(&mut self) -> Option<Action<'static>> {
+        let next = match self.phase {
+            Phase::AwaitsAnswers => self.next_deadline(),
+            _ => None,
+        };
+        if next == self.armed {
+            return None;
+        }
+        self.armed = next;
+        next.map(Action::Arm)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let untils = self.questions.iter().filter_map(Question::until);
+        untils.chain(self.grace).min()
+    }
+
+    // === 1. Take the next name of the search list and ask for its A and AAAA records at once.
+    fn ask(&mut self, now: Instant, random: Random<'_>) {
+        self.phase = Phase::AwaitsAnswers;
+        self.grace = None;
+        let until = now + self.plan.timeout;
+        let records = self.plan.families.records();
+        let old = std::mem::replace(&mut self.questions, Vec::with_capacity(records.len()));
+        for (index, &record) in records.iter().enumerate() {
+            let mut query = Query::new(&self.name, record, true, random);
+            if let Some(other) = self.questions.first() {
+                query.avoid_id(other.query.id());
+            }
+            let mut question = Question::new(query, self.plan.preferred, until);
+            question.close_tcp = old.get(index).is_some_and(Question::has_tcp);
+            self.questions.push(question);
+        }
+    }
+
+    /// Acts on an input, or says why it is nothing to act on.
+    fn attend(
+        &mut self,
+        input: Input<'_>,
+        now: Instant,
+        random: Random<'_>,
+    ) -> Result<(), DropReason> {
+        match input {
+            Input::Start => Ok(()),
+            Input::Datagram { from, bytes } => self.on_datagram(from, bytes, now, random),
+            Input::TcpMessage { record, bytes } => self.on_tcp_message(record, bytes, now, random),
+            Input::TcpFailed { record } => {
+                self.on_tcp_failed(record, now);
+                Ok(())
+            }
+            Input::Unreachable { server } => {
+                self.on_unreachable(server, now);
+                Ok(())
+            }
+            Input::Deadline => {
+                self.on_deadline(now);
+                Ok(())
+            }
+        }
+    }
+
+    // === 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
+    fn on_datagram(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+        random: Random<'_>,
+    ) -> Result<(), DropReason> {
+        let id = message::message_id(bytes).ok_or(AnswerError::from(Malformed::Short))?;
+        let index = self
+            .questions
+            .iter()
+            .position(|question| question.query.id() == id)
+            .ok_or(AnswerError::WrongId)?;
+        let question = &mut self.questions[index];
+        if question.is_settled() {
+            // The same answer twice, from a network that doubles or a server that was asked again.
+            return Ok(());
+        }
+        let server = self
+            .plan
+            .index_of(from)
+            .filter(|&server| question.was_asked(server, &self.plan))
+            .ok_or(DropReason::WrongServer)?;
+        match Response::parse(bytes, &question.query, Transport::Udp) {
+            Ok(response) => {
+                self.accept(index, server, response, Transport::Udp, now, random);
+                Ok(())
+            }
+            Err(error) => {
+                // A server that does not keep the case would never be believed, and one that answers over TCP need
+                // not keep it.
+                if error == AnswerError::WrongCase
+                    && question.is_asking(server, Transport::Udp, &self.plan)
+                {
+                    question.ask_over_tcp(&self.plan, now);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn on_tcp_message(
+        &mut self,
+        record: RecordType,
+        bytes: &[u8],
+        now: Instant,
+        random: Random<'_>,
+    ) -> Result<(), DropReason> {
+        let Some(index) = self.on_tcp(record) else {
+            return Ok(());
+        };
+        let question = &self.questions[index];
+        let server = question.server(&self.plan);
+        match Response::parse(bytes, &question.query, Transport::Tcp) {
+            Ok(response) => {
+                self.accept(index, server, response, Transport::Tcp, now, random);
+                Ok(())
+            }
+            Err(error) => {
+                self.on_tcp_failed(record, now);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Where the question stands that waits on the TCP connection of this record type.
+    fn on_tcp(&self, record: RecordType) -> Option<usize> {
+        self.questions.iter().position(|question| {
+            question.query.record() == record && question.waits_on(Transport::Tcp)
+        })
+    }
+
+    // === 3. A server that fails is left for the next one at once, a silent one after the timeout.
+    fn on_tcp_failed(&mut self, record: RecordType, now: Instant) {
+        if let Some(index) = self.on_tcp(record) {
+            let question = &mut self.questions[index];
+            let server = self.plan.servers[question.server(&self.plan)];
+            let failure = Failure::TcpFailed { server };
+            question.next_server(Some(failure), &self.plan, now);
+        }
+    }
+
+    fn on_unreachable(&mut self, server: SocketAddr, now: Instant) {
+        let Some(index) = self.plan.index_of(server) else {
+            return;
+        };
+        for question in &mut self.questions {
+            if question.is_asking(index, Transport::Udp, &self.plan) {
+                let failure = Failure::Unreachable { server };
+                question.next_server(Some(failure), &self.plan, now);
+            }
+        }
+    }
+
+    fn on_deadline(&mut self, now: Instant) {
+        // The caller's timer is spent, even if it went off too early.
+        self.armed = None;
+        for question in &mut self.questions {
+            if question.until().is_some_and(|until| until <= now) {
+                question.next_server(None, &self.plan, now);
+            }
+        }
+    }
+
+    /// Acts on an answer of a server to the question at `index`, both of which are there.
+    fn accept(
+        &mut self,
+        index: usize,
+        server: usize,
+        response: Response,
+        transport: Transport,
+        now: Instant,
+        random: Random<'_>,
+    ) {
+        if response.rcode.is_about_the_name() {
+            self.plan.preferred = server;
+        }
+        let question = &mut self.questions[index];
+        let Some(name) = question.take(response, server, transport, &self.plan, now) else {
+            return;
+        };
+        let (record, edns) = (question.query.record(), question.query.has_edns());
+        let mut query = Query::new(&name, record, edns, random);
+        for other in &self.questions {
+            if other.query.record() != record {
+                query.avoid_id(other.query.id());
+            }
+        }
+        self.questions[index].ask_on(query, server, &self.plan, now);
+    }
+
+    fn settle(&mut self, now: Instant, random: Random<'_>) {
+        // === 5. With the addresses of one family there, the other is given a little more.
+        let over = self.grace.is_some_and(|until| until <= now);
+        if !over && !self.questions.iter().all(Question::is_settled) {
+            if self.grace.is_none() && self.questions.iter().any(Question::is_decisive) {
+                self.grace = Some(now + RESOLUTION_DELAY);
+            }
+            return;
+        }
+
+        // === 6. Addresses end the lookup, and so does any failure but the absence of the name.
+        if let Some(answer) = self.answer() {
+            return self.finish(Ok(answer));
+        }
+        let failure = self.failure();
+        if !failure.is_negative() {
+            return self.finish(Err(failure));
+        }
+        let absent = match self.absent.take() {
+            Some(earlier) => Failure::of_names(earlier, failure),
+            None => failure,
+        };
+        match self.names.next() {
+            Some(name) => {
+                self.absent = Some(absent);
+                self.name = name;
+                self.ask(now, random);
+            }
+            None => self.finish(Err(absent)),
+        }
+    }
+
+    /// The addresses that came, if any did.
+    fn answer(&self) -> Option<Answer> {
+        let mut addresses = Vec::new();
+        let mut ttl = MAX_TTL;
+        let mut canonical = None;
+        let mut missing = None;
+        for question in &self.questions {
+            let why = match &question.awaits {
+                Awaits::Nothing(Ok(found)) => {
+                    addresses.extend_from_slice(found);
+                    ttl = ttl.min(question.ttl);
+                    canonical = canonical.or(question.canonical.as_ref());
+                    continue;
+                }
+                Awaits::Nothing(Err(failure)) if failure.is_negative() => continue,
+                Awaits::Nothing(Err(failure)) => Some(failure),
+                _ => question.failure.as_ref(),
+            };
+            missing = Some(Missing {
+                record: question.query.record(),
+                why: why.cloned(),
+            });
+        }
+        if addresses.is_empty() {
+            return None;
+        }
+        Some(Answer {
+            addresses,
+            ttl: seconds(ttl),
+            canonical: canonical.unwrap_or(&self.name).clone(),
+            missing,
+            dropped: self.dropped,
+        })
+    }
+
+    /// What both families' failures amount to.
+    fn failure(&self) -> Failure {
+        let failures = self.questions.iter().filter_map(Question::failure);
+        failures
+            .cloned()
+            .reduce(Failure::of_families)
+            .unwrap_or_else(|| self.plan.timed_out())
+    }
+
+    fn finish(&mut self, result: Result<Answer, Failure>) {
+        for question in &mut self.questions {
+            question.close_tcp = question.has_tcp();
+            question.unsent = false;
+        }
+        let dropped = self.dropped;
+        self.phase = Phase::Finishing(result.map_err(|failure| LookupError { failure, dropped }));
+    }
+}

@@ -268,7 +268,7 @@ impl Rcode {
     pub const BADVERS: Rcode = Rcode(16);
 
     /// Whether the code says something about the name, and not about the server.
-    fn is_about_the_name(self) -> bool {
+    pub(super) fn is_about_the_name(self) -> bool {
         self == Rcode::NOERROR || self == Rcode::NXDOMAIN
     }
 }
