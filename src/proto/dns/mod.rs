@@ -10,3 +10,6 @@ pub mod config;
 pub mod lookup;
 pub mod message;
 pub mod name;
+
+#[cfg(test)]
+mod testing;
