@@ -426,12 +426,13 @@ impl Response {
         if header.answers + header.authorities + header.additionals > MAX_RECORDS {
             return Err(Malformed::TooManyRecords.into());
         }
-        let answers = Answers {
+        let mut answers = Answers {
             first: reader,
             count: header.answers,
+            has_cnames: false,
         };
         for _ in 0..header.answers {
-            reader.record()?;
+            answers.has_cnames |= reader.record()?.is(TYPE_CNAME);
         }
         for _ in 0..header.authorities {
             let record = reader.record()?;
@@ -484,11 +485,12 @@ impl Header {
     }
 }
 
-/// The answer section: a place in the message, and how many records stand there.
+/// The answer section: a place in the message, how many records stand there, and whether there is a chain to follow.
 #[derive(Clone, Copy)]
 struct Answers<'a> {
     first: Reader<'a>,
     count: usize,
+    has_cnames: bool,
 }
 
 impl<'a> Answers<'a> {
@@ -503,7 +505,8 @@ impl<'a> Answers<'a> {
             message,
             start: HEADER,
         };
-        while response.cnames <= MAX_CNAMES
+        while self.has_cnames
+            && response.cnames <= MAX_CNAMES
             && let Some((target, ttl)) = self.cname(end)?
         {
             end = target;
@@ -717,6 +720,10 @@ impl<'a> NameRef<'a> {
     fn same(self, other: NameRef<'_>) -> Result<bool, Malformed> {
         let (mut ours, mut theirs) = (self.labels(), other.labels());
         loop {
+            // Both stand in the same message, and compressed names soon at the same place of it.
+            if ours.at == theirs.at {
+                return Ok(true);
+            }
             match (ours.next()?, theirs.next()?) {
                 (None, None) => return Ok(true),
                 (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
