@@ -1,16 +1,16 @@
-//! DNS messages: queries, and answers that are checked before anything in them is believed
-//! (RFC 1035, 2181, 2308, 3596, 6891).
+//! DNS answers, which are checked before anything in them is believed (RFC 1035, 2181, 2308, 3596, 6891).
 //!
-//! Bytes in, values out. This file refuses to know servers, retries, timeouts and sockets; [`super::lookup`] has them.
-//!
-//! **Nothing in an answer can make the parser loop or read out of range.** A compression pointer must point before
-//! the part of the name it stands in, and the bytes from there on are cut away before it is followed: every jump
-//! leaves a shorter message. Records beyond [`MAX_RECORDS`] and names beyond [`MAX_NAME`] are refused.
+//! Bytes in, values out: an answer says what the question asked for, or why it must not be believed. This file refuses to
+//! know servers, retries, timeouts and sockets; [`super::lookup`] has them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::name::{Builder, MAX_NAME, Name};
+use super::name::Name;
+use super::query::{CLASS_IN, HEADER, Query, RecordType, TYPE_OPT, Transport};
+use super::wire::{NameRef, Reader};
+
+pub use super::wire::Malformed;
 
 /// The longest chain of CNAMEs that is followed, in one answer or over several.
 pub const MAX_CNAMES: usize = 8;
@@ -23,229 +23,15 @@ pub const MAX_TTL: u32 = 24 * 3600;
 /// The longest time a missing name may be remembered, in seconds: RFC 2308 §5 finds one to three hours sensible.
 pub const MAX_NEGATIVE_TTL: u32 = 3 * 3600;
 
-/// A name has fewer labels than this, so it never needs more pointers.
-const MAX_JUMPS: usize = MAX_NAME / 2;
-/// The size we tell servers we can take over UDP: what passes every path unfragmented (DNS flag day 2020).
-const EDNS_PAYLOAD: u16 = 1232;
-/// The length of a message's header, and so where its question starts.
-const HEADER: usize = 12;
-/// The length field before each message over TCP (RFC 1035 §4.2.2).
-const TCP_PREFIX: usize = 2;
-/// An OPT record without options: root, type, size, flags, no data.
-const OPT_LENGTH: usize = 11;
-
 const TYPE_CNAME: u16 = 5;
 const TYPE_SOA: u16 = 6;
-const TYPE_OPT: u16 = 41;
-const CLASS_IN: u16 = 1;
 
 const FLAG_RESPONSE: u16 = 0x8000;
 const FLAG_AUTHORITATIVE: u16 = 0x0400;
 const FLAG_TRUNCATED: u16 = 0x0200;
-const FLAG_RECURSION_DESIRED: u16 = 0x0100;
 const FLAG_RECURSION_AVAILABLE: u16 = 0x0080;
 const MASK_OPCODE: u16 = 0x7800;
 const MASK_RCODE: u16 = 0x000f;
-
-/// Where random numbers come from. They choose query ids and letter case, which an attacker off the path must guess,
-/// so outside of tests they have to be unpredictable.
-pub type Random<'a> = &'a mut dyn FnMut() -> u64;
-
-// ---------------------------------------------------------------------------------------------------------------
-// Queries
-// ---------------------------------------------------------------------------------------------------------------
-
-/// The records that are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordType {
-    /// IPv4 addresses (RFC 1035 §3.4.1).
-    A,
-    /// IPv6 addresses (RFC 3596).
-    Aaaa,
-}
-
-impl RecordType {
-    fn code(self) -> u16 {
-        match self {
-            RecordType::A => 1,
-            RecordType::Aaaa => 28,
-        }
-    }
-
-    /// The address in the data of such a record.
-    fn address(self, data: &[u8]) -> Result<IpAddr, Malformed> {
-        match self {
-            RecordType::A => <[u8; 4]>::try_from(data).map(|octets| Ipv4Addr::from(octets).into()),
-            RecordType::Aaaa => {
-                <[u8; 16]>::try_from(data).map(|octets| Ipv6Addr::from(octets).into())
-            }
-        }
-        .map_err(|_| Malformed::DataLength)
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RecordType::A => "A",
-            RecordType::Aaaa => "AAAA",
-        })
-    }
-}
-
-/// What carries a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// A datagram, which anyone may have sent.
-    Udp,
-    /// A connection, which is with the server it was opened to.
-    Tcp,
-}
-
-/// One question, encoded once and sent as often as need be: an answer must carry its id and its very letters.
-#[derive(Clone, Debug)]
-pub struct Query {
-    record: RecordType,
-    /// The message behind its TCP length, so that one buffer serves both transports.
-    framed: Vec<u8>,
-    edns: bool,
-}
-
-impl Query {
-    /// Encodes a question for the records of a name. The id and the case of each letter (the "0x20" defence) are
-    /// drawn from `random`; `edns` adds the OPT record that allows answers of 1232 bytes (RFC 6891).
-    pub fn new(name: &Name, record: RecordType, edns: bool, random: Random<'_>) -> Query {
-        let mut bits = Bits::new(random);
-        let id = bits.take(16) as u16;
-        let mut framed =
-            Vec::with_capacity(TCP_PREFIX + HEADER + name.wire().len() + 4 + OPT_LENGTH);
-        framed.extend([0, 0]);
-        for field in [id, FLAG_RECURSION_DESIRED, 1, 0, 0, 0] {
-            framed.extend(field.to_be_bytes());
-        }
-        // Lengths are below 64 and so never taken for letters.
-        framed.extend(name.wire().iter().map(|&byte| {
-            if byte.is_ascii_lowercase() && bits.take(1) == 1 {
-                byte.to_ascii_uppercase()
-            } else {
-                byte
-            }
-        }));
-        framed.extend(record.code().to_be_bytes());
-        framed.extend(CLASS_IN.to_be_bytes());
-        let mut query = Query {
-            record,
-            framed,
-            edns,
-        };
-        if edns {
-            query.push_opt();
-        }
-        query.seal();
-        query
-    }
-
-    /// The id of the question and of each answer to it.
-    pub fn id(&self) -> u16 {
-        u16::from_be_bytes([self.framed[2], self.framed[3]])
-    }
-
-    /// The records that are asked for.
-    pub fn record(&self) -> RecordType {
-        self.record
-    }
-
-    /// Whether the query carries an OPT record.
-    pub fn has_edns(&self) -> bool {
-        self.edns
-    }
-
-    /// The message, as one datagram.
-    pub fn datagram(&self) -> &[u8] {
-        &self.framed[TCP_PREFIX..]
-    }
-
-    /// The message behind its two bytes of length, as TCP carries it.
-    pub fn framed(&self) -> &[u8] {
-        &self.framed
-    }
-
-    /// Takes the OPT record out, for a server that answered FORMERR to it. Id and letters stay.
-    pub fn drop_edns(&mut self) {
-        if self.edns {
-            self.framed.truncate(self.framed.len() - OPT_LENGTH);
-            self.edns = false;
-            self.seal();
-        }
-    }
-
-    /// Gives the query another id than `taken`, so that the two questions of a lookup are never confused.
-    pub fn avoid_id(&mut self, taken: u16) {
-        if self.id() == taken {
-            self.framed[3] ^= 1;
-        }
-    }
-
-    /// Name, type and class, as sent.
-    fn question(&self) -> &[u8] {
-        let opt = if self.edns { OPT_LENGTH } else { 0 };
-        &self.framed[TCP_PREFIX + HEADER..self.framed.len() - opt]
-    }
-
-    fn push_opt(&mut self) {
-        self.framed.push(0);
-        self.framed.extend(TYPE_OPT.to_be_bytes());
-        self.framed.extend(EDNS_PAYLOAD.to_be_bytes());
-        self.framed.extend([0; 6]);
-    }
-
-    /// Writes what depends on the OPT record: the length in front and the count of additional records.
-    fn seal(&mut self) {
-        // A name has at most 255 octets, so the length fits many times over.
-        let length = (self.framed.len() - TCP_PREFIX) as u16;
-        self.framed[..TCP_PREFIX].copy_from_slice(&length.to_be_bytes());
-        self.framed[TCP_PREFIX + HEADER - 1] = u8::from(self.edns);
-    }
-}
-
-/// Random bits, a few at a time, drawn 64 at once: most queries need a single draw.
-struct Bits<'a> {
-    random: Random<'a>,
-    word: u64,
-    left: u32,
-}
-
-impl<'a> Bits<'a> {
-    fn new(random: Random<'a>) -> Bits<'a> {
-        Bits {
-            random,
-            word: 0,
-            left: 0,
-        }
-    }
-
-    /// The next `count` bits, at most 32.
-    fn take(&mut self, count: u32) -> u64 {
-        if self.left < count {
-            self.word = (self.random)();
-            self.left = u64::BITS;
-        }
-        let bits = self.word & ((1 << count) - 1);
-        self.word >>= count;
-        self.left -= count;
-        bits
-    }
-}
-
-/// The first message in the bytes of a TCP connection, without its two bytes of length; `None` while it is not whole.
-pub fn tcp_message(bytes: &[u8]) -> Option<&[u8]> {
-    let (prefix, rest) = bytes.split_first_chunk::<TCP_PREFIX>()?;
-    rest.get(..u16::from_be_bytes(*prefix).into())
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-// Answers
-// ---------------------------------------------------------------------------------------------------------------
 
 /// What a server said about a question (RFC 1035 §4.1.1, RFC 6891 §6.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,23 +111,6 @@ pub enum AnswerError {
     Malformed(Malformed),
 }
 
-/// How a message contradicts itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// It ends before what it promised.
-    Short,
-    /// A label of a type that does not exist (RFC 1035 §4.1.4, RFC 6891 §5).
-    LabelType,
-    /// A compression pointer that does not point backwards, or one too many of them.
-    Pointer,
-    /// A name longer than [`MAX_NAME`].
-    NameTooLong,
-    /// A record's data is not as long as its type wants.
-    DataLength,
-    /// More than [`MAX_RECORDS`] records.
-    TooManyRecords,
-}
-
 impl From<Malformed> for AnswerError {
     fn from(why: Malformed) -> AnswerError {
         AnswerError::Malformed(why)
@@ -356,19 +125,6 @@ impl fmt::Display for AnswerError {
             AnswerError::WrongQuestion => "it answered another question",
             AnswerError::WrongCase => "it repeated the question in other letter case",
             AnswerError::Malformed(why) => return why.fmt(f),
-        })
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Malformed::Short => "it ended too early",
-            Malformed::LabelType => "it had a name with an unknown kind of label",
-            Malformed::Pointer => "it had a name that did not point backwards",
-            Malformed::NameTooLong => "it had a name that was too long",
-            Malformed::DataLength => "it had a record of the wrong length",
-            Malformed::TooManyRecords => "it had too many records",
         })
     }
 }
@@ -390,7 +146,7 @@ impl Response {
         query: &Query,
         transport: Transport,
     ) -> Result<Response, AnswerError> {
-        let mut reader = Reader { message, at: 0 };
+        let mut reader = Reader::new(message);
 
         // 1. The header: is it an answer, and to us?
         let header = Header::read(&mut reader)?;
@@ -404,7 +160,7 @@ impl Response {
 
         // 2. The question, which has to be ours. A server that failed to read it may leave it out.
         match header.questions {
-            1 => reader.question(query, transport)?,
+            1 => check_question(&mut reader, query, transport)?,
             0 if !rcode.is_about_the_name() => {}
             _ => return Err(AnswerError::WrongQuestion),
         }
@@ -432,16 +188,16 @@ impl Response {
             has_cnames: false,
         };
         for _ in 0..header.answers {
-            answers.has_cnames |= reader.record()?.is(TYPE_CNAME);
+            answers.has_cnames |= Record::read(&mut reader)?.is(TYPE_CNAME);
         }
         for _ in 0..header.authorities {
-            let record = reader.record()?;
+            let record = Record::read(&mut reader)?;
             if record.is(TYPE_SOA) {
                 response.negative_ttl = Some(record.negative_ttl()?);
             }
         }
         for _ in 0..header.additionals {
-            let record = reader.record()?;
+            let record = Record::read(&mut reader)?;
             if record.kind == TYPE_OPT {
                 response.rcode.0 |= record.extended_rcode();
             }
@@ -485,6 +241,31 @@ impl Header {
     }
 }
 
+/// Takes the question section, and compares it with the question that was asked.
+fn check_question(
+    reader: &mut Reader<'_>,
+    query: &Query,
+    transport: Transport,
+) -> Result<(), AnswerError> {
+    let asked = query.question();
+    let start = *reader;
+    if start.rest().starts_with(asked) {
+        reader.take(asked.len())?;
+        return Ok(());
+    }
+    reader.name()?;
+    reader.take(4)?;
+    // A compressed name is another length and so another question: there is nothing before it to point to.
+    let got = start.rest().get(..reader.at - start.at).unwrap_or_default();
+    if !got.eq_ignore_ascii_case(asked) {
+        return Err(AnswerError::WrongQuestion);
+    }
+    match transport {
+        Transport::Udp => Err(AnswerError::WrongCase),
+        Transport::Tcp => Ok(()),
+    }
+}
+
 /// The answer section: a place in the message, how many records stand there, and whether there is a chain to follow.
 #[derive(Clone, Copy)]
 struct Answers<'a> {
@@ -501,10 +282,7 @@ impl<'a> Answers<'a> {
         wanted: RecordType,
         response: &mut Response,
     ) -> Result<(), Malformed> {
-        let mut end = NameRef {
-            message,
-            start: HEADER,
-        };
+        let mut end = NameRef::at(message, HEADER);
         while self.has_cnames
             && response.cnames <= MAX_CNAMES
             && let Some((target, ttl)) = self.cname(end)?
@@ -521,7 +299,7 @@ impl<'a> Answers<'a> {
 
     fn cname(mut self, owner: NameRef<'_>) -> Result<Option<(NameRef<'a>, u32)>, Malformed> {
         for _ in 0..self.count {
-            let record = self.first.record()?;
+            let record = Record::read(&mut self.first)?;
             if record.is(TYPE_CNAME) && record.owner.same(owner)? {
                 return Ok(Some((record.target()?, record.ttl())));
             }
@@ -536,11 +314,11 @@ impl<'a> Answers<'a> {
         response: &mut Response,
     ) -> Result<(), Malformed> {
         for _ in 0..self.count {
-            let record = self.first.record()?;
+            let record = Record::read(&mut self.first)?;
             if !record.is(wanted.code()) || !record.owner.same(owner)? {
                 continue;
             }
-            let address = wanted.address(record.data.rest())?;
+            let address = address(wanted, record.data.rest())?;
             response.ttl = response.ttl.min(record.ttl());
             if response.addresses.len() < MAX_ADDRESSES {
                 response.addresses.push(address);
@@ -561,6 +339,21 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Record<'a>, Malformed> {
+        let owner = reader.name()?;
+        let kind = reader.u16()?;
+        let class = reader.u16()?;
+        let raw_ttl = reader.u32()?;
+        let length = reader.u16()?;
+        Ok(Record {
+            owner,
+            kind,
+            class,
+            raw_ttl,
+            data: reader.part(length.into())?,
+        })
+    }
+
     fn is(&self, kind: u16) -> bool {
         self.kind == kind && self.class == CLASS_IN
     }
@@ -595,213 +388,24 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The address in the data of a record.
+fn address(record: RecordType, data: &[u8]) -> Result<IpAddr, Malformed> {
+    let address = match record {
+        RecordType::A => data.try_into().ok().map(|octets: [u8; 4]| octets.into()),
+        RecordType::Aaaa => data.try_into().ok().map(|octets: [u8; 16]| octets.into()),
+    };
+    address.ok_or(Malformed::DataLength)
+}
+
 fn positive(ttl: u32) -> u32 {
     if ttl > i32::MAX as u32 { 0 } else { ttl }
 }
 
-/// A place in a message. Each method takes what stands there and moves on, or says that the message is too short.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    message: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn rest(self) -> &'a [u8] {
-        self.message.get(self.at..).unwrap_or_default()
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let bytes = self.rest().get(..count).ok_or(Malformed::Short)?;
-        self.at += count;
-        Ok(bytes)
-    }
-
-    fn u16(&mut self) -> Result<u16, Malformed> {
-        let bytes = self.rest().first_chunk().ok_or(Malformed::Short)?;
-        self.at += 2;
-        Ok(u16::from_be_bytes(*bytes))
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        let bytes = self.rest().first_chunk().ok_or(Malformed::Short)?;
-        self.at += 4;
-        Ok(u32::from_be_bytes(*bytes))
-    }
-
-    /// A name, which is walked to its end: its pointers and lengths are good when this returns.
-    fn name(&mut self) -> Result<NameRef<'a>, Malformed> {
-        let name = NameRef {
-            message: self.message,
-            start: self.at,
-        };
-        let mut labels = name.labels();
-        let mut length = 1;
-        while let Some(label) = labels.next()? {
-            length += 1 + label.len();
-            if length > MAX_NAME {
-                return Err(Malformed::NameTooLong);
-            }
-        }
-        self.at = labels.end;
-        Ok(name)
-    }
-
-    /// The question section, compared with the question that was asked.
-    fn question(&mut self, query: &Query, transport: Transport) -> Result<(), AnswerError> {
-        let asked = query.question();
-        if self.rest().starts_with(asked) {
-            self.at += asked.len();
-            return Ok(());
-        }
-        let start = *self;
-        self.name()?;
-        self.take(4)?;
-        // A compressed name is another length and so another question: there is nothing before it to point to.
-        let got = start.rest().get(..self.at - start.at).unwrap_or_default();
-        if !got.eq_ignore_ascii_case(asked) {
-            return Err(AnswerError::WrongQuestion);
-        }
-        match transport {
-            Transport::Udp => Err(AnswerError::WrongCase),
-            Transport::Tcp => Ok(()),
-        }
-    }
-
-    fn record(&mut self) -> Result<Record<'a>, Malformed> {
-        let owner = self.name()?;
-        let kind = self.u16()?;
-        let class = self.u16()?;
-        let raw_ttl = self.u32()?;
-        let length = self.u16()?;
-        let start = self.at;
-        self.take(length.into())?;
-        Ok(Record {
-            owner,
-            kind,
-            class,
-            raw_ttl,
-            data: Reader {
-                message: self.message.get(..self.at).ok_or(Malformed::Short)?,
-                at: start,
-            },
-        })
-    }
-
-    /// Says whether everything was taken.
-    fn ends(self) -> Result<(), Malformed> {
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            Err(Malformed::DataLength)
-        }
-    }
-}
-
-/// A name where it stands in a message, perhaps compressed.
-#[derive(Clone, Copy)]
-struct NameRef<'a> {
-    message: &'a [u8],
-    start: usize,
-}
-
-impl<'a> NameRef<'a> {
-    fn labels(self) -> Labels<'a> {
-        Labels {
-            visible: self.message,
-            start: self.start,
-            at: self.start,
-            end: self.start,
-            jumps: 0,
-        }
-    }
-
-    /// Whether two names are the same but for letter case (RFC 1035 §2.3.3).
-    fn same(self, other: NameRef<'_>) -> Result<bool, Malformed> {
-        let (mut ours, mut theirs) = (self.labels(), other.labels());
-        loop {
-            // Both stand in the same message, and compressed names soon at the same place of it.
-            if ours.at == theirs.at {
-                return Ok(true);
-            }
-            match (ours.next()?, theirs.next()?) {
-                (None, None) => return Ok(true),
-                (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
-                _ => return Ok(false),
-            }
-        }
-    }
-
-    fn to_name(self) -> Result<Name, Malformed> {
-        let mut name = Builder::new(self.message.len());
-        let mut labels = self.labels();
-        while let Some(label) = labels.next()? {
-            // A label's length came out of six bits and is not zero: only the whole can be too long.
-            name.push(label).map_err(|_| Malformed::NameTooLong)?;
-        }
-        Ok(name.finish())
-    }
-}
-
-/// The labels of a name, one by one, through its pointers.
-struct Labels<'a> {
-    /// The part of the message that may still be read.
-    visible: &'a [u8],
-    /// Where the current part of the name starts: the next pointer must point before it.
-    start: usize,
-    at: usize,
-    /// Where the name ends in the place it stands: behind its zero or its first pointer.
-    end: usize,
-    jumps: usize,
-}
-
-impl<'a> Labels<'a> {
-    fn next(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
-        loop {
-            let length = *self.visible.get(self.at).ok_or(Malformed::Short)?;
-            match (length >> 6, length) {
-                (0, 0) => {
-                    self.set_end(self.at + 1);
-                    return Ok(None);
-                }
-                (0, _) => {
-                    let from = self.at + 1;
-                    self.at = from + usize::from(length);
-                    let label = self.visible.get(from..self.at).ok_or(Malformed::Short)?;
-                    return Ok(Some(label));
-                }
-                (3, _) => self.jump(length)?,
-                _ => return Err(Malformed::LabelType),
-            }
-        }
-    }
-
-    /// Follows the pointer that stands here. What is left to read is cut where the current part of the name starts,
-    /// so every jump leaves less and there is no loop to detect.
-    fn jump(&mut self, high: u8) -> Result<(), Malformed> {
-        let low = *self.visible.get(self.at + 1).ok_or(Malformed::Short)?;
-        let target = usize::from(u16::from_be_bytes([high & 0x3f, low]));
-        if target >= self.start || self.jumps == MAX_JUMPS {
-            return Err(Malformed::Pointer);
-        }
-        self.set_end(self.at + 2);
-        self.visible = self.visible.get(..self.start).ok_or(Malformed::Pointer)?;
-        self.start = target;
-        self.at = target;
-        self.jumps += 1;
-        Ok(())
-    }
-
-    fn set_end(&mut self, end: usize) {
-        if self.jumps == 0 {
-            self.end = end;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::query::OPT_LENGTH;
     use super::super::testing::{Reply, XorShift, wire};
+    use super::super::wire::MAX_JUMPS;
     use super::*;
 
     /// The question of most tests, with its letters as they are.
@@ -830,80 +434,6 @@ mod tests {
             .soa(900, 600)
             .opt(0)
             .bytes()
-    }
-
-    #[test]
-    fn encodes_a_query() {
-        let query = query("www.example", RecordType::A);
-        let expected = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\
-            \x03www\x07example\x00\x00\x01\x00\x01\
-            \x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
-        assert_eq!(query.datagram(), expected);
-        assert_eq!(query.framed()[..2], [0, expected.len() as u8]);
-        assert_eq!(&query.framed()[2..], expected);
-        assert_eq!(query.id(), 0x1234);
-        assert_eq!(query.record(), RecordType::A);
-        assert!(query.has_edns());
-    }
-
-    #[test]
-    fn encodes_without_edns() {
-        let name = Name::parse("www.example").unwrap();
-        let bare = Query::new(&name, RecordType::Aaaa, false, &mut || 0x1234);
-        let expected = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\
-            \x03www\x07example\x00\x00\x1c\x00\x01";
-        assert_eq!(bare.datagram(), expected);
-
-        let mut fallen_back = query("www.example", RecordType::Aaaa);
-        for _ in 0..2 {
-            fallen_back.drop_edns();
-            assert_eq!(fallen_back.framed(), bare.framed());
-            assert!(!fallen_back.has_edns());
-        }
-    }
-
-    #[test]
-    fn mixes_the_case_of_letters_alone() {
-        let name = Name::parse("a-1_b.example").unwrap();
-        let shouted = Query::new(&name, RecordType::A, false, &mut || u64::MAX);
-        assert_eq!(&shouted.datagram()[12..27], b"\x05A-1_B\x07EXAMPLE\0");
-        // Sixteen bits for the id, then one a letter: 0b01 makes the second letter small.
-        let mixed = Query::new(&name, RecordType::A, false, &mut || 0b01 << 16);
-        assert_eq!(&mixed.datagram()[12..27], b"\x05A-1_b\x07example\0");
-    }
-
-    #[test]
-    fn draws_no_more_random_numbers_than_a_name_has_letters() {
-        for (length, draws) in [(48, 1), (49, 2), (63, 2)] {
-            let name = Name::parse(&"a".repeat(length)).unwrap();
-            let mut drawn = 0;
-            Query::new(&name, RecordType::A, true, &mut || {
-                drawn += 1;
-                u64::MAX
-            });
-            assert_eq!(drawn, draws, "{length} letters");
-        }
-    }
-
-    #[test]
-    fn avoids_an_id() {
-        let mut query = query("www.example", RecordType::A);
-        query.avoid_id(0x4321);
-        assert_eq!(query.id(), 0x1234);
-        query.avoid_id(0x1234);
-        assert_eq!(query.id(), 0x1235);
-    }
-
-    #[test]
-    fn finds_the_first_message_of_a_connection() {
-        let stream = b"\x00\x03abc\x00\x01d";
-        for end in 0..5 {
-            assert_eq!(tcp_message(&stream[..end]), None);
-        }
-        for end in 5..=stream.len() {
-            assert_eq!(tcp_message(&stream[..end]), Some(&b"abc"[..]));
-        }
-        assert_eq!(tcp_message(b"\0\0"), Some(&b""[..]));
     }
 
     #[test]

@@ -6,10 +6,14 @@
 //!
 //! Left out on purpose: DNSSEC, DNS over TLS or HTTPS, mDNS, `nsswitch.conf`, records other than A and AAAA.
 
+pub mod answer;
 pub mod config;
 pub mod lookup;
 pub mod message;
 pub mod name;
+pub mod query;
+mod question;
+mod wire;
 
 #[cfg(test)]
 mod testing;
