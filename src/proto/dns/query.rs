@@ -65,7 +65,7 @@ pub enum Transport {
 #[derive(Clone, Debug)]
 pub struct Query {
     record: RecordType,
-    /// The message behind its TCP length, so that one buffer serves both transports.
+    /// The message behind its TCP length, so that one buffer serves both transports. Never shorter than both heads.
     framed: Vec<u8>,
     edns: bool,
 }

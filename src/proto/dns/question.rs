@@ -345,3 +345,62 @@ impl Meaning {
 pub(super) fn seconds(count: u32) -> Duration {
     Duration::from_secs(count.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(servers: &[&str], attempts: u32) -> Plan {
+        let conf = ResolvConf {
+            servers: servers.iter().map(|text| text.parse().unwrap()).collect(),
+            attempts,
+            ..ResolvConf::default()
+        };
+        Plan::new(&conf, Families::Both, 0)
+    }
+
+    fn question(first: usize, plan: &Plan) -> Question {
+        let name = Name::parse("www.example").unwrap();
+        let query = Query::new(&name, RecordType::A, true, &mut || 7);
+        Question::new(query, first, Instant::now() + plan.timeout)
+    }
+
+    #[test]
+    fn asks_in_a_ring_from_any_server() {
+        let plan = plan(&["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"], 2);
+        let now = Instant::now();
+        for first in 0..3 {
+            let mut question = question(first, &plan);
+            for turn in 0..6 {
+                assert_eq!(question.server(&plan), (first + turn) % 3);
+                for other in 0..3 {
+                    let asked = (0..=turn).any(|earlier| (first + earlier) % 3 == other);
+                    assert_eq!(question.was_asked(other, &plan), asked, "{first} {turn}");
+                }
+                assert!(!question.is_settled());
+                question.next_server(None, &plan, now);
+            }
+            assert_eq!(question.failure(), Some(&plan.timed_out()));
+        }
+    }
+
+    #[test]
+    fn knows_servers_by_address_and_port() {
+        let plan = plan(&["10.0.0.1:53", "[fe80::1%2]:53"], 1);
+        for (text, index) in [
+            ("10.0.0.1:53", Some(0)),
+            ("10.0.0.1:54", None),
+            ("[fe80::1]:53", Some(1)),
+            ("[fe80::2%2]:53", None),
+        ] {
+            assert_eq!(plan.index_of(text.parse().unwrap()), index, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_stays_within_its_bounds() {
+        let plan = plan(&["10.0.0.1:53"; 9], 99);
+        assert_eq!(plan.servers.len(), config::MAX_SERVERS);
+        assert_eq!(plan.turns(), config::MAX_SERVERS * 5);
+    }
+}

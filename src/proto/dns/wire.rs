@@ -44,7 +44,7 @@ impl fmt::Display for Malformed {
 /// A place in a message. Each method takes what stands there and moves on, or says that the message is too short.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
-    pub(super) message: &'a [u8],
+    message: &'a [u8],
     pub(super) at: usize,
 }
 
@@ -115,8 +115,8 @@ impl<'a> Reader<'a> {
 /// A name where it stands in a message, perhaps compressed.
 #[derive(Clone, Copy)]
 pub(super) struct NameRef<'a> {
-    pub(super) message: &'a [u8],
-    pub(super) start: usize,
+    message: &'a [u8],
+    start: usize,
 }
 
 impl<'a> NameRef<'a> {
