@@ -1126,10 +1126,14 @@ mod tests {
         bench.datagram(ONE, reply);
         let reply = bench.reply(A).rcode(3);
         bench.datagram(ONE, reply);
-        let done = bench.after(RESOLUTION_DELAY);
         assert_eq!(
-            done[..3],
-            [Did::Closed(Aaaa), sent(Aaaa, ONE), sent(A, ONE)]
+            bench.after(RESOLUTION_DELAY),
+            [
+                Did::Closed(Aaaa),
+                sent(Aaaa, ONE),
+                sent(A, ONE),
+                Did::Armed(RESOLUTION_DELAY + 5 * SECOND)
+            ]
         );
     }
 
@@ -1155,7 +1159,9 @@ mod tests {
         let no_name = "no such name (NXDOMAIN from 10.0.0.1)";
         let no_address = "the name has no address (said 10.0.0.1)";
         let failed = "10.0.0.1 answered SERVFAIL";
-        let cases: [(Say, Say, &str, _); 8] = [
+        let cases: [(Say, Say, &str, _); 10] = [
+            (|r| r.rcode(2), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
+            (|r| r.soa(8, 8), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
             (
                 |r| r.rcode(3).soa(9, 9),
                 |r| r.rcode(3).soa(8, 8),

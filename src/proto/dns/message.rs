@@ -795,9 +795,17 @@ mod tests {
             assert_eq!(parse(message, &query), Err(Malformed::LabelType.into()));
         }
         let label = [&[63][..], &[b'a'; 63]].concat();
-        let long = [label.repeat(4), vec![0]].concat();
-        let message = reply(&query).record(6, &long, 1, 60, &[10, 0, 0, 1]);
-        assert_eq!(parse(message, &query), Err(Malformed::NameTooLong.into()));
+        for last in [62, 63] {
+            let long = [
+                label.repeat(3),
+                vec![last],
+                vec![b'a'; last.into()],
+                vec![0],
+            ]
+            .concat();
+            let message = reply(&query).record(6, &long, 1, 60, &[10, 0, 0, 1]);
+            assert_eq!(parse(message, &query), Err(Malformed::NameTooLong.into()));
+        }
         let longest = [label.repeat(3), vec![61], vec![b'a'; 61], vec![0]].concat();
         let message = reply(&query).record(6, &longest, 1, 60, &[10, 0, 0, 1]);
         assert!(parse(message, &query).unwrap().addresses.is_empty());
