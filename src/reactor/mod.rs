@@ -1,0 +1,450 @@
+//! The event loop: the file that this project exists for.
+//!
+//! A program that waits for one socket at a time spends its life waiting. A program that asks "which of my ten thousand
+//! sockets can be moved on?" spends it working. [`Reactor::turn`] is that question, and one trip round the loop is:
+//!
+//! ```text
+//!     1  how long may we wait?      until the next deadline; not at all if somebody asked to go `again`
+//!     2  wait                       the one place where this thread sleeps (epoll, kqueue: mio's `Poll`)
+//!     3  what time is it?           one reading, shared by everything that happened in this turn
+//!     4  who is ready?              readiness -> `Ready::Io`; events for keys closed since are dropped here
+//!     5  who asked to go again?     -> `Ready::Io`
+//!     6  whose time is up?          -> `Ready::Deadline`, always after readiness: an answer beats a timeout
+//! ```
+//!
+//! What comes out is data, not callbacks: the owner matches on it in one place, and all control flow can be read there.
+//! `T` is the owner's own tag, given to [`open`](Reactor::open) and handed back with every event, so one loop carries checks, listeners,
+//! signals and standard input alike.
+//!
+//! Readiness is *edge-triggered* (mio's "Draining readiness"): an event says that something changed, once. So an owner reads until
+//! `WouldBlock`, or calls [`again`](Reactor::again) if it stops earlier to be fair to others. An event may also be spurious: readiness is a hint, the
+//! read or write tells the truth.
+//!
+//! This layer refuses to know what the sockets are for: no protocol, no connection, no request.
+
+pub mod clock;
+mod timers;
+mod token;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::event::Source;
+use mio::{Events, Interest, Poll};
+
+use clock::Clock;
+use timers::Timers;
+pub use token::Key;
+
+/// Events taken from the OS in one call. More simply wait for the next.
+const EVENTS_PER_POLL: usize = 1024;
+
+/// How often one turn asks again without waiting while the OS fills the whole buffer and deadlines are due (see step 4).
+const POLLS_PER_TURN_MAX: usize = 64;
+
+/// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out, starved.
+const ABSENCE_MIN: Duration = Duration::from_secs(1);
+
+/// One thing that happened. `tag` is what the owner gave to [`Reactor::open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready<T> {
+    /// The source may be read or written without waiting. An error or a hang-up shows as both, for a read or write to find.
+    Io {
+        /// Whose.
+        key: Key,
+        /// The owner's tag.
+        tag: T,
+        /// A read will not wait.
+        readable: bool,
+        /// A write will not wait.
+        writable: bool,
+    },
+    /// The deadline set with [`Reactor::arm`] has come. It is no longer armed.
+    Deadline {
+        /// Whose.
+        key: Key,
+        /// The owner's tag.
+        tag: T,
+    },
+}
+
+impl<T> Ready<T> {
+    /// Whose event this is.
+    pub fn key(&self) -> Key {
+        match *self {
+            Ready::Io { key, .. } | Ready::Deadline { key, .. } => key,
+        }
+    }
+}
+
+/// What the loop knows of itself. A loop that is held up by its owner shows here first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Trips round the loop.
+    pub turns: u64,
+    /// The longest time between being told what is ready and asking again: "loop lag". Everybody else waited for this long.
+    pub longest_turn: Duration,
+    /// How many events that turn held.
+    pub longest_turn_events: usize,
+    /// How long this program was away in all: stopped, swapped out or starved, for a second or more at a time.
+    pub absent: Duration,
+}
+
+/// The event loop. See the module's text.
+pub struct Reactor<T> {
+    poll: Poll,
+    events: Events,
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    timers: Timers,
+    again: Vec<Key>,
+    clock: Clock,
+    /// When the last turn handed out its events, and how many.
+    handed_out: (Instant, usize),
+    stats: Stats,
+}
+
+struct Slot<T> {
+    key: Key,
+    /// `None`: free.
+    tag: Option<T>,
+}
+
+impl<T: Copy> Reactor<T> {
+    /// A loop with nothing in it. Fails if the OS has no descriptor left for it.
+    pub fn new(clock: Clock) -> io::Result<Reactor<T>> {
+        Ok(Reactor {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS_PER_POLL),
+            slots: Vec::new(),
+            free: Vec::new(),
+            timers: Timers::default(),
+            again: Vec::new(),
+            clock,
+            handed_out: (clock.started(), 0),
+            stats: Stats::default(),
+        })
+    }
+
+    /// A new identity. The socket comes later, with [`watch`](Self::watch): a check has a deadline before it has a socket.
+    pub fn open(&mut self, tag: T) -> Key {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let slot = self.slots.len() as u32;
+            assert!(slot as usize <= token::HALF_MASK, "more registrations than a token can number");
+            self.slots.push(Slot { key: Key { slot, generation: 0 }, tag: None });
+            slot
+        });
+        let entry = &mut self.slots[slot as usize];
+        entry.tag = Some(tag);
+        entry.key
+    }
+
+    /// Whether the key is still open. A batch of events may name keys that an earlier event of the same batch has closed.
+    pub fn is_open(&self, key: Key) -> bool {
+        self.slots.get(key.slot as usize).is_some_and(|slot| slot.key == key && slot.tag.is_some())
+    }
+
+    /// Delivers the source's readiness under this key from now on. Once is enough for the life of a connection: the OS
+    /// remembers the interest, and edges cost nothing while nothing changes.
+    pub fn watch(&mut self, key: Key, io: &mut impl Source, want: Interest) -> io::Result<()> {
+        debug_assert!(self.is_open(key), "watch on a closed key");
+        self.poll.registry().register(io, key.token(), want)
+    }
+
+    /// Stops delivering the source's readiness. Only for a source that stays open: closing a socket ends its registration.
+    pub fn unwatch(&mut self, io: &mut impl Source) -> io::Result<()> {
+        self.poll.registry().deregister(io)
+    }
+
+    /// Sets the key's one deadline, in place of the one it had.
+    pub fn arm(&mut self, key: Key, at: Instant) {
+        debug_assert!(self.is_open(key), "arm on a closed key");
+        self.timers.set(key.slot, at);
+    }
+
+    /// Withdraws the key's deadline.
+    pub fn disarm(&mut self, key: Key) {
+        if self.is_open(key) {
+            self.timers.clear(key.slot);
+        }
+    }
+
+    /// Delivers the key as ready in the next turn, which will not wait: for an owner that stopped reading before `WouldBlock`.
+    pub fn again(&mut self, key: Key) {
+        self.again.push(key);
+    }
+
+    /// Ends a key: its deadline is withdrawn and whatever was still under way for it vanishes. The source itself is the owner's to close.
+    pub fn close(&mut self, key: Key) {
+        if !self.is_open(key) {
+            return;
+        }
+        self.timers.clear(key.slot);
+        let slot = &mut self.slots[key.slot as usize];
+        slot.tag = None;
+        slot.key = key.next();
+        self.free.push(key.slot);
+    }
+
+    /// One trip round the loop. Appends what happened to `out` and returns the time at which it was seen: the time stamp
+    /// for the end of whatever each event ends. Waits for ever if nothing is watched and nothing armed, so don't.
+    ///
+    /// Events in `out` are true when they are handed out; one may close the key of another. Ask [`is_open`](Self::is_open) before acting on each.
+    pub fn turn(&mut self, out: &mut Vec<Ready<T>>) -> io::Result<Instant> {
+        let asked_at = self.clock.now();
+        self.note_turn(asked_at);
+
+        // 1. How long may we wait?
+        let mut wait = match self.timers.next() {
+            _ if !self.again.is_empty() => Some(Duration::ZERO),
+            Some(at) => Some(at.saturating_duration_since(asked_at)),
+            None => None,
+        };
+        let due_back = wait.map(|wait| asked_at + wait);
+
+        let before = out.len();
+        let mut now;
+        let mut polls = 0;
+        loop {
+            // 2. Wait.
+            let full = match self.poll.poll(&mut self.events, wait) {
+                Ok(()) => self.events.iter().count() == EVENTS_PER_POLL,
+                // A signal, whose own descriptor is watched like any other. Nothing was delivered; the next turn asks again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.events.clear();
+                    false
+                }
+                Err(error) => return Err(error),
+            };
+
+            // 3. What time is it?
+            now = self.clock.now();
+
+            // 4. Who is ready?
+            for event in &self.events {
+                let key = Key::of(event.token());
+                let broken = event.is_error() || event.is_read_closed() && event.is_write_closed();
+                if let Some(tag) = self.tag(key) {
+                    out.push(Ready::Io {
+                        key,
+                        tag,
+                        readable: event.is_readable() || event.is_read_closed() || broken,
+                        writable: event.is_writable() || broken,
+                    });
+                }
+            }
+            // A full buffer may have left somebody's answer behind. Fetch it before calling anybody late.
+            polls += 1;
+            let anybody_late = self.timers.next().is_some_and(|at| at <= now);
+            if !(full && anybody_late && polls < POLLS_PER_TURN_MAX) {
+                break;
+            }
+            wait = Some(Duration::ZERO);
+        }
+
+        // 5. Who asked to go again?
+        for key in std::mem::take(&mut self.again) {
+            if let Some(tag) = self.tag(key) {
+                out.push(Ready::Io { key, tag, readable: true, writable: true });
+            }
+        }
+
+        // 6. Whose time is up? Time in which this program did not run is not held against anybody.
+        if let Some(absence) =
+            due_back.map(|at| now.saturating_duration_since(at)).filter(|absence| *absence >= ABSENCE_MIN)
+        {
+            self.excuse(absence);
+        }
+        while let Some(slot) = self.timers.pop_due(now) {
+            let slot = &self.slots[slot as usize];
+            if let Some(tag) = slot.tag {
+                out.push(Ready::Deadline { key: slot.key, tag });
+            }
+        }
+
+        self.handed_out = (now, out.len() - before);
+        Ok(now)
+    }
+
+    /// What the loop knows of itself so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The clock that this loop runs on.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn tag(&self, key: Key) -> Option<T> {
+        self.slots.get(key.slot as usize).filter(|slot| slot.key == key)?.tag
+    }
+
+    /// The time since the last turn handed out its events is how long the owner took over them.
+    fn note_turn(&mut self, now: Instant) {
+        let (since, events) = self.handed_out;
+        let took = now.saturating_duration_since(since);
+        if self.stats.turns > 0 && took >= self.stats.longest_turn {
+            self.stats.longest_turn = took;
+            self.stats.longest_turn_events = events;
+        }
+        if self.stats.turns > 0 && took >= ABSENCE_MIN {
+            self.excuse(took);
+        }
+        self.stats.turns += 1;
+    }
+
+    /// Moves every deadline by the time that this program was away. A target is not late because we were.
+    fn excuse(&mut self, absence: Duration) {
+        self.timers.postpone(absence);
+        self.stats.absent += absence;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::net::{TcpListener, TcpStream};
+    use std::io::{Read, Write};
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Tag {
+        A,
+        B,
+    }
+
+    fn reactor() -> Reactor<Tag> {
+        Reactor::new(Clock::start()).unwrap()
+    }
+
+    fn turn(reactor: &mut Reactor<Tag>) -> Vec<Ready<Tag>> {
+        let mut out = Vec::new();
+        reactor.turn(&mut out).unwrap();
+        out
+    }
+
+    /// A connected pair on loopback: the near end for the loop, the far end blocking.
+    fn pair() -> (TcpStream, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        (near, far)
+    }
+
+    #[test]
+    fn readiness_comes_with_the_owners_tag() {
+        let mut reactor = reactor();
+        let (mut near, mut far) = pair();
+        let key = reactor.open(Tag::B);
+        reactor.watch(key, &mut near, Interest::READABLE).unwrap();
+        far.write_all(b"x").unwrap();
+        match turn(&mut reactor)[..] {
+            [Ready::Io { key: k, tag: Tag::B, readable: true, .. }] => assert_eq!(k, key),
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_late_event_of_a_closed_key_vanishes_even_when_its_slot_is_reused() {
+        let mut reactor = reactor();
+        let (mut near, mut far) = pair();
+        let old = reactor.open(Tag::A);
+        reactor.watch(old, &mut near, Interest::READABLE).unwrap();
+        far.write_all(b"x").unwrap();
+        reactor.close(old);
+        let new = reactor.open(Tag::B);
+        assert_eq!(new.slot, old.slot);
+        reactor.arm(new, reactor.clock().now());
+        assert_eq!(turn(&mut reactor), [Ready::Deadline { key: new, tag: Tag::B }]);
+        assert!(!reactor.is_open(old) && reactor.is_open(new));
+    }
+
+    #[test]
+    fn a_readiness_and_a_deadline_in_one_turn_come_in_that_order() {
+        let mut reactor = reactor();
+        let (mut near, mut far) = pair();
+        let key = reactor.open(Tag::A);
+        reactor.watch(key, &mut near, Interest::READABLE).unwrap();
+        far.write_all(b"x").unwrap();
+        reactor.arm(key, reactor.clock().now());
+        let out = turn(&mut reactor);
+        assert!(matches!(out[..], [Ready::Io { .. }, Ready::Deadline { .. }]), "{out:?}");
+    }
+
+    #[test]
+    fn again_is_delivered_once_and_without_waiting() {
+        let mut reactor = reactor();
+        let key = reactor.open(Tag::A);
+        reactor.arm(key, reactor.clock().now() + Duration::from_secs(60));
+        reactor.again(key);
+        let out = turn(&mut reactor);
+        assert_eq!(out, [Ready::Io { key, tag: Tag::A, readable: true, writable: true }]);
+        reactor.arm(key, reactor.clock().now());
+        assert_eq!(turn(&mut reactor), [Ready::Deadline { key, tag: Tag::A }]);
+    }
+
+    #[test]
+    fn again_on_a_key_closed_since_vanishes() {
+        let mut reactor = reactor();
+        let key = reactor.open(Tag::A);
+        reactor.again(key);
+        reactor.close(key);
+        assert_eq!(turn(&mut reactor), []);
+    }
+
+    #[test]
+    fn a_deadline_armed_again_fires_once_at_the_later_time() {
+        let mut reactor = reactor();
+        let key = reactor.open(Tag::A);
+        let start = reactor.clock().now();
+        reactor.arm(key, start);
+        reactor.arm(key, start + Duration::from_millis(20));
+        let mut out = Vec::new();
+        let mut now = start;
+        while out.is_empty() {
+            now = reactor.turn(&mut out).unwrap();
+        }
+        assert!(now >= start + Duration::from_millis(20));
+        assert_eq!(out, [Ready::Deadline { key, tag: Tag::A }]);
+    }
+
+    #[test]
+    fn a_hang_up_is_readable() {
+        let mut reactor = reactor();
+        let (mut near, far) = pair();
+        let key = reactor.open(Tag::A);
+        reactor.watch(key, &mut near, Interest::READABLE | Interest::WRITABLE).unwrap();
+        drop(far);
+        let mut hung_up = false;
+        for _ in 0..10 {
+            hung_up = turn(&mut reactor).iter().any(|event| matches!(event, Ready::Io { readable: true, .. }));
+            if hung_up {
+                break;
+            }
+        }
+        assert!(hung_up);
+        assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn an_absence_is_nobodys_fault() {
+        let mut reactor = reactor();
+        let key = reactor.open(Tag::A);
+        let at = reactor.clock().now() + Duration::from_millis(500);
+        reactor.arm(key, at);
+        reactor.excuse(Duration::from_secs(3));
+        assert_eq!(reactor.timers.next(), Some(at + Duration::from_secs(3)));
+        assert_eq!(reactor.stats().absent, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_listener_runs_on_the_same_loop() {
+        let mut reactor = reactor();
+        let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let key = reactor.open(Tag::A);
+        reactor.watch(key, &mut listener, Interest::READABLE).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(matches!(turn(&mut reactor)[..], [Ready::Io { readable: true, .. }]));
+        assert!(listener.accept().is_ok());
+    }
+}

@@ -1,0 +1,1 @@
+//! The tests that run the program: one binary, a module a capability.
