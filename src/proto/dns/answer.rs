@@ -177,9 +177,7 @@ impl fmt::Display for Failure {
             Failure::NotFound { server, .. } => {
                 write!(f, "no such name (NXDOMAIN from {})", Server(server))
             }
-            Failure::NoAddresses {
-                server, families, ..
-            } => {
+            Failure::NoAddresses { server, families, .. } => {
                 let kind = match families {
                     Families::Both => "",
                     Families::V4 => "IPv4 ",
@@ -206,11 +204,9 @@ impl fmt::Display for Failure {
                 let plural = if *attempts == 1 { "" } else { "s" };
                 write!(f, " in {attempts} attempt{plural}")
             }
-            Failure::TooManyCnames { server } => write!(
-                f,
-                "more than {MAX_CNAMES} CNAMEs in a row (the last from {})",
-                Server(server)
-            ),
+            Failure::TooManyCnames { server } => {
+                write!(f, "more than {MAX_CNAMES} CNAMEs in a row (the last from {})", Server(server))
+            }
         }
     }
 }
@@ -220,11 +216,7 @@ struct Server<'a>(&'a SocketAddr);
 
 impl fmt::Display for Server<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.port() == DNS_PORT {
-            self.0.ip().fmt(f)
-        } else {
-            self.0.fmt(f)
-        }
+        if self.0.port() == DNS_PORT { self.0.ip().fmt(f) } else { self.0.fmt(f) }
     }
 }
 
@@ -303,10 +295,7 @@ mod tests {
     }
 
     fn timed_out(servers: &[&str], attempts: u32) -> Failure {
-        Failure::TimedOut {
-            servers: servers.iter().map(|server| address(server)).collect(),
-            attempts,
-        }
+        Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
     }
 
     #[test]
@@ -315,50 +304,20 @@ mod tests {
         let odd = address("[::1]:5353");
         let ttl = None;
         let cases = [
-            (
-                Failure::NotFound { server, ttl },
-                "no such name (NXDOMAIN from 127.0.0.53)",
-            ),
-            (
-                Failure::ServerFailed {
-                    server,
-                    rcode: Rcode::SERVFAIL,
-                },
-                "127.0.0.53 answered SERVFAIL",
-            ),
-            (
-                Failure::Refused { server: odd },
-                "[::1]:5353 answered REFUSED",
-            ),
-            (
-                Failure::Referral { server },
-                "127.0.0.53 does not look names up for others",
-            ),
+            (Failure::NotFound { server, ttl }, "no such name (NXDOMAIN from 127.0.0.53)"),
+            (Failure::ServerFailed { server, rcode: Rcode::SERVFAIL }, "127.0.0.53 answered SERVFAIL"),
+            (Failure::Refused { server: odd }, "[::1]:5353 answered REFUSED"),
+            (Failure::Referral { server }, "127.0.0.53 does not look names up for others"),
             (Failure::Unreachable { server }, "127.0.0.53 is unreachable"),
-            (
-                Failure::TcpFailed { server },
-                "127.0.0.53 gave no usable answer over TCP",
-            ),
-            (
-                timed_out(&["127.0.0.53:53", "[::1]:5353"], 2),
-                "no answer from 127.0.0.53, [::1]:5353 in 2 attempts",
-            ),
-            (
-                timed_out(&["10.0.0.1:53"], 1),
-                "no answer from 10.0.0.1 in 1 attempt",
-            ),
-            (
-                Failure::TooManyCnames { server },
-                "more than 8 CNAMEs in a row (the last from 127.0.0.53)",
-            ),
+            (Failure::TcpFailed { server }, "127.0.0.53 gave no usable answer over TCP"),
+            (timed_out(&["127.0.0.53:53", "[::1]:5353"], 2), "no answer from 127.0.0.53, [::1]:5353 in 2 attempts"),
+            (timed_out(&["10.0.0.1:53"], 1), "no answer from 10.0.0.1 in 1 attempt"),
+            (Failure::TooManyCnames { server }, "more than 8 CNAMEs in a row (the last from 127.0.0.53)"),
         ];
         for (failure, words) in cases {
             assert_eq!(failure.to_string(), words);
         }
-        let mut error = LookupError {
-            failure: timed_out(&["10.0.0.1:53"], 1),
-            dropped: Dropped::default(),
-        };
+        let mut error = LookupError { failure: timed_out(&["10.0.0.1:53"], 1), dropped: Dropped::default() };
         error.dropped.add(DropReason::WrongServer);
         error.dropped.add(AnswerError::WrongQuestion.into());
         assert_eq!(

@@ -97,10 +97,7 @@ impl ResolvConf {
 
 /// The words of a line in front of its comment.
 fn words_before<'a>(line: &'a str, comment: &[char]) -> impl Iterator<Item = &'a str> {
-    line.split(comment)
-        .next()
-        .unwrap_or_default()
-        .split_ascii_whitespace()
+    line.split(comment).next().unwrap_or_default().split_ascii_whitespace()
 }
 
 /// A whole number, or the largest there is when it is larger.
@@ -152,11 +149,7 @@ pub fn candidates(host: &str, conf: &ResolvConf) -> Result<Vec<Name>, NameError>
         return Ok(vec![name]);
     }
     let dots = host.bytes().filter(|&byte| byte == b'.').count();
-    let mut names: Vec<Name> = conf
-        .search
-        .iter()
-        .filter_map(|domain| name.within(domain).ok())
-        .collect();
+    let mut names: Vec<Name> = conf.search.iter().filter_map(|domain| name.within(domain).ok()).collect();
     let place = if dots >= conf.ndots { 0 } else { names.len() };
     names.insert(place, name);
     Ok(names)
@@ -206,20 +199,14 @@ impl Hosts {
     /// The addresses of a name in the order of the file; none if it is not there. Letter case and a final dot do not
     /// matter.
     pub fn get(&self, name: &str) -> &[IpAddr] {
-        self.addresses
-            .get(&*key(name))
-            .map_or(&[], |addresses| addresses)
+        self.addresses.get(&*key(name)).map_or(&[], |addresses| addresses)
     }
 }
 
 /// The one way that all spellings of a name are kept.
 fn key(name: &str) -> std::borrow::Cow<'_, str> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        name.to_ascii_lowercase().into()
-    } else {
-        name.into()
-    }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
 #[cfg(test)]
@@ -227,10 +214,7 @@ mod tests {
     use super::*;
 
     fn names(names: &[&str]) -> Vec<Name> {
-        names
-            .iter()
-            .map(|name| Name::parse(name).unwrap())
-            .collect()
+        names.iter().map(|name| Name::parse(name).unwrap()).collect()
     }
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
@@ -288,10 +272,7 @@ mod tests {
     #[test]
     fn the_unspecified_address_is_this_machine() {
         let conf = ResolvConf::parse("nameserver 0.0.0.0\nnameserver ::");
-        assert_eq!(
-            conf.servers,
-            ["127.0.0.1:53", "[::1]:53"].map(|text| text.parse().unwrap())
-        );
+        assert_eq!(conf.servers, ["127.0.0.1:53", "[::1]:53"].map(|text| text.parse().unwrap()));
     }
 
     #[test]
@@ -299,8 +280,7 @@ mod tests {
         let conf = ResolvConf::parse("options ndots:16 timeout:31 attempts:6");
         assert_eq!((conf.ndots, conf.attempts), (15, 5));
         assert_eq!(conf.timeout, Duration::from_secs(30));
-        let conf =
-            ResolvConf::parse("options ndots:99999999999 timeout:99999999999 attempts:99999999999");
+        let conf = ResolvConf::parse("options ndots:99999999999 timeout:99999999999 attempts:99999999999");
         assert_eq!((conf.ndots, conf.attempts), (15, 5));
         assert_eq!(conf.timeout, Duration::from_secs(30));
         let conf = ResolvConf::parse("options ndots:0 timeout:0 attempts:0");
@@ -323,30 +303,18 @@ mod tests {
 
     #[test]
     fn orders_candidates_by_dots_and_search_list() {
-        let conf = |ndots| ResolvConf {
-            search: names(&["a.example", "b.example"]),
-            ndots,
-            ..ResolvConf::default()
-        };
+        let conf = |ndots| ResolvConf { search: names(&["a.example", "b.example"]), ndots, ..ResolvConf::default() };
         let cases: [(&str, usize, &[&str]); 7] = [
             ("db", 1, &["db.a.example", "db.b.example", "db"]),
             ("db", 0, &["db", "db.a.example", "db.b.example"]),
             ("db.", 1, &["db"]),
             ("db.x", 1, &["db.x", "db.x.a.example", "db.x.b.example"]),
             ("db.x", 2, &["db.x.a.example", "db.x.b.example", "db.x"]),
-            (
-                "DB.x.y",
-                2,
-                &["db.x.y", "db.x.y.a.example", "db.x.y.b.example"],
-            ),
+            ("DB.x.y", 2, &["db.x.y", "db.x.y.a.example", "db.x.y.b.example"]),
             ("db.x.y.", 5, &["db.x.y"]),
         ];
         for (host, ndots, expected) in cases {
-            assert_eq!(
-                candidates(host, &conf(ndots)),
-                Ok(names(expected)),
-                "{host} with ndots {ndots}"
-            );
+            assert_eq!(candidates(host, &conf(ndots)), Ok(names(expected)), "{host} with ndots {ndots}");
         }
         assert_eq!(candidates("db", &ResolvConf::default()), Ok(names(&["db"])));
         assert_eq!(candidates("a..b", &conf(1)), Err(NameError::EmptyLabel));
@@ -357,10 +325,7 @@ mod tests {
     fn leaves_out_a_candidate_that_is_too_long() {
         let label = "a".repeat(60);
         let long = format!("{label}.{label}.{label}.{label}");
-        let conf = ResolvConf {
-            search: names(&["too.long.example", "ok.net"]),
-            ..ResolvConf::default()
-        };
+        let conf = ResolvConf { search: names(&["too.long.example", "ok.net"]), ..ResolvConf::default() };
         let expected = [&long, &format!("{long}.ok.net")].map(|name| Name::parse(name).unwrap());
         assert_eq!(candidates(&long, &conf).as_deref(), Ok(&expected[..]));
     }
@@ -368,21 +333,9 @@ mod tests {
     #[test]
     fn localhost_is_this_machine() {
         for host in ["localhost", "LocalHost.", "a.localhost", "a.b.LOCALHOST."] {
-            assert_eq!(
-                loopback(host).map(Vec::from),
-                Some(addresses(&["127.0.0.1", "::1"])),
-                "{host}"
-            );
+            assert_eq!(loopback(host).map(Vec::from), Some(addresses(&["127.0.0.1", "::1"])), "{host}");
         }
-        for host in [
-            "",
-            ".",
-            "localhost.com",
-            "notlocalhost",
-            ".localhost",
-            "localhost..",
-            "local",
-        ] {
+        for host in ["", ".", "localhost.com", "notlocalhost", ".localhost", "localhost..", "local"] {
             assert_eq!(loopback(host), None, "{host}");
         }
     }
@@ -432,8 +385,7 @@ mod tests {
 
     #[test]
     fn any_text_is_read() {
-        let text =
-            "nameserver fe80::1%2\nsearch a.b\noptions ndots:3 rotate\n10.0.0.1 é\u{2028}x # ;\n";
+        let text = "nameserver fe80::1%2\nsearch a.b\noptions ndots:3 rotate\n10.0.0.1 é\u{2028}x # ;\n";
         for (at, _) in text.char_indices() {
             let conf = ResolvConf::parse(&text[..at]);
             assert_eq!(conf.servers.len(), 1);

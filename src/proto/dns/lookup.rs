@@ -132,19 +132,9 @@ impl Lookup {
     ///
     /// # Errors
     /// [`Failure::BadName`], when `host` is not a name.
-    pub fn new(
-        host: &str,
-        conf: &ResolvConf,
-        families: Families,
-        rotation: usize,
-    ) -> Result<Lookup, LookupError> {
-        let bad_name = |error| LookupError {
-            failure: Failure::BadName(error),
-            dropped: Dropped::default(),
-        };
-        let mut names = config::candidates(host, conf)
-            .map_err(bad_name)?
-            .into_iter();
+    pub fn new(host: &str, conf: &ResolvConf, families: Families, rotation: usize) -> Result<Lookup, LookupError> {
+        let bad_name = |error| LookupError { failure: Failure::BadName(error), dropped: Dropped::default() };
+        let mut names = config::candidates(host, conf).map_err(bad_name)?.into_iter();
         let name = names.next().ok_or(bad_name(NameError::Empty))?;
         Ok(Lookup {
             plan: Plan::new(conf, families, rotation),
@@ -175,11 +165,7 @@ impl Lookup {
 
     /// The next thing to do; `None` when there is nothing until the next [`Lookup::handle`].
     pub fn poll(&mut self) -> Option<Action<'_>> {
-        if let Some(question) = self
-            .questions
-            .iter_mut()
-            .find(|question| question.close_tcp)
-        {
+        if let Some(question) = self.questions.iter_mut().find(|question| question.close_tcp) {
             question.close_tcp = false;
             let record = question.query.record();
             return Some(Action::CloseTcp { record });
@@ -232,12 +218,7 @@ impl Lookup {
     }
 
     /// Acts on an input, or says why it is nothing to act on.
-    fn attend(
-        &mut self,
-        input: Input<'_>,
-        now: Instant,
-        random: Random<'_>,
-    ) -> Result<(), DropReason> {
+    fn attend(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) -> Result<(), DropReason> {
         match input {
             Input::Start => Ok(()),
             Input::Datagram { from, bytes } => self.on_datagram(from, bytes, now, random),
@@ -266,11 +247,7 @@ impl Lookup {
         random: Random<'_>,
     ) -> Result<(), DropReason> {
         let id = message::message_id(bytes).ok_or(AnswerError::from(Malformed::Short))?;
-        let index = self
-            .questions
-            .iter()
-            .position(|question| question.query.id() == id)
-            .ok_or(AnswerError::WrongId)?;
+        let index = self.questions.iter().position(|question| question.query.id() == id).ok_or(AnswerError::WrongId)?;
         let question = &mut self.questions[index];
         if question.is_settled() {
             // The same answer twice, from a network that doubles or a server that was asked again.
@@ -289,9 +266,7 @@ impl Lookup {
             Err(error) => {
                 // A server that does not keep the case would never be believed, and one that answers over TCP need
                 // not keep it.
-                if error == AnswerError::WrongCase
-                    && question.is_asking(server, Transport::Udp, &self.plan)
-                {
+                if error == AnswerError::WrongCase && question.is_asking(server, Transport::Udp, &self.plan) {
                     question.ask_over_tcp(&self.plan, now);
                 }
                 Err(error.into())
@@ -325,9 +300,9 @@ impl Lookup {
 
     /// Where the question stands that waits on the TCP connection of this record type.
     fn on_tcp(&self, record: RecordType) -> Option<usize> {
-        self.questions.iter().position(|question| {
-            question.query.record() == record && question.waits_on(Transport::Tcp)
-        })
+        self.questions
+            .iter()
+            .position(|question| question.query.record() == record && question.waits_on(Transport::Tcp))
     }
 
     // === 3. A server that fails is left for the next one at once, a silent one after the timeout.
@@ -439,10 +414,7 @@ impl Lookup {
                 Awaits::Nothing(Err(failure)) => Some(failure),
                 _ => question.failure.as_ref(),
             };
-            missing = Some(Missing {
-                record: question.query.record(),
-                why: why.cloned(),
-            });
+            missing = Some(Missing { record: question.query.record(), why: why.cloned() });
         }
         if addresses.is_empty() {
             return None;
@@ -459,10 +431,7 @@ impl Lookup {
     /// What both families' failures amount to.
     fn failure(&self) -> Failure {
         let failures = self.questions.iter().filter_map(Question::failure);
-        failures
-            .cloned()
-            .reduce(Failure::of_families)
-            .unwrap_or_else(|| self.plan.timed_out())
+        failures.cloned().reduce(Failure::of_families).unwrap_or_else(|| self.plan.timed_out())
     }
 
     fn finish(&mut self, result: Result<Answer, Failure>) {
@@ -517,10 +486,7 @@ mod tests {
     }
 
     fn conf(servers: &[&str]) -> ResolvConf {
-        ResolvConf {
-            servers: servers.iter().map(|server| address(server)).collect(),
-            ..ResolvConf::default()
-        }
+        ResolvConf { servers: servers.iter().map(|server| address(server)).collect(), ..ResolvConf::default() }
     }
 
     fn sent(record: RecordType, server: &str) -> Did {
@@ -528,17 +494,11 @@ mod tests {
     }
 
     fn failed(failure: Failure) -> Did {
-        Did::Finished(Err(LookupError {
-            failure,
-            dropped: Dropped::default(),
-        }))
+        Did::Finished(Err(LookupError { failure, dropped: Dropped::default() }))
     }
 
     fn timed_out(servers: &[&str], attempts: u32) -> Failure {
-        Failure::TimedOut {
-            servers: servers.iter().map(|server| address(server)).collect(),
-            attempts,
-        }
+        Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
     }
 
     fn answer(addresses: &[&str], ttl: u64, canonical: &str) -> Answer {
@@ -578,21 +538,12 @@ mod tests {
             while let Some(action) = self.lookup.poll() {
                 assert!(done.len() < 8, "does not drain: {done:?}");
                 done.push(match action {
-                    Action::SendUdp {
-                        record,
-                        server,
-                        id,
-                        bytes,
-                    } => {
+                    Action::SendUdp { record, server, id, bytes } => {
                         assert_eq!(message::message_id(bytes), Some(id));
                         self.queries[record as usize] = bytes.to_vec();
                         Did::Sent(record, server)
                     }
-                    Action::OpenTcp {
-                        record,
-                        server,
-                        bytes,
-                    } => {
+                    Action::OpenTcp { record, server, bytes } => {
                         let query = tcp_message(bytes).unwrap();
                         assert_eq!(query.len() + 2, bytes.len());
                         self.queries[record as usize] = query.to_vec();
@@ -642,16 +593,10 @@ mod tests {
     #[test]
     fn asks_for_both_families_at_once_and_finishes_with_both() {
         let mut bench = Bench::new("www.example", &conf(&[ONE]), Families::Both);
-        assert_eq!(
-            bench.step(Input::Start),
-            [sent(Aaaa, ONE), sent(A, ONE), Did::Armed(5 * SECOND)]
-        );
+        assert_eq!(bench.step(Input::Start), [sent(Aaaa, ONE), sent(A, ONE), Did::Armed(5 * SECOND)]);
         let reply = bench.reply(Aaaa).aaaa("www.example", 60, 1);
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
-        let reply = bench
-            .reply(A)
-            .a("www.example", 30, 2)
-            .a("www.example", 90, 1);
+        let reply = bench.reply(A).a("www.example", 30, 2).a("www.example", 90, 1);
         let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, "www.example");
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
         assert_eq!(bench.step(Input::Start), []);
@@ -662,10 +607,7 @@ mod tests {
     fn asks_for_one_family_alone() {
         for (families, record) in [(Families::V4, A), (Families::V6, Aaaa)] {
             let mut bench = Bench::new("www.example", &conf(&[ONE]), families);
-            assert_eq!(
-                bench.step(Input::Start),
-                [sent(record, ONE), Did::Armed(5 * SECOND)]
-            );
+            assert_eq!(bench.step(Input::Start), [sent(record, ONE), Did::Armed(5 * SECOND)]);
             let reply = match record {
                 A => bench.reply(A).a("www.example", 30, 1),
                 Aaaa => bench.reply(Aaaa).aaaa("www.example", 30, 1),
@@ -686,10 +628,7 @@ mod tests {
             Input::Unreachable { server },
             Input::TcpFailed { record },
             Input::TcpMessage { record, bytes },
-            Input::Datagram {
-                from: server,
-                bytes,
-            },
+            Input::Datagram { from: server, bytes },
         ] {
             assert_eq!(bench.step(input), []);
         }
@@ -730,17 +669,10 @@ mod tests {
 
     #[test]
     fn an_empty_configuration_asks_this_machine_once() {
-        let conf = ResolvConf {
-            servers: Vec::new(),
-            attempts: 0,
-            ..ResolvConf::default()
-        };
+        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..ResolvConf::default() };
         let mut bench = Bench::new("www.example", &conf, Families::V4);
         assert_eq!(bench.step(Input::Start)[0], sent(A, "127.0.0.1:53"));
-        assert_eq!(
-            bench.after(5 * SECOND),
-            [failed(timed_out(&["127.0.0.1:53"], 1))]
-        );
+        assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&["127.0.0.1:53"], 1))]);
     }
 
     #[test]
@@ -773,10 +705,7 @@ mod tests {
         let mut bench = Bench::started(&[ONE, TWO], Families::V4);
         bench.after(5 * SECOND);
         let late = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(
-            bench.datagram(ONE, late),
-            [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]
-        );
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
     }
 
     #[test]
@@ -799,20 +728,8 @@ mod tests {
     fn a_failing_server_is_left_at_once() {
         let server = address(TWO);
         let complaints: [(Say, Failure); 4] = [
-            (
-                |reply| reply.rcode(2),
-                Failure::ServerFailed {
-                    server,
-                    rcode: Rcode::SERVFAIL,
-                },
-            ),
-            (
-                |reply| reply.rcode(4),
-                Failure::ServerFailed {
-                    server,
-                    rcode: Rcode::NOTIMP,
-                },
-            ),
+            (|reply| reply.rcode(2), Failure::ServerFailed { server, rcode: Rcode::SERVFAIL }),
+            (|reply| reply.rcode(4), Failure::ServerFailed { server, rcode: Rcode::NOTIMP }),
             (|reply| reply.rcode(5), Failure::Refused { server }),
             (|reply| reply.lame(), Failure::Referral { server }),
         ];
@@ -834,10 +751,7 @@ mod tests {
         let mut bench = Bench::started(&[ONE, TWO], Families::V4);
         bench.now += SECOND;
         let reply = bench.reply(A).rcode(2);
-        assert_eq!(
-            bench.datagram(ONE, reply),
-            [sent(A, TWO), Did::Armed(6 * SECOND)]
-        );
+        assert_eq!(bench.datagram(ONE, reply), [sent(A, TWO), Did::Armed(6 * SECOND)]);
     }
 
     #[test]
@@ -848,10 +762,7 @@ mod tests {
         bench.after(5 * SECOND);
         bench.after(5 * SECOND);
         let server = address(ONE);
-        assert_eq!(
-            bench.after(5 * SECOND),
-            [failed(Failure::Refused { server })]
-        );
+        assert_eq!(bench.after(5 * SECOND), [failed(Failure::Refused { server })]);
     }
 
     #[test]
@@ -863,10 +774,7 @@ mod tests {
             assert_eq!(done, [sent(Aaaa, next), sent(A, next)]);
         }
         let failure = Failure::Unreachable { server: two };
-        assert_eq!(
-            bench.step(Input::Unreachable { server: two }),
-            [failed(failure)]
-        );
+        assert_eq!(bench.step(Input::Unreachable { server: two }), [failed(failure)]);
         let mut bench = Bench::started(&[ONE], Families::Both);
         assert_eq!(bench.step(Input::Unreachable { server: two }), []);
     }
@@ -888,10 +796,7 @@ mod tests {
             let reply = bench.reply(A).rcode(1);
             bench.datagram(ONE, reply);
         }
-        let failure = Failure::ServerFailed {
-            server: address(ONE),
-            rcode: Rcode::FORMERR,
-        };
+        let failure = Failure::ServerFailed { server: address(ONE), rcode: Rcode::FORMERR };
         let reply = bench.reply(A).rcode(1);
         assert_eq!(bench.datagram(ONE, reply), [failed(failure)]);
     }
@@ -901,21 +806,12 @@ mod tests {
         let mut bench = Bench::started(&[ONE], Families::V4);
         bench.now += SECOND;
         let reply = bench.reply(A).truncated();
-        assert_eq!(
-            bench.datagram(ONE, reply),
-            [Did::Opened(A, address(ONE)), Did::Armed(6 * SECOND)]
-        );
+        assert_eq!(bench.datagram(ONE, reply), [Did::Opened(A, address(ONE)), Did::Armed(6 * SECOND)]);
         // The network doubled it.
         let reply = bench.reply(A).truncated();
         assert_eq!(bench.datagram(ONE, reply), []);
         let reply = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(
-            bench.tcp(A, reply),
-            [
-                Did::Closed(A),
-                Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))
-            ]
-        );
+        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
     }
 
     #[test]
@@ -978,21 +874,9 @@ mod tests {
             ("10.0.0.3:53", good(&bench), DropReason::WrongServer),
             ("10.0.0.1:54", good(&bench), DropReason::WrongServer),
             (TWO, good(&bench), DropReason::WrongServer), // not asked yet
-            (
-                ONE,
-                good(&bench).patch(0, &[other_id]),
-                AnswerError::WrongId.into(),
-            ),
-            (
-                ONE,
-                good(&bench).patch(13, b"vww"),
-                AnswerError::WrongQuestion.into(),
-            ),
-            (
-                ONE,
-                good(&bench).patch(2, &[0x01]),
-                AnswerError::NotAResponse.into(),
-            ),
+            (ONE, good(&bench).patch(0, &[other_id]), AnswerError::WrongId.into()),
+            (ONE, good(&bench).patch(13, b"vww"), AnswerError::WrongQuestion.into()),
+            (ONE, good(&bench).patch(2, &[0x01]), AnswerError::NotAResponse.into()),
         ];
         for (index, (from, reply, reason)) in cases.into_iter().enumerate() {
             assert_eq!(bench.datagram(from, reply), []);
@@ -1005,10 +889,7 @@ mod tests {
 
         let reply = bench.reply(A).a("www.example", 60, 1);
         let mut expected = answer(&["10.0.0.1"], 60, "www.example");
-        expected.dropped = Dropped {
-            count: 7,
-            last: Some(short),
-        };
+        expected.dropped = Dropped { count: 7, last: Some(short) };
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
     }
 
@@ -1060,23 +941,14 @@ mod tests {
         let mut bench = Bench::started(&[ONE], Families::Both);
         bench.now += SECOND;
         let reply = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(
-            bench.datagram(ONE, reply),
-            [Did::Armed(SECOND + RESOLUTION_DELAY)]
-        );
+        assert_eq!(bench.datagram(ONE, reply), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
         let almost = RESOLUTION_DELAY - Duration::from_millis(1);
         assert_eq!(bench.after(almost), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
         let mut expected = answer(&["10.0.0.1"], 60, "www.example");
-        let missing = Missing {
-            record: Aaaa,
-            why: None,
-        };
+        let missing = Missing { record: Aaaa, why: None };
         assert_eq!(missing.to_string(), "AAAA: no answer in time");
         expected.missing = Some(missing);
-        assert_eq!(
-            bench.after(Duration::from_millis(1)),
-            [Did::Finished(Ok(expected))]
-        );
+        assert_eq!(bench.after(Duration::from_millis(1)), [Did::Finished(Ok(expected))]);
     }
 
     #[test]
@@ -1100,10 +972,7 @@ mod tests {
             let reply = bench.reply(Aaaa).rcode(rcode).soa(60, 60);
             assert_eq!(bench.datagram(ONE, reply), []);
             let reply = bench.reply(A).a("www.example", 60, 1);
-            assert_eq!(
-                bench.datagram(ONE, reply),
-                [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]
-            );
+            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
         }
     }
 
@@ -1128,12 +997,7 @@ mod tests {
         bench.datagram(ONE, reply);
         assert_eq!(
             bench.after(RESOLUTION_DELAY),
-            [
-                Did::Closed(Aaaa),
-                sent(Aaaa, ONE),
-                sent(A, ONE),
-                Did::Armed(RESOLUTION_DELAY + 5 * SECOND)
-            ]
+            [Did::Closed(Aaaa), sent(Aaaa, ONE), sent(A, ONE), Did::Armed(RESOLUTION_DELAY + 5 * SECOND)]
         );
     }
 
@@ -1162,21 +1026,11 @@ mod tests {
         let cases: [(Say, Say, &str, _); 10] = [
             (|r| r.rcode(2), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
             (|r| r.soa(8, 8), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
-            (
-                |r| r.rcode(3).soa(9, 9),
-                |r| r.rcode(3).soa(8, 8),
-                no_name,
-                ttl(8),
-            ),
+            (|r| r.rcode(3).soa(9, 9), |r| r.rcode(3).soa(8, 8), no_name, ttl(8)),
             (|r| r.soa(7, 9), |r| r.soa(8, 8), no_address, ttl(7)),
             (|r| r, |r| r.soa(8, 8), no_address, None),
             (|r| r.soa(8, 8), |r| r, no_address, None),
-            (
-                |r| r.rcode(3).soa(8, 8),
-                |r| r.soa(9, 9),
-                no_address,
-                ttl(8),
-            ),
+            (|r| r.rcode(3).soa(8, 8), |r| r.soa(9, 9), no_address, ttl(8)),
             (|r| r.rcode(3).soa(8, 8), |r| r.rcode(2), failed, None),
             (|r| r.rcode(2), |r| r.soa(9, 9), failed, None),
             (|r| r.rcode(5), |r| r.rcode(2), failed, None),
@@ -1191,10 +1045,7 @@ mod tests {
         let mut bench = Bench::started(&[ONE], Families::Both);
         let reply = bench.reply(A).rcode(3).soa(60, 60);
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
-        let failure = Failure::NotFound {
-            server: address(ONE),
-            ttl: Some(60 * SECOND),
-        };
+        let failure = Failure::NotFound { server: address(ONE), ttl: Some(60 * SECOND) };
         assert_eq!(bench.after(RESOLUTION_DELAY), [failed(failure)]);
     }
 
@@ -1206,44 +1057,20 @@ mod tests {
         let reply = bench.reply(A).cname("www.example", 40, "web.example.net");
         // The server that answered is asked first, and waited for from now on.
         bench.now += SECOND;
-        assert_eq!(
-            bench.datagram(TWO, reply),
-            [sent(A, TWO), Did::Armed(11 * SECOND)]
-        );
+        assert_eq!(bench.datagram(TWO, reply), [sent(A, TWO), Did::Armed(11 * SECOND)]);
         let new = &bench.queries[A as usize];
         assert_ne!(old[..2], new[..2]);
-        assert!(
-            new[12..]
-                .to_ascii_lowercase()
-                .starts_with(b"\x03web\x07example\x03net\0")
-        );
+        assert!(new[12..].to_ascii_lowercase().starts_with(b"\x03web\x07example\x03net\0"));
         let reply = bench.reply(A).a("web.example.net", 60, 1);
-        assert_eq!(
-            bench.datagram(TWO, reply),
-            [Did::Finished(Ok(answer(
-                &["10.0.0.1"],
-                40,
-                "web.example.net"
-            )))]
-        );
+        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, "web.example.net")))]);
     }
 
     #[test]
     fn a_cname_with_a_soa_is_an_end() {
         let mut bench = Bench::started(&[ONE], Families::V6);
-        let reply = bench
-            .reply(Aaaa)
-            .cname("www.example", 40, "web.example")
-            .soa(70, 60);
-        let failure = Failure::NoAddresses {
-            server: address(ONE),
-            ttl: Some(60 * SECOND),
-            families: Families::V6,
-        };
-        assert_eq!(
-            failure.to_string(),
-            "the name has no IPv6 address (said 10.0.0.1)"
-        );
+        let reply = bench.reply(Aaaa).cname("www.example", 40, "web.example").soa(70, 60);
+        let failure = Failure::NoAddresses { server: address(ONE), ttl: Some(60 * SECOND), families: Families::V6 };
+        assert_eq!(failure.to_string(), "the name has no IPv6 address (said 10.0.0.1)");
         assert_eq!(bench.datagram(ONE, reply), [failed(failure)]);
     }
 
@@ -1299,20 +1126,13 @@ mod tests {
         let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch a.example b.example");
         let mut bench = Bench::new("db", &conf, Families::V4);
         bench.step(Input::Start);
-        let asked = |bench: &Bench, name: &[u8]| {
-            bench.queries[A as usize][12..]
-                .to_ascii_lowercase()
-                .starts_with(name)
-        };
+        let asked = |bench: &Bench, name: &[u8]| bench.queries[A as usize][12..].to_ascii_lowercase().starts_with(name);
         assert!(asked(&bench, b"\x02db\x01a\x07example\0"));
         let reply = bench.reply(A).rcode(3).soa(60, 60);
         assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
         assert!(asked(&bench, b"\x02db\x01b\x07example\0"));
         let reply = bench.reply(A).a("db.b.example", 60, 1);
-        assert_eq!(
-            bench.datagram(ONE, reply),
-            [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "db.b.example")))]
-        );
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "db.b.example")))]);
     }
 
     #[test]
@@ -1331,15 +1151,9 @@ mod tests {
             }
         };
         let server = address(ONE);
-        let nothing = |ttl: Option<u64>| Failure::NotFound {
-            server,
-            ttl: ttl.map(Duration::from_secs),
-        };
-        let no_addresses = |ttl: u64| Failure::NoAddresses {
-            server,
-            ttl: Some(Duration::from_secs(ttl)),
-            families: Families::V4,
-        };
+        let nothing = |ttl: Option<u64>| Failure::NotFound { server, ttl: ttl.map(Duration::from_secs) };
+        let no_addresses =
+            |ttl: u64| Failure::NoAddresses { server, ttl: Some(Duration::from_secs(ttl)), families: Families::V4 };
         let missing = |reply: Reply| reply.rcode(3).soa(50, 50);
         let shorter = |reply: Reply| reply.rcode(3).soa(40, 40);
         let unsaid = |reply: Reply| reply.rcode(3);
@@ -1373,9 +1187,7 @@ mod tests {
     fn any_order_of_inputs_ends_once() {
         for seed in 1..=2_000 {
             let mut world = XorShift(seed * 0x9e37_79b9);
-            let conf = ResolvConf::parse(
-                "nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example b.example",
-            );
+            let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example b.example");
             let families = [Families::Both, Families::V4, Families::V6][world.below(3)];
             let mut bench = Bench::new("www", &conf, families);
             bench.step(Input::Start);

@@ -141,11 +141,7 @@ impl Response {
     /// # Errors
     /// Why the message must not be believed. An error *code* of the server is not an error here: see
     /// [`Response::rcode`].
-    pub fn parse(
-        message: &[u8],
-        query: &Query,
-        transport: Transport,
-    ) -> Result<Response, AnswerError> {
+    pub fn parse(message: &[u8], query: &Query, transport: Transport) -> Result<Response, AnswerError> {
         let mut reader = Reader::new(message);
 
         // 1. The header: is it an answer, and to us?
@@ -182,11 +178,7 @@ impl Response {
         if header.answers + header.authorities + header.additionals > MAX_RECORDS {
             return Err(Malformed::TooManyRecords.into());
         }
-        let mut answers = Answers {
-            first: reader,
-            count: header.answers,
-            has_cnames: false,
-        };
+        let mut answers = Answers { first: reader, count: header.answers, has_cnames: false };
         for _ in 0..header.answers {
             answers.has_cnames |= Record::read(&mut reader)?.is(TYPE_CNAME);
         }
@@ -213,9 +205,7 @@ impl Response {
 
 /// The id of a message; `None` when it is too short to have one.
 pub fn message_id(message: &[u8]) -> Option<u16> {
-    message
-        .first_chunk()
-        .map(|&bytes| u16::from_be_bytes(bytes))
+    message.first_chunk().map(|&bytes| u16::from_be_bytes(bytes))
 }
 
 /// The six fields at the start of a message.
@@ -242,11 +232,7 @@ impl Header {
 }
 
 /// Takes the question section, and compares it with the question that was asked.
-fn check_question(
-    reader: &mut Reader<'_>,
-    query: &Query,
-    transport: Transport,
-) -> Result<(), AnswerError> {
+fn check_question(reader: &mut Reader<'_>, query: &Query, transport: Transport) -> Result<(), AnswerError> {
     let asked = query.question();
     let start = *reader;
     if start.rest().starts_with(asked) {
@@ -276,12 +262,7 @@ struct Answers<'a> {
 
 impl<'a> Answers<'a> {
     /// Follows the CNAMEs from the question, in whatever order they stand, and takes the addresses at their end.
-    fn follow(
-        self,
-        message: &'a [u8],
-        wanted: RecordType,
-        response: &mut Response,
-    ) -> Result<(), Malformed> {
+    fn follow(self, message: &'a [u8], wanted: RecordType, response: &mut Response) -> Result<(), Malformed> {
         let mut end = NameRef::at(message, HEADER);
         while self.has_cnames
             && response.cnames <= MAX_CNAMES
@@ -307,12 +288,7 @@ impl<'a> Answers<'a> {
         Ok(None)
     }
 
-    fn addresses(
-        mut self,
-        owner: NameRef<'_>,
-        wanted: RecordType,
-        response: &mut Response,
-    ) -> Result<(), Malformed> {
+    fn addresses(mut self, owner: NameRef<'_>, wanted: RecordType, response: &mut Response) -> Result<(), Malformed> {
         for _ in 0..self.count {
             let record = Record::read(&mut self.first)?;
             if !record.is(wanted.code()) || !record.owner.same(owner)? {
@@ -345,13 +321,7 @@ impl<'a> Record<'a> {
         let class = reader.u16()?;
         let raw_ttl = reader.u32()?;
         let length = reader.u16()?;
-        Ok(Record {
-            owner,
-            kind,
-            class,
-            raw_ttl,
-            data: reader.part(length.into())?,
-        })
+        Ok(Record { owner, kind, class, raw_ttl, data: reader.part(length.into())? })
     }
 
     fn is(&self, kind: u16) -> bool {
@@ -472,9 +442,13 @@ mod tests {
     fn follows_compressed_names() {
         // The owner points to the question, the target "web" + ".example" into it, and the last owner to the target.
         let query = query("www.example", RecordType::A);
-        let message = reply(&query)
-            .record(6, &[0xc0, 12], 5, 300, b"\x03WEB\xc0\x10")
-            .record(6, &[0xc0, 41], 1, 300, &[10, 0, 0, 1]);
+        let message = reply(&query).record(6, &[0xc0, 12], 5, 300, b"\x03WEB\xc0\x10").record(
+            6,
+            &[0xc0, 41],
+            1,
+            300,
+            &[10, 0, 0, 1],
+        );
         let response = parse(message, &query).unwrap();
         assert_eq!(response.addresses, addresses(&["10.0.0.1"]));
         assert_eq!(response.canonical.unwrap().to_string(), "web.example");
@@ -510,30 +484,19 @@ mod tests {
     #[test]
     fn bounds_addresses_ttls_and_chains() {
         let query = query("www.example", RecordType::A);
-        let many = (0..40).fold(reply(&query), |reply, last| {
-            reply.a("www.example", 60, last)
-        });
+        let many = (0..40).fold(reply(&query), |reply, last| reply.a("www.example", 60, last));
         let response = parse(many, &query).unwrap();
         assert_eq!(response.addresses.len(), MAX_ADDRESSES);
         assert_eq!(response.addresses[15], IpAddr::from([10, 0, 0, 15]));
 
-        for (sent, taken) in [
-            (0, 0),
-            (86_400, 86_400),
-            (86_401, 86_400),
-            (0x7fff_ffff, 86_400),
-            (0x8000_0000, 0),
-            (u32::MAX, 0),
-        ] {
+        for (sent, taken) in
+            [(0, 0), (86_400, 86_400), (86_401, 86_400), (0x7fff_ffff, 86_400), (0x8000_0000, 0), (u32::MAX, 0)]
+        {
             let response = parse(reply(&query).a("www.example", sent, 1), &query).unwrap();
             assert_eq!(response.ttl, taken, "TTL {sent}");
         }
 
-        let circle = reply(&query).cname("www.example", 60, "web.example").cname(
-            "web.example",
-            60,
-            "www.example",
-        );
+        let circle = reply(&query).cname("www.example", 60, "web.example").cname("web.example", 60, "www.example");
         assert_eq!(parse(circle, &query).unwrap().cnames, MAX_CNAMES + 1);
     }
 
@@ -551,9 +514,7 @@ mod tests {
             (Rcode(9), "RCODE9"),
             (Rcode(0x0fff), "RCODE4095"),
         ] {
-            let message = reply(&query)
-                .rcode(rcode.0 as u8 & 0x0f)
-                .opt((rcode.0 >> 4) as u8);
+            let message = reply(&query).rcode(rcode.0 as u8 & 0x0f).opt((rcode.0 >> 4) as u8);
             assert_eq!(parse(message, &query).unwrap().rcode, rcode);
             assert_eq!(rcode.to_string(), text);
         }
@@ -620,10 +581,7 @@ mod tests {
             (good().patch(class, &[3]), AnswerError::WrongQuestion),
             (good().patch(class - 2, &[28]), AnswerError::WrongQuestion),
             (good().patch(13, b"wWw"), AnswerError::WrongCase),
-            (
-                reply(&query).rcode(3).patch(4, &[0, 0]),
-                AnswerError::WrongQuestion,
-            ),
+            (reply(&query).rcode(3).patch(4, &[0, 0]), AnswerError::WrongQuestion),
         ];
         for (index, (message, error)) in cases.into_iter().enumerate() {
             assert_eq!(parse(message, &query), Err(error), "case {index}");
@@ -634,10 +592,7 @@ mod tests {
     #[test]
     fn letter_case_does_not_matter_over_tcp() {
         let query = query("www.example", RecordType::A);
-        let message = reply(&query)
-            .patch(13, b"WWW")
-            .a("www.example", 60, 1)
-            .bytes();
+        let message = reply(&query).patch(13, b"WWW").a("www.example", 60, 1).bytes();
         let response = Response::parse(&message, &query, Transport::Tcp).unwrap();
         assert_eq!(response.addresses, addresses(&["10.0.0.1"]));
     }
@@ -704,16 +659,10 @@ mod tests {
         }
         // Data that ends inside a name or a number, though the message goes on.
         let cases = [
-            reply(&query)
-                .answer(owner, 5, 60, b"\x03web")
-                .a(owner, 60, 1),
-            reply(&query)
-                .answer(owner, 5, 60, b"\x07we")
-                .a(owner, 60, 1),
+            reply(&query).answer(owner, 5, 60, b"\x03web").a(owner, 60, 1),
+            reply(&query).answer(owner, 5, 60, b"\x07we").a(owner, 60, 1),
             reply(&query).answer(owner, 5, 60, b"").a(owner, 60, 1),
-            reply(&query)
-                .record(8, &[0], 6, 60, &soa[..soa.len() - 1])
-                .opt(0),
+            reply(&query).record(8, &[0], 6, 60, &soa[..soa.len() - 1]).opt(0),
         ];
         for (index, message) in cases.into_iter().enumerate() {
             let error = Err(Malformed::Short.into());
@@ -739,9 +688,13 @@ mod tests {
             assert_eq!(parse(message, &query), error, "{owner:?}");
         }
         // Two names that point at each other: the first points forward.
-        let message = reply(&query)
-            .record(6, &[0xc0, here + 16], 1, 60, &[10, 0, 0, 1])
-            .record(6, &[0xc0, here], 1, 60, &[10, 0, 0, 1]);
+        let message = reply(&query).record(6, &[0xc0, here + 16], 1, 60, &[10, 0, 0, 1]).record(
+            6,
+            &[0xc0, here],
+            1,
+            60,
+            &[10, 0, 0, 1],
+        );
         assert_eq!(parse(message, &query), Err(Malformed::Pointer.into()));
     }
 
@@ -750,13 +703,7 @@ mod tests {
         // A TXT record's data ends in a label that reaches into the name behind it, which points to that label.
         let query = query("www.example", RecordType::A);
         let here = (query.datagram().len() - OPT_LENGTH) as u8;
-        let message = reply(&query).record(6, &[0], 16, 60, &[5]).record(
-            6,
-            &[0xc0, here + 11],
-            1,
-            60,
-            &[10, 0, 0, 1],
-        );
+        let message = reply(&query).record(6, &[0], 16, 60, &[5]).record(6, &[0xc0, here + 11], 1, 60, &[10, 0, 0, 1]);
         assert_eq!(parse(message, &query), Err(Malformed::Short.into()));
     }
 
@@ -765,10 +712,7 @@ mod tests {
         // Data full of pointers, each to the one before it, and a name that enters at the last.
         let query = query("www.example", RecordType::A);
         let here = query.datagram().len() - OPT_LENGTH;
-        for (count, error) in [
-            (MAX_JUMPS - 1, None),
-            (MAX_JUMPS, Some(Malformed::Pointer.into())),
-        ] {
+        for (count, error) in [(MAX_JUMPS - 1, None), (MAX_JUMPS, Some(Malformed::Pointer.into()))] {
             let data_start = here + 11;
             let mut data = vec![0xc0, 12];
             for index in 1..count {
@@ -776,13 +720,8 @@ mod tests {
                 data.extend(before.to_be_bytes());
             }
             let last = (data_start + 2 * (count - 1)) as u16 | 0xc000;
-            let message = reply(&query).record(6, &[0], 16, 60, &data).record(
-                6,
-                &last.to_be_bytes(),
-                1,
-                60,
-                &[10, 0, 0, 1],
-            );
+            let message =
+                reply(&query).record(6, &[0], 16, 60, &data).record(6, &last.to_be_bytes(), 1, 60, &[10, 0, 0, 1]);
             assert_eq!(parse(message, &query).err(), error, "{count} pointers");
         }
     }
@@ -796,13 +735,7 @@ mod tests {
         }
         let label = [&[63][..], &[b'a'; 63]].concat();
         for last in [62, 63] {
-            let long = [
-                label.repeat(3),
-                vec![last],
-                vec![b'a'; last.into()],
-                vec![0],
-            ]
-            .concat();
+            let long = [label.repeat(3), vec![last], vec![b'a'; last.into()], vec![0]].concat();
             let message = reply(&query).record(6, &long, 1, 60, &[10, 0, 0, 1]);
             assert_eq!(parse(message, &query), Err(Malformed::NameTooLong.into()));
         }

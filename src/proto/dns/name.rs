@@ -61,9 +61,7 @@ impl Name {
         if labels.len() + domain.wire.len() > MAX_NAME {
             return Err(NameError::TooLong);
         }
-        Ok(Name {
-            wire: [labels, &domain.wire].concat().into(),
-        })
+        Ok(Name { wire: [labels, &domain.wire].concat().into() })
     }
 
     /// The name on the wire, uncompressed.
@@ -85,9 +83,7 @@ impl Builder {
     /// Begins a name of about `length` bytes of text.
     pub(super) fn new(length: usize) -> Builder {
         // On the wire each dot is a length; one more length stands in front and a zero behind.
-        Builder {
-            wire: Vec::with_capacity(length.min(MAX_NAME) + 2),
-        }
+        Builder { wire: Vec::with_capacity(length.min(MAX_NAME) + 2) }
     }
 
     /// Adds a label of any octets.
@@ -108,9 +104,7 @@ impl Builder {
     /// The name of the labels so far; without any it is the root.
     pub(super) fn finish(mut self) -> Name {
         self.wire.push(0);
-        Name {
-            wire: self.wire.into(),
-        }
+        Name { wire: self.wire.into() }
     }
 }
 
@@ -171,10 +165,7 @@ mod tests {
         assert_eq!(name.wire(), b"\x03www\x07example\x03com\0");
         assert_eq!(name, Name::parse("wWw.example.COM.").unwrap());
         assert_eq!(name.to_string(), "www.example.com");
-        assert_eq!(
-            Name::parse("_srv.a-b_c.9").unwrap().to_string(),
-            "_srv.a-b_c.9"
-        );
+        assert_eq!(Name::parse("_srv.a-b_c.9").unwrap().to_string(), "_srv.a-b_c.9");
     }
 
     #[test]
@@ -199,33 +190,21 @@ mod tests {
             ("bücher.de", NameError::BadByte(0xc3)),
             (&format!("{label}b.com"), NameError::LabelTooLong),
             (&"a".repeat(70_000), NameError::LabelTooLong),
-            (
-                &format!("{label}.{label}.{label}.{}", &label[..62]),
-                NameError::TooLong,
-            ),
+            (&format!("{label}.{label}.{label}.{}", &label[..62]), NameError::TooLong),
         ];
         for (text, error) in cases {
             assert_eq!(Name::parse(text), Err(error), "{text:?}");
             assert!(!error.to_string().is_empty());
         }
-        assert_eq!(
-            NameError::BadByte(b'/').to_string(),
-            "'/' cannot stand in a host name"
-        );
-        assert_eq!(
-            NameError::BadByte(7).to_string(),
-            "byte 0x07 cannot stand in a host name"
-        );
+        assert_eq!(NameError::BadByte(b'/').to_string(), "'/' cannot stand in a host name");
+        assert_eq!(NameError::BadByte(7).to_string(), "byte 0x07 cannot stand in a host name");
     }
 
     #[test]
     fn joins_within_a_domain_up_to_the_limit() {
         let host = Name::parse("db").unwrap();
         let domain = Name::parse("example.com").unwrap();
-        assert_eq!(
-            host.within(&domain),
-            Ok(Name::parse("db.example.com").unwrap())
-        );
+        assert_eq!(host.within(&domain), Ok(Name::parse("db.example.com").unwrap()));
 
         let label = "a".repeat(63);
         let long = Name::parse(&format!("{label}.{label}.{label}")).unwrap();

@@ -76,27 +76,18 @@ impl Query {
     pub fn new(name: &Name, record: RecordType, edns: bool, random: Random<'_>) -> Query {
         let mut bits = Bits::new(random);
         let id = bits.take(16) as u16;
-        let mut framed =
-            Vec::with_capacity(TCP_PREFIX + HEADER + name.wire().len() + 4 + OPT_LENGTH);
+        let mut framed = Vec::with_capacity(TCP_PREFIX + HEADER + name.wire().len() + 4 + OPT_LENGTH);
         framed.extend([0, 0]);
         for field in [id, FLAG_RECURSION_DESIRED, 1, 0, 0, 0] {
             framed.extend(field.to_be_bytes());
         }
         // Lengths are below 64 and so never taken for letters.
         framed.extend(name.wire().iter().map(|&byte| {
-            if byte.is_ascii_lowercase() && bits.take(1) == 1 {
-                byte.to_ascii_uppercase()
-            } else {
-                byte
-            }
+            if byte.is_ascii_lowercase() && bits.take(1) == 1 { byte.to_ascii_uppercase() } else { byte }
         }));
         framed.extend(record.code().to_be_bytes());
         framed.extend(CLASS_IN.to_be_bytes());
-        let mut query = Query {
-            record,
-            framed,
-            edns,
-        };
+        let mut query = Query { record, framed, edns };
         if edns {
             query.push_opt();
         }
@@ -176,11 +167,7 @@ struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     fn new(random: Random<'a>) -> Bits<'a> {
-        Bits {
-            random,
-            word: 0,
-            left: 0,
-        }
+        Bits { random, word: 0, left: 0 }
     }
 
     /// The next `count` bits, at most 32.

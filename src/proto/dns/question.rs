@@ -32,11 +32,7 @@ impl Plan {
         if servers.is_empty() {
             servers = ResolvConf::default().servers;
         }
-        let preferred = if conf.rotate {
-            rotation % servers.len()
-        } else {
-            0
-        };
+        let preferred = if conf.rotate { rotation % servers.len() } else { 0 };
         Plan {
             servers,
             timeout: conf.timeout,
@@ -58,10 +54,7 @@ impl Plan {
     }
 
     pub(super) fn timed_out(&self) -> Failure {
-        Failure::TimedOut {
-            servers: self.servers.clone(),
-            attempts: self.attempts,
-        }
+        Failure::TimedOut { servers: self.servers.clone(), attempts: self.attempts }
     }
 }
 
@@ -152,15 +145,11 @@ impl Question {
     }
 
     fn resend(&mut self, plan: &Plan, now: Instant) {
-        self.now_awaits(Awaits::Datagram {
-            until: now + plan.timeout,
-        });
+        self.now_awaits(Awaits::Datagram { until: now + plan.timeout });
     }
 
     pub(super) fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {
-        self.now_awaits(Awaits::TcpMessage {
-            until: now + plan.timeout,
-        });
+        self.now_awaits(Awaits::TcpMessage { until: now + plan.timeout });
     }
 
     /// Goes on to the next server, or gives up after the last turn. `failure` is what the present one did wrong, if it
@@ -264,18 +253,9 @@ impl Question {
         let server = plan.servers[self.server(plan)];
         if let Awaits::TcpMessage { .. } = self.awaits {
             let bytes = self.query.framed();
-            Action::OpenTcp {
-                record,
-                server,
-                bytes,
-            }
+            Action::OpenTcp { record, server, bytes }
         } else {
-            Action::SendUdp {
-                record,
-                server,
-                id: self.query.id(),
-                bytes: self.query.datagram(),
-            }
+            Action::SendUdp { record, server, id: self.query.id(), bytes: self.query.datagram() }
         }
     }
 }
@@ -322,22 +302,14 @@ impl Meaning {
             Rcode::NOERROR if response.lame && ttl.is_none() => {
                 return Meaning::Complaint(Failure::Referral { server });
             }
-            Rcode::NOERROR => Says::Absent(Failure::NoAddresses {
-                server,
-                ttl,
-                families,
-            }),
+            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families }),
             Rcode::FORMERR | Rcode::BADVERS => {
                 return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
             }
             Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
             _ => return Meaning::Complaint(Failure::ServerFailed { server, rcode }),
         };
-        let chain = Chain {
-            cnames: response.cnames,
-            canonical: response.canonical,
-            ttl: response.ttl,
-        };
+        let chain = Chain { cnames: response.cnames, canonical: response.canonical, ttl: response.ttl };
         Meaning::About(chain, says)
     }
 }
@@ -387,12 +359,9 @@ mod tests {
     #[test]
     fn knows_servers_by_address_and_port() {
         let plan = plan(&["10.0.0.1:53", "[fe80::1%2]:53"], 1);
-        for (text, index) in [
-            ("10.0.0.1:53", Some(0)),
-            ("10.0.0.1:54", None),
-            ("[fe80::1]:53", Some(1)),
-            ("[fe80::2%2]:53", None),
-        ] {
+        for (text, index) in
+            [("10.0.0.1:53", Some(0)), ("10.0.0.1:54", None), ("[fe80::1]:53", Some(1)), ("[fe80::2%2]:53", None)]
+        {
             assert_eq!(plan.index_of(text.parse().unwrap()), index, "{text}");
         }
     }

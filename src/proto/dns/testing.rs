@@ -38,14 +38,7 @@ impl Reply {
     }
 
     /// Any record, in the section whose count stands at byte `section` of the header.
-    pub(super) fn record(
-        mut self,
-        section: usize,
-        owner: &[u8],
-        kind: u16,
-        ttl: u32,
-        data: &[u8],
-    ) -> Reply {
+    pub(super) fn record(mut self, section: usize, owner: &[u8], kind: u16, ttl: u32, data: &[u8]) -> Reply {
         self.bytes[section + 1] += 1;
         self.bytes.extend(owner);
         self.bytes.extend(kind.to_be_bytes());

@@ -78,10 +78,7 @@ impl<'a> Reader<'a> {
 
     /// A name, which is walked to its end: its pointers and lengths are good when this returns.
     pub(super) fn name(&mut self) -> Result<NameRef<'a>, Malformed> {
-        let name = NameRef {
-            message: self.message,
-            start: self.at,
-        };
+        let name = NameRef { message: self.message, start: self.at };
         let mut labels = name.labels();
         let mut length = 1;
         while let Some(label) = labels.next()? {
@@ -104,11 +101,7 @@ impl<'a> Reader<'a> {
 
     /// Says whether everything was taken.
     pub(super) fn ends(self) -> Result<(), Malformed> {
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            Err(Malformed::DataLength)
-        }
+        if self.rest().is_empty() { Ok(()) } else { Err(Malformed::DataLength) }
     }
 }
 
@@ -126,13 +119,7 @@ impl<'a> NameRef<'a> {
     }
 
     fn labels(self) -> Labels<'a> {
-        Labels {
-            visible: self.message,
-            start: self.start,
-            at: self.start,
-            end: self.start,
-            jumps: 0,
-        }
+        Labels { visible: self.message, start: self.start, at: self.start, end: self.start, jumps: 0 }
     }
 
     /// Whether two names are the same but for letter case (RFC 1035 §2.3.3).
@@ -232,13 +219,7 @@ mod tests {
     #[test]
     fn takes_plain_and_compressed_names() {
         let message = b"\x03Com\0\x01a\xc0\x00\x01B\xc0\x05\xc0\x09\x00";
-        let cases = [
-            (0, "com", 5),
-            (5, "a.com", 9),
-            (9, "b.a.com", 13),
-            (13, "b.a.com", 15),
-            (15, ".", 16),
-        ];
+        let cases = [(0, "com", 5), (5, "a.com", 9), (9, "b.a.com", 13), (13, "b.a.com", 15), (15, ".", 16)];
         for (at, text, end) in cases {
             assert_eq!(name(message, at), Ok((text.to_string(), end)));
         }
