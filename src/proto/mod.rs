@@ -2,3 +2,4 @@
 
 pub mod http;
 pub mod url;
+pub mod x509;
