@@ -1,22 +1,27 @@
 //! What a person asks of a certificate: when it starts and ends, whom it names, and who issued it.
 //!
-//! A bounded walk over the DER (X.690) of one certificate (RFC 5280). It verifies nothing: it checks no signature, builds
-//! no chain, compares no name and reads no clock. That is the TLS library's work; this file reads the certificate that was
-//! refused as willingly as the one that was accepted, so that a report can say why.
+//! A bounded walk over the DER (X.690) of one certificate (RFC 5280). It verifies nothing: it
+//! checks no signature, builds no chain, compares no name and reads no clock. That is the TLS
+//! library's work; this file reads the certificate that was refused as willingly as the one that
+//! was accepted, so that a report can say why.
 //!
-//! The bytes come from whoever answered on the port. Every read is checked against the value that holds it, nothing
-//! recurses, and each value is visited a fixed number of times: the work is linear in the input.
+//! The bytes come from whoever answered on the port. Every read is checked against the value that
+//! holds it, nothing recurses, and each value is visited a fixed number of times: the work is
+//! linear in the input.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest certificate that is read, in bytes. TLS libraries stop at the same size for a whole chain.
+/// The longest certificate that is read, in bytes. TLS libraries stop at the same size for a whole
+/// chain.
 pub const MAX_CERTIFICATE: usize = 64 * 1024;
 /// How many alternative names are kept; those after them are left out.
 pub const MAX_NAMES: usize = 256;
-/// How long the text of a subject or an issuer may be, in bytes; it is cut and ends in `…` beyond that.
+/// How long the text of a subject or an issuer may be, in bytes; it is cut and ends in `…` beyond
+/// that.
 pub const MAX_NAME_TEXT: usize = 1024;
-/// How long the text of one DNS name may be, in bytes. RFC 1035 allows 253; the rest is room for escapes.
+/// How long the text of one DNS name may be, in bytes. RFC 1035 allows 253; the rest is room for
+/// escapes.
 const MAX_DNS_TEXT: usize = 512;
 /// How many attributes a subject or an issuer may have. Real ones have fewer than ten.
 const MAX_ATTRIBUTES: usize = 128;
@@ -28,7 +33,8 @@ pub struct Certificate {
     pub not_before: i64,
     /// The last second at which it is valid, in Unix time.
     pub not_after: i64,
-    /// Whom it is for, as `CN=api.example.com, O=Example` (RFC 4514 order and escapes). Often empty today.
+    /// Whom it is for, as `CN=api.example.com, O=Example` (RFC 4514 order and escapes). Often empty
+    /// today.
     pub subject: String,
     /// Who issued it, written as the subject is.
     pub issuer: String,
@@ -43,7 +49,8 @@ pub struct Certificate {
 pub enum AltName {
     /// A DNS name, perhaps with a leading `*.`; bytes that no host name has are escaped as `\xNN`.
     Dns(String),
-    /// An address. An address that was put into a DNS name by mistake is a [`AltName::Dns`], and matches nothing.
+    /// An address. An address that was put into a DNS name by mistake is a [`AltName::Dns`], and
+    /// matches nothing.
     Ip(IpAddr),
 }
 
@@ -76,8 +83,9 @@ impl std::error::Error for DerError {}
 /// Reads one certificate from its DER.
 ///
 /// # Errors
-/// A [`DerError`] when the bytes are not one whole DER certificate: overruns, lengths that are indefinite or not in their
-/// shortest form, a missing field, a date that does not exist, or more than [`MAX_CERTIFICATE`] bytes.
+/// A [`DerError`] when the bytes are not one whole DER certificate: overruns, lengths that are
+/// indefinite or not in their shortest form, a missing field, a date that does not exist, or more
+/// than [`MAX_CERTIFICATE`] bytes.
 pub fn parse(der: &[u8]) -> Result<Certificate, DerError> {
     let fields = Fields::read(der)?;
     Ok(Certificate {
@@ -201,8 +209,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`: seconds present, no fraction, always Z
-/// (RFC 5280 section 4.1.2.5). A GeneralizedTime before 2050 breaks that section's rule and no reader's understanding.
+/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`: seconds present, no fraction,
+/// always Z (RFC 5280 section 4.1.2.5). A GeneralizedTime before 2050 breaks that section's rule
+/// and no reader's understanding.
 fn unix_time(value: Value<'_>) -> Result<i64, DerError> {
     let error = value.error("a date that does not exist or is not written as RFC 5280 wants");
     let digits = value.content.strip_suffix(b"Z").ok_or(error)?;
@@ -258,7 +267,8 @@ fn alternative_names(extensions: Value<'_>) -> Result<Vec<AltName>, DerError> {
     found.map_or(Ok(Vec::new()), general_names)
 }
 
-/// The DNS names and addresses of a GeneralNames; mail addresses, URIs and the like are passed over.
+/// The DNS names and addresses of a GeneralNames; mail addresses, URIs and the like are passed
+/// over.
 fn general_names(octets: Value<'_>) -> Result<Vec<AltName>, DerError> {
     const DNS_NAME: u8 = 0x82;
     const IP_ADDRESS: u8 = 0x87;
@@ -304,8 +314,8 @@ fn dns_text(bytes: &[u8]) -> String {
 
 // === Subject and issuer ===
 
-/// A distinguished name as RFC 4514 writes it: the most specific part first, parts joined by `, `, the attributes of one
-/// part by `+`.
+/// A distinguished name as RFC 4514 writes it: the most specific part first, parts joined by `, `,
+/// the attributes of one part by `+`.
 fn name_text(name: Value<'_>) -> Result<String, DerError> {
     let mut parts = Vec::new();
     let mut attributes = 0;
@@ -373,7 +383,8 @@ fn short_name(oid: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// An object identifier as `1.2.840.113549` (X.690 section 8.19): base 128, the first number holding two arcs.
+/// An object identifier as `1.2.840.113549` (X.690 section 8.19): base 128, the first number
+/// holding two arcs.
 fn push_dotted(text: &mut String, oid: Value<'_>) -> Result<(), DerError> {
     let error = oid.error("an object identifier that is not one");
     if oid.content.last().is_none_or(|last| last & 0x80 != 0) {
@@ -431,7 +442,8 @@ fn string_value(value: Value<'_>) -> Option<String> {
     }
 }
 
-/// RFC 4514 section 2.4: a backslash before what would be read as syntax, `\XX` for each byte of a control character.
+/// RFC 4514 section 2.4: a backslash before what would be read as syntax, `\XX` for each byte of a
+/// control character.
 fn push_escaped(text: &mut String, string: &str) {
     let last = string.chars().count().saturating_sub(1);
     for (index, character) in string.chars().enumerate() {
