@@ -289,7 +289,8 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 fn missing(pem: &[u8]) -> &'static str {
     match pem.first() {
         None => "empty, expected PEM with",
-        Some(0x30) => "this looks like DER, expected PEM with", // an ASN.1 SEQUENCE, and a digit in text
+        // The tag of an ASN.1 SEQUENCE. As text it would be a zero.
+        Some(0x30) => "this looks like DER, expected PEM with",
         Some(_) => "no PEM section",
     }
 }
@@ -765,14 +766,8 @@ impl TlsError {
             | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                 untrusted("the certificate is signed in a way that is not supported")
             }
-            Cause::Other(other) => untrusted(&format!(
-                "the certificate was refused: {}",
-                spaced(&other.to_string())
-            )),
-            other => untrusted(&format!(
-                "the certificate was refused: {}",
-                spaced(&other.to_string())
-            )),
+            Cause::Other(finer) => refused(&finer.to_string()),
+            other => refused(&other.to_string()),
         }
     }
 }
@@ -781,6 +776,10 @@ fn untrusted(detail: &str) -> TlsError {
     TlsError::Untrusted {
         detail: detail.to_owned(),
     }
+}
+
+fn refused(cause: &str) -> TlsError {
+    untrusted(&format!("the certificate was refused: {}", spaced(cause)))
 }
 
 /// `NoCipherSuitesInCommon` as words. rustls has no others for its finer causes.
