@@ -40,9 +40,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ServerConnection;
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, Connection, DigitallySignedStruct,
-    HandshakeKind, InconsistentKeys, PeerIncompatible, ProtocolVersion, RootCertStore,
-    ServerConfig, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, Connection, DigitallySignedStruct, HandshakeKind,
+    InconsistentKeys, PeerIncompatible, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
 };
 
 /// How many verified chains are remembered. Beyond it the oldest is forgotten. An entry takes about
@@ -58,8 +57,7 @@ pub const MAX_UNSENT: usize = 64 * 1024;
 const ALPN: &[u8] = b"http/1.1";
 
 /// The cryptography is stateless: one provider serves every configuration.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(ring::default_provider()));
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
 
 /// A random number from the operating system's generator, through the TLS library, which has it
 /// already.
@@ -189,28 +187,20 @@ impl TlsConfig {
     /// PEM given for it is empty, damaged or of the wrong kind.
     pub fn new(options: &TlsOptions<'_>) -> Result<Self, TlsSetupError> {
         let (roots, ignored_roots) = match options.roots {
-            Roots::WebPki => (
-                RootCertStore {
-                    roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-                },
-                0,
-            ),
+            Roots::WebPki => (RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, 0),
             Roots::Pem(pem) => trusted(pem).map_err(TlsSetupError::Roots)?,
         };
         let verifier = Arc::new(Verifier::new(roots, options)?);
-        let builder =
-            ClientConfig::builder_with_details(PROVIDER.clone(), Arc::new(options.clock.clone()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| TlsSetupError::Local(error.to_string()))?
-                .dangerous() // rustls' word for any verifier of one's own; ours asks webpki
-                .with_custom_certificate_verifier(verifier.clone());
+        let builder = ClientConfig::builder_with_details(PROVIDER.clone(), Arc::new(options.clock.clone()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsSetupError::Local(error.to_string()))?
+            .dangerous() // rustls' word for any verifier of one's own; ours asks webpki
+            .with_custom_certificate_verifier(verifier.clone());
         let mut client = match options.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = read_identity(identity)?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(identity_error)?
+                builder.with_client_auth_cert(chain, key).map_err(identity_error)?
             }
         };
         client.alpn_protocols = vec![ALPN.to_vec()];
@@ -219,12 +209,7 @@ impl TlsConfig {
         } else {
             Resumption::disabled()
         };
-        Ok(TlsConfig {
-            client: Arc::new(client),
-            verifier,
-            ignored_roots,
-            one_thread: PhantomData,
-        })
+        Ok(TlsConfig { client: Arc::new(client), verifier, ignored_roots, one_thread: PhantomData })
     }
 
     /// How many certificates of [`Roots::Pem`] cannot serve as a root and are left out. At least
@@ -268,9 +253,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match chain {
         Err(error) => Err(error.to_string()),
-        Ok(chain) if chain.is_empty() => {
-            Err(format!("{} -----BEGIN CERTIFICATE-----", missing(pem)))
-        }
+        Ok(chain) if chain.is_empty() => Err(format!("{} -----BEGIN CERTIFICATE-----", missing(pem))),
         Ok(chain) => Ok(chain),
     }
 }
@@ -312,9 +295,7 @@ fn identity_error(error: rustls::Error) -> TlsSetupError {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             TlsSetupError::Key("it does not belong to the certificate".into())
         }
-        rustls::Error::InvalidCertificate(_) => {
-            TlsSetupError::Certificate("the certificate cannot be read".into())
-        }
+        rustls::Error::InvalidCertificate(_) => TlsSetupError::Certificate("the certificate cannot be read".into()),
         rustls::Error::General(why) => TlsSetupError::Key(why),
         other => TlsSetupError::Key(other.to_string()),
     }
@@ -333,17 +314,14 @@ impl TlsAcceptor {
     /// [`TlsSetupError::Certificate`] or [`TlsSetupError::Key`].
     pub fn new(identity: Identity<'_>, clock: &WallClock) -> Result<Self, TlsSetupError> {
         let (chain, key) = read_identity(identity)?;
-        let mut config =
-            ServerConfig::builder_with_details(PROVIDER.clone(), Arc::new(clock.clone()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| TlsSetupError::Local(error.to_string()))?
-                .with_no_client_auth()
-                .with_single_cert(chain, key)
-                .map_err(identity_error)?;
+        let mut config = ServerConfig::builder_with_details(PROVIDER.clone(), Arc::new(clock.clone()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsSetupError::Local(error.to_string()))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(identity_error)?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsAcceptor {
-            config: Arc::new(config),
-        })
+        Ok(TlsAcceptor { config: Arc::new(config) })
     }
 
     /// The server's side of one connection.
@@ -415,10 +393,7 @@ impl TlsSession {
             return Err(TlsSetupError::Local("the time is not known".into()));
         }
         match ClientConnection::new(config.client.clone(), name) {
-            Ok(client) => Ok(Self::start(
-                Connection::Client(client),
-                Some(config.verifier.clone()),
-            )),
+            Ok(client) => Ok(Self::start(Connection::Client(client), Some(config.verifier.clone()))),
             Err(error) => Err(TlsSetupError::Local(error.to_string())),
         }
     }
@@ -445,11 +420,7 @@ impl TlsSession {
     /// Why the connection failed; the plaintext before it was still given out, and every later call
     /// fails alike. [`TlsSession::wire_out`] now has the alert for a peer that would understand
     /// one.
-    pub fn feed(
-        &mut self,
-        mut wire: &[u8],
-        mut plaintext: impl FnMut(&[u8]),
-    ) -> Result<(), TlsError> {
+    pub fn feed(&mut self, mut wire: &[u8], mut plaintext: impl FnMut(&[u8])) -> Result<(), TlsError> {
         self.check()?;
         self.greeting.remember(wire);
         if self.speaks_otherwise()? {
@@ -489,9 +460,7 @@ impl TlsSession {
     /// little came at first waits until it can be told what it is.
     fn speaks_otherwise(&mut self) -> Result<bool, TlsError> {
         match self.greeting.not_tls() {
-            Some(what) if self.greeting.is_told_apart() => {
-                Err(self.failed.insert(TlsError::NotTls { what }).clone())
-            }
+            Some(what) if self.greeting.is_told_apart() => Err(self.failed.insert(TlsError::NotTls { what }).clone()),
             Some(_) => Ok(true),
             None => Ok(false),
         }
@@ -559,11 +528,7 @@ impl TlsSession {
     /// Why the connection failed before, or [`TlsError::NotTls`] when what little came was no TLS.
     pub fn eof(&self) -> Result<StreamEnd, TlsError> {
         self.check()?;
-        match (
-            self.peer_closed,
-            self.is_handshaking(),
-            self.greeting.not_tls(),
-        ) {
+        match (self.peer_closed, self.is_handshaking(), self.greeting.not_tls()) {
             (true, ..) => Ok(StreamEnd::Clean),
             (false, true, Some(what)) => Err(TlsError::NotTls { what }),
             (false, true, None) => Ok(StreamEnd::InHandshake),
@@ -574,15 +539,11 @@ impl TlsSession {
     /// What the handshake has shown so far; after a failure, until then.
     pub fn facts(&self) -> TlsFacts<'_> {
         let shown = self.tls.peer_certificates().and_then(<[_]>::first);
-        let leaf = shown
-            .map(|leaf| leaf.as_ref())
-            .or(self.refused_leaf.as_deref());
+        let leaf = shown.map(|leaf| leaf.as_ref()).or(self.refused_leaf.as_deref());
         let suite = self.tls.negotiated_cipher_suite();
         TlsFacts {
             version: self.tls.protocol_version().and_then(version_name),
-            cipher: suite
-                .and_then(|suite| suite.suite().as_str())
-                .map(iana_name),
+            cipher: suite.and_then(|suite| suite.suite().as_str()).map(iana_name),
             alpn: self.tls.alpn_protocol().map(String::from_utf8_lossy),
             leaf,
             fingerprint: leaf.map(sha256),
@@ -633,10 +594,7 @@ impl Greeting {
         const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
 
         let bytes = self.bytes.get(..self.length)?;
-        if bytes
-            .first()
-            .is_none_or(|first| RECORD_TYPES.contains(first))
-        {
+        if bytes.first().is_none_or(|first| RECORD_TYPES.contains(first)) {
             return None;
         }
         Some(match bytes {
@@ -645,10 +603,7 @@ impl Greeting {
             // SMTP and FTP both greet with 220 (RFC 5321, RFC 959); they speak TLS after STARTTLS
             // or AUTH.
             [b'2', b'2', b'0', b' ' | b'-', ..] => "a mail or FTP server spoke on this port".into(),
-            _ => format!(
-                "what came is not TLS, it starts with \"{}\"",
-                bytes.escape_ascii()
-            ),
+            _ => format!("what came is not TLS, it starts with \"{}\"", bytes.escape_ascii()),
         })
     }
 }
@@ -725,20 +680,16 @@ impl TlsError {
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             ) => TlsError::OldVersion,
-            Error::AlertReceived(alert) => TlsError::Alert {
-                code: u8::from(*alert),
-            },
+            Error::AlertReceived(alert) => TlsError::Alert { code: u8::from(*alert) },
             Error::PeerIncompatible(why) => {
                 TlsError::Protocol(format!("no common ground: {}", spaced(&format!("{why:?}"))))
             }
-            Error::PeerMisbehaved(how) => TlsError::Protocol(format!(
-                "the peer broke the protocol: {}",
-                spaced(&format!("{how:?}"))
-            )),
-            Error::InvalidMessage(how) => TlsError::Protocol(format!(
-                "a malformed message: {}",
-                spaced(&format!("{how:?}"))
-            )),
+            Error::PeerMisbehaved(how) => {
+                TlsError::Protocol(format!("the peer broke the protocol: {}", spaced(&format!("{how:?}"))))
+            }
+            Error::InvalidMessage(how) => {
+                TlsError::Protocol(format!("a malformed message: {}", spaced(&format!("{how:?}"))))
+            }
             other => TlsError::Protocol(other.to_string()),
         }
     }
@@ -748,13 +699,11 @@ impl TlsError {
 
         match cause {
             Cause::Expired => TlsError::Expired { not_after: None },
-            Cause::ExpiredContext { not_after, .. } => TlsError::Expired {
-                not_after: Some(not_after.as_secs()),
-            },
+            Cause::ExpiredContext { not_after, .. } => TlsError::Expired { not_after: Some(not_after.as_secs()) },
             Cause::NotValidYet => TlsError::NotYetValid { not_before: None },
-            Cause::NotValidYetContext { not_before, .. } => TlsError::NotYetValid {
-                not_before: Some(not_before.as_secs()),
-            },
+            Cause::NotValidYetContext { not_before, .. } => {
+                TlsError::NotYetValid { not_before: Some(not_before.as_secs()) }
+            }
             Cause::NotValidForName | Cause::NotValidForNameContext { .. } => TlsError::WrongName,
             Cause::UnknownIssuer => untrusted("no trusted authority has issued the certificate"),
             Cause::BadSignature => untrusted("a signature does not match the certificate"),
@@ -773,9 +722,7 @@ impl TlsError {
 }
 
 fn untrusted(detail: &str) -> TlsError {
-    TlsError::Untrusted {
-        detail: detail.to_owned(),
-    }
+    TlsError::Untrusted { detail: detail.to_owned() }
 }
 
 fn refused(cause: &str) -> TlsError {
@@ -786,9 +733,7 @@ fn refused(cause: &str) -> TlsError {
 fn spaced(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 8);
     for character in name.chars() {
-        if character.is_ascii_uppercase()
-            && words.ends_with(|before: char| before.is_ascii_alphanumeric())
-        {
+        if character.is_ascii_uppercase() && words.ends_with(|before: char| before.is_ascii_alphanumeric()) {
             words.push(' ');
         }
         words.push(character.to_ascii_lowercase());
@@ -867,13 +812,8 @@ impl Verifier {
         let webpki = if options.insecure {
             None
         } else {
-            let builder =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
-            Some(
-                builder
-                    .build()
-                    .map_err(|error| TlsSetupError::Roots(error.to_string()))?,
-            )
+            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
+            Some(builder.build().map_err(|error| TlsSetupError::Roots(error.to_string()))?)
         };
         Ok(Verifier {
             webpki,
@@ -890,11 +830,7 @@ impl Verifier {
     }
 
     /// Keeps the leaf if the answer is no.
-    fn or_keep<T>(
-        &self,
-        leaf: &CertificateDer<'_>,
-        answer: Result<T, rustls::Error>,
-    ) -> Result<T, rustls::Error> {
+    fn or_keep<T>(&self, leaf: &CertificateDer<'_>, answer: Result<T, rustls::Error>) -> Result<T, rustls::Error> {
         if answer.is_err() {
             self.lock().refused = Some(leaf.to_vec());
         }
@@ -914,9 +850,7 @@ impl ServerCertVerifier for Verifier {
         let Some(webpki) = &self.webpki else {
             return Ok(ServerCertVerified::assertion());
         };
-        let key = self
-            .remember
-            .then(|| chain_key(leaf, intermediates, server_name));
+        let key = self.remember.then(|| chain_key(leaf, intermediates, server_name));
         if let Some(key) = &key {
             let mut seen = self.lock();
             if seen.verified.holds(key, now) {
@@ -925,8 +859,7 @@ impl ServerCertVerifier for Verifier {
             }
             seen.counts.misses += 1;
         }
-        let answer =
-            webpki.verify_server_cert(leaf, intermediates, server_name, ocsp_response, now);
+        let answer = webpki.verify_server_cert(leaf, intermediates, server_name, ocsp_response, now);
         let answer = self.or_keep(leaf, answer)?;
         if let Some(key) = key
             && let Some(window) = Window::of_chain(leaf, intermediates, self.read_validity)
@@ -942,10 +875,7 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_keep(
-            leaf,
-            crypto::verify_tls12_signature(message, leaf, signature, &self.algorithms),
-        )
+        self.or_keep(leaf, crypto::verify_tls12_signature(message, leaf, signature, &self.algorithms))
     }
 
     fn verify_tls13_signature(
@@ -954,10 +884,7 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_keep(
-            leaf,
-            crypto::verify_tls13_signature(message, leaf, signature, &self.algorithms),
-        )
+        self.or_keep(leaf, crypto::verify_tls13_signature(message, leaf, signature, &self.algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -976,9 +903,7 @@ fn chain_key(
 ) -> ChainKey {
     let mut hash = sha256_provider().start();
     let name = server_name.to_str();
-    let chain = std::iter::once(leaf)
-        .chain(intermediates)
-        .map(AsRef::as_ref);
+    let chain = std::iter::once(leaf).chain(intermediates).map(AsRef::as_ref);
     for part in std::iter::once(name.as_bytes()).chain(chain) {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part);
@@ -995,9 +920,7 @@ struct VerifiedChains {
 
 impl VerifiedChains {
     fn holds(&self, key: &ChainKey, now: UnixTime) -> bool {
-        self.windows
-            .get(key)
-            .is_some_and(|window| window.contains(now))
+        self.windows.get(key).is_some_and(|window| window.contains(now))
     }
 
     fn insert(&mut self, key: ChainKey, window: Window) {
@@ -1030,10 +953,7 @@ impl Window {
         intermediates: &[CertificateDer<'_>],
         read_validity: ReadValidity,
     ) -> Option<Self> {
-        let mut window = Window {
-            from: i64::MIN,
-            until: i64::MAX,
-        };
+        let mut window = Window { from: i64::MIN, until: i64::MAX };
         for certificate in std::iter::once(leaf).chain(intermediates) {
             let (from, until) = read_validity(certificate)?;
             window.from = window.from.max(from);
@@ -1067,8 +987,7 @@ fn sized(output: crypto::hash::Output) -> [u8; 32] {
 mod tests {
     use super::*;
     use rcgen::{
-        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-        KeyPair, date_time_ymd,
+        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd,
     };
     use rustls::server::WebPkiClientVerifier;
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -1097,10 +1016,7 @@ mod tests {
 
     impl Issued {
         fn identity(&self) -> Identity<'_> {
-            Identity {
-                chain: self.chain.as_bytes(),
-                key: self.key.as_bytes(),
-            }
+            Identity { chain: self.chain.as_bytes(), key: self.key.as_bytes() }
         }
     }
 
@@ -1117,10 +1033,7 @@ mod tests {
         let params = authority_params(name);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        Authority {
-            issuer: Issuer::new(params, key),
-            pem,
-        }
+        Authority { issuer: Issuer::new(params, key), pem }
     }
 
     fn leaf_params(name: &str) -> CertificateParams {
@@ -1133,11 +1046,7 @@ mod tests {
     fn issue(authority: &Authority, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &authority.issuer).unwrap();
-        Issued {
-            chain: certificate.pem(),
-            key: key.serialize_pem(),
-            der: certificate.der().to_vec(),
-        }
+        Issued { chain: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
     }
 
     /// The time of the tests; a test that is about time sets it elsewhere.
@@ -1164,10 +1073,7 @@ mod tests {
     }
 
     /// A server that does what the product's own never would.
-    fn odd_server(
-        issued: &Issued,
-        adjust: impl FnOnce(&mut Vec<CertificateDer<'static>>),
-    ) -> TlsAcceptor {
+    fn odd_server(issued: &Issued, adjust: impl FnOnce(&mut Vec<CertificateDer<'static>>)) -> TlsAcceptor {
         let (mut chain, key) = read_identity(issued.identity()).unwrap();
         adjust(&mut chain);
         let key = PROVIDER.key_provider.load_private_key(key).unwrap();
@@ -1177,9 +1083,7 @@ mod tests {
             .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(shown));
-        TlsAcceptor {
-            config: Arc::new(config),
-        }
+        TlsAcceptor { config: Arc::new(config) }
     }
 
     /// A server that demands a certificate by `authority` from its clients.
@@ -1189,8 +1093,7 @@ mod tests {
         version: &'static rustls::SupportedProtocolVersion,
     ) -> TlsAcceptor {
         let (roots, _) = trusted(authority.pem.as_bytes()).unwrap();
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
         let (chain, key) = read_identity(issued.identity()).unwrap();
         let config = ServerConfig::builder_with_details(PROVIDER.clone(), Arc::new(clock()))
             .with_protocol_versions(&[version])
@@ -1198,9 +1101,7 @@ mod tests {
             .with_client_cert_verifier(verifier.build().unwrap())
             .with_single_cert(chain, key)
             .unwrap();
-        TlsAcceptor {
-            config: Arc::new(config),
-        }
+        TlsAcceptor { config: Arc::new(config) }
     }
 
     /// What one side has got from the other.
@@ -1212,11 +1113,7 @@ mod tests {
 
     impl Side {
         fn new(session: TlsSession) -> Self {
-            Side {
-                session,
-                plaintext: Vec::new(),
-                error: None,
-            }
+            Side { session, plaintext: Vec::new(), error: None }
         }
 
         fn wire(&mut self) -> Vec<u8> {
@@ -1256,12 +1153,8 @@ mod tests {
                 if to_server.is_empty() && to_client.is_empty() {
                     return;
                 }
-                to_server
-                    .chunks(step)
-                    .for_each(|wire| self.server.take(wire));
-                to_client
-                    .chunks(step)
-                    .for_each(|wire| self.client.take(wire));
+                to_server.chunks(step).for_each(|wire| self.server.take(wire));
+                to_client.chunks(step).for_each(|wire| self.client.take(wire));
             }
             panic!("the two talk for ever");
         }
@@ -1275,10 +1168,7 @@ mod tests {
             assert!(!self.client.session.is_handshaking() && !self.server.session.is_handshaking());
             assert_eq!(self.server.plaintext, REQUEST);
             let answer = vec![b'x'; 40_000];
-            assert_eq!(
-                self.server.session.write_plaintext(&answer),
-                Ok(answer.len())
-            );
+            assert_eq!(self.server.session.write_plaintext(&answer), Ok(answer.len()));
             self.run(step);
             assert_eq!(self.client.plaintext, answer);
             self
@@ -1286,11 +1176,7 @@ mod tests {
     }
 
     /// The client's error when it asks `acceptor` for `name`, and the leaf that it was shown.
-    fn refusal(
-        config: &TlsConfig,
-        name: &str,
-        acceptor: &TlsAcceptor,
-    ) -> (TlsError, Option<Vec<u8>>) {
+    fn refusal(config: &TlsConfig, name: &str, acceptor: &TlsAcceptor) -> (TlsError, Option<Vec<u8>>) {
         let mut pair = Pair::new(config, name, acceptor);
         pair.run(usize::MAX);
         let leaf = pair.client.session.facts().leaf.map(<[u8]>::to_vec);
@@ -1357,18 +1243,9 @@ mod tests {
         let config = TlsConfig::new(&options(&root.pem, &clock)).unwrap();
         let start = START as u64;
         let end = END as u64;
-        let expired = TlsError::Expired {
-            not_after: Some(end),
-        };
-        let early = TlsError::NotYetValid {
-            not_before: Some(start),
-        };
-        for (now, expected) in [
-            (start - 1, Some(&early)),
-            (start, None),
-            (end, None),
-            (end + 1, Some(&expired)),
-        ] {
+        let expired = TlsError::Expired { not_after: Some(end) };
+        let early = TlsError::NotYetValid { not_before: Some(start) };
+        for (now, expected) in [(start - 1, Some(&early)), (start, None), (end, None), (end + 1, Some(&expired))] {
             clock.set(now);
             match expected {
                 None => drop(Pair::new(&config, "api.example", &acceptor).exchange(usize::MAX)),
@@ -1389,20 +1266,12 @@ mod tests {
         params.not_after = date_time_ymd(2025, 3, 1);
         let key = KeyPair::generate().unwrap();
         let pem = params.signed_by(&key, &root.issuer).unwrap().pem();
-        let intermediate = Authority {
-            issuer: Issuer::new(params, key),
-            pem,
-        };
+        let intermediate = Authority { issuer: Issuer::new(params, key), pem };
         let mut issued = issue(&intermediate, &leaf_params("api.example"));
         issued.chain.push_str(&intermediate.pem);
         let config = TlsConfig::new(&options(&root.pem, &clock())).unwrap();
         let (error, leaf) = refusal(&config, "api.example", &acceptor(&issued));
-        assert_eq!(
-            error,
-            TlsError::Expired {
-                not_after: Some(1_740_787_200)
-            }
-        );
+        assert_eq!(error, TlsError::Expired { not_after: Some(1_740_787_200) });
         assert_eq!(leaf, Some(issued.der));
     }
 
@@ -1438,11 +1307,7 @@ mod tests {
                 Pair::new(&config, asked, &acceptor).exchange(usize::MAX);
             } else {
                 let refused = refusal(&config, asked, &acceptor);
-                assert_eq!(
-                    refused,
-                    (TlsError::WrongName, Some(issued.der)),
-                    "{certified} {asked}"
-                );
+                assert_eq!(refused, (TlsError::WrongName, Some(issued.der)), "{certified} {asked}");
             }
         }
         for bad in ["", "a b", "[::1]", "-", "ä.example", "fe80::1%eth0"] {
@@ -1463,11 +1328,7 @@ mod tests {
         Pair::new(&config, "api.example", &server).exchange(usize::MAX);
 
         let one = TlsConfig::new(&options(&ours.pem, &clock)).unwrap();
-        let mozilla = TlsConfig::new(&TlsOptions {
-            roots: Roots::WebPki,
-            ..options("", &clock)
-        })
-        .unwrap();
+        let mozilla = TlsConfig::new(&TlsOptions { roots: Roots::WebPki, ..options("", &clock) }).unwrap();
         for config in [one, mozilla] {
             let refused = refusal(&config, "api.example", &server);
             assert_eq!(refused, (untrusted_issuer(), Some(issued.der.clone())));
@@ -1481,46 +1342,28 @@ mod tests {
         let self_signed = |params: &CertificateParams| {
             let key = KeyPair::generate().unwrap();
             let certificate = params.self_signed(&key).unwrap();
-            Issued {
-                chain: certificate.pem(),
-                key: key.serialize_pem(),
-                der: certificate.der().to_vec(),
-            }
+            Issued { chain: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
         };
         let plain = self_signed(&leaf_params("api.example"));
-        assert_eq!(
-            refusal(&config, "api.example", &acceptor(&plain)).0,
-            untrusted_issuer()
-        );
+        assert_eq!(refusal(&config, "api.example", &acceptor(&plain)).0, untrusted_issuer());
 
         let mut params = leaf_params("api.example");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_as_leaf = self_signed(&params);
         let (error, _) = refusal(&config, "api.example", &acceptor(&authority_as_leaf));
-        assert_eq!(
-            error,
-            untrusted("the certificate was refused: ca used as end entity")
-        );
+        assert_eq!(error, untrusted("the certificate was refused: ca used as end entity"));
 
         let mut params = leaf_params("api.example");
-        params
-            .extended_key_usages
-            .push(ExtendedKeyUsagePurpose::EmailProtection);
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::EmailProtection);
         let (error, _) = refusal(&config, "api.example", &acceptor(&issue(&root, &params)));
-        assert_eq!(
-            error,
-            untrusted("the certificate is not meant for this use")
-        );
+        assert_eq!(error, untrusted("the certificate is not meant for this use"));
     }
 
     #[test]
     fn insecure_takes_any_certificate_but_not_a_wrong_key() {
         let nobody = authority("nobody");
         let issued = issue(&nobody, &leaf_params("other.example"));
-        let options = TlsOptions {
-            insecure: true,
-            ..options(&nobody.pem, &clock())
-        };
+        let options = TlsOptions { insecure: true, ..options(&nobody.pem, &clock()) };
         options.clock.set(END as u64 + 1);
         let config = TlsConfig::new(&options).unwrap();
         let pair = Pair::new(&config, "api.example", &acceptor(&issued)).exchange(usize::MAX);
@@ -1530,10 +1373,7 @@ mod tests {
             *chain = certificates(issued.chain.as_bytes()).unwrap();
         });
         let (error, leaf) = refusal(&config, "api.example", &stolen);
-        assert_eq!(
-            error,
-            untrusted("a signature does not match the certificate")
-        );
+        assert_eq!(error, untrusted("a signature does not match the certificate"));
         assert_eq!(leaf, Some(issued.der));
         assert_eq!(config.verify_cache(), CacheCounts::default());
     }
@@ -1545,14 +1385,8 @@ mod tests {
         let own = issue(&root, &leaf_params("client.example"));
         let clock = clock();
         let without = options(&root.pem, &clock);
-        let with = TlsOptions {
-            identity: Some(own.identity()),
-            ..without.clone()
-        };
-        let (without, with) = (
-            TlsConfig::new(&without).unwrap(),
-            TlsConfig::new(&with).unwrap(),
-        );
+        let with = TlsOptions { identity: Some(own.identity()), ..without.clone() };
+        let (without, with) = (TlsConfig::new(&without).unwrap(), TlsConfig::new(&with).unwrap());
         for version in [&TLS13, &TLS12] {
             let server = demanding(&issued, &root, version);
             let pair = Pair::new(&with, "api.example", &server).exchange(usize::MAX);
@@ -1577,30 +1411,20 @@ mod tests {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        let server = TlsAcceptor {
-            config: Arc::new(config),
-        };
+        let server = TlsAcceptor { config: Arc::new(config) };
         let clock = clock();
         let config = TlsConfig::new(&options(&root.pem, &clock)).unwrap();
         for step in [1, usize::MAX] {
             let pair = Pair::new(&config, "api.example", &server).exchange(step);
             let facts = pair.client.session.facts();
             assert_eq!(facts.version, Some("1.2"));
-            assert_eq!(
-                facts.cipher.as_deref(),
-                Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
-            );
+            assert_eq!(facts.cipher.as_deref(), Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"));
             assert_eq!(facts.alpn, None);
             assert_eq!(facts.leaf, Some(&issued.der[..]));
         }
         clock.set(END as u64 + 1);
         let (error, leaf) = refusal(&config, "api.example", &server);
-        assert_eq!(
-            error,
-            TlsError::Expired {
-                not_after: Some(END as u64)
-            }
-        );
+        assert_eq!(error, TlsError::Expired { not_after: Some(END as u64) });
         assert_eq!(leaf, Some(issued.der));
     }
 
@@ -1626,36 +1450,16 @@ mod tests {
     #[test]
     fn servers_that_speak_something_else() {
         let cases: &[(&[u8], &str)] = &[
-            (
-                b"HTTP/1.1 400 Bad Request\r\n\r\n",
-                "the server spoke HTTP on this port",
-            ),
-            (
-                b"SSH-2.0-OpenSSH_9.6\r\n",
-                "the server spoke SSH on this port",
-            ),
-            (
-                b"220 mail.example ESMTP\r\n",
-                "a mail or FTP server spoke on this port",
-            ),
-            (
-                b"220-welcome\r\n",
-                "a mail or FTP server spoke on this port",
-            ),
-            (
-                b"\0\x01\xff\"garbage",
-                "what came is not TLS, it starts with \"\\x00\\x01\\xff\\\"g\"",
-            ),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the server spoke HTTP on this port"),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", "the server spoke SSH on this port"),
+            (b"220 mail.example ESMTP\r\n", "a mail or FTP server spoke on this port"),
+            (b"220-welcome\r\n", "a mail or FTP server spoke on this port"),
+            (b"\0\x01\xff\"garbage", "what came is not TLS, it starts with \"\\x00\\x01\\xff\\\"g\""),
             (b"no", "what came is not TLS, it starts with \"no\""),
             (b"H", "what came is not TLS, it starts with \"H\""),
         ];
         for (bytes, what) in cases {
-            assert_eq!(
-                answered_with(bytes),
-                Err(TlsError::NotTls {
-                    what: (*what).into()
-                })
-            );
+            assert_eq!(answered_with(bytes), Err(TlsError::NotTls { what: (*what).into() }));
         }
         assert_eq!(answered_with(b""), Ok(StreamEnd::InHandshake));
         assert_eq!(answered_with(&[22, 3, 3]), Ok(StreamEnd::InHandshake));
@@ -1664,12 +1468,7 @@ mod tests {
     #[test]
     fn servers_that_refuse_or_break_the_protocol() {
         // A ServerHello of TLS 1.1: version, random, no session, a cipher suite, no compression.
-        let hello = [
-            &[22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..],
-            &[7; 32],
-            &[0, 0, 0x2f, 0],
-        ]
-        .concat();
+        let hello = [&[22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0, 0x2f, 0]].concat();
         let cases: &[(&[u8], TlsError)] = &[
             (&[21, 3, 1, 0, 2, 2, 70], TlsError::OldVersion),
             (&hello, TlsError::OldVersion),
@@ -1681,14 +1480,8 @@ mod tests {
             assert_eq!(answered_with(bytes), Err(error.clone()));
         }
         let broken: &[(&[u8], &str)] = &[
-            (
-                &[22, 3, 3, 0xff, 0xff],
-                "a malformed message: message too large",
-            ),
-            (
-                &[22, 3, 3, 0, 4, 99, 0, 0, 0],
-                "received unexpected handshake message",
-            ),
+            (&[22, 3, 3, 0xff, 0xff], "a malformed message: message too large"),
+            (&[22, 3, 3, 0, 4, 99, 0, 0, 0], "received unexpected handshake message"),
             (&[23, 3, 3, 0, 1, 0], "received unexpected message"),
         ];
         for (bytes, start) in broken {
@@ -1710,14 +1503,8 @@ mod tests {
         assert_eq!(alert_name(48), Some("unknown_ca"));
 
         let client = &mut pair.client;
-        assert_eq!(
-            client.session.feed(b"more", |_| ()),
-            Err(untrusted_issuer())
-        );
-        assert_eq!(
-            client.session.write_plaintext(b"more"),
-            Err(untrusted_issuer())
-        );
+        assert_eq!(client.session.feed(b"more", |_| ()), Err(untrusted_issuer()));
+        assert_eq!(client.session.write_plaintext(b"more"), Err(untrusted_issuer()));
         assert_eq!(client.session.eof(), Err(untrusted_issuer()));
     }
 
@@ -1736,10 +1523,7 @@ mod tests {
         wire.extend(b"what follows is ignored");
         pair.client.plaintext.clear();
         pair.client.take(&wire);
-        assert_eq!(
-            (&pair.client.plaintext[..], &pair.client.error),
-            (&b"the end"[..], &None)
-        );
+        assert_eq!((&pair.client.plaintext[..], &pair.client.error), (&b"the end"[..], &None));
         assert!(pair.client.session.close_notify_seen());
         assert_eq!(pair.client.session.eof(), Ok(StreamEnd::Clean));
     }
@@ -1789,10 +1573,7 @@ mod tests {
         let mut expect = |hits, misses| {
             hits_and_misses.0 += hits;
             hits_and_misses.1 += misses;
-            let counts = CacheCounts {
-                hits: hits_and_misses.0,
-                misses: hits_and_misses.1,
-            };
+            let counts = CacheCounts { hits: hits_and_misses.0, misses: hits_and_misses.1 };
             assert_eq!(config.verify_cache(), counts);
         };
 
@@ -1803,16 +1584,10 @@ mod tests {
         // Another name that the certificate also has, and one that it has not.
         Pair::new(&config, "b.api.example", &server).exchange(usize::MAX);
         expect(0, 1);
-        assert_eq!(
-            refusal(&config, "other.example", &server).0,
-            TlsError::WrongName
-        );
+        assert_eq!(refusal(&config, "other.example", &server).0, TlsError::WrongName);
         expect(0, 1);
         // A refused chain is not remembered.
-        assert_eq!(
-            refusal(&config, "other.example", &server).0,
-            TlsError::WrongName
-        );
+        assert_eq!(refusal(&config, "other.example", &server).0, TlsError::WrongName);
         expect(0, 1);
         // Another server with the same root.
         let again = issue(&root, &leaf_params("*.api.example"));
@@ -1823,15 +1598,11 @@ mod tests {
         Pair::new(&config, "a.api.example", &server).exchange(usize::MAX);
         expect(1, 0);
         clock.set(END as u64 + 1);
-        let expired = TlsError::Expired {
-            not_after: Some(END as u64),
-        };
+        let expired = TlsError::Expired { not_after: Some(END as u64) };
         assert_eq!(refusal(&config, "a.api.example", &server).0, expired);
         expect(0, 1);
         clock.set(START as u64 - 1);
-        let early = TlsError::NotYetValid {
-            not_before: Some(START as u64),
-        };
+        let early = TlsError::NotYetValid { not_before: Some(START as u64) };
         assert_eq!(refusal(&config, "a.api.example", &server).0, early);
         expect(0, 1);
         clock.set(NOW);
@@ -1852,10 +1623,7 @@ mod tests {
             chain[0] = der.into();
         });
         let (error, leaf) = refusal(&config, "api.example", &forged);
-        assert_eq!(
-            error,
-            untrusted("a signature does not match the certificate")
-        );
+        assert_eq!(error, untrusted("a signature does not match the certificate"));
         assert_ne!(leaf.unwrap(), issued.der);
         // One certificate more is another chain too, though the leaf is the same and good.
         let longer = odd_server(&issued, |chain| chain.push(chain[0].clone()));
@@ -1868,10 +1636,7 @@ mod tests {
             *chain = certificates(issued.chain.as_bytes()).unwrap();
         });
         let (error, leaf) = refusal(&config, "api.example", &stolen);
-        assert_eq!(
-            error,
-            untrusted("a signature does not match the certificate")
-        );
+        assert_eq!(error, untrusted("a signature does not match the certificate"));
         assert_eq!(leaf, Some(issued.der));
         assert_eq!(config.verify_cache(), CacheCounts { hits: 1, misses: 3 });
     }
@@ -1883,18 +1648,9 @@ mod tests {
         let server = acceptor(&issued);
         let clock = clock();
         let usual = options(&root.pem, &clock);
-        let off = TlsOptions {
-            verify_cache: false,
-            ..usual.clone()
-        };
-        let dateless = TlsOptions {
-            validity: |_| None,
-            ..usual.clone()
-        };
-        let empty = TlsOptions {
-            validity: |_| Some((END, START)),
-            ..usual
-        };
+        let off = TlsOptions { verify_cache: false, ..usual.clone() };
+        let dateless = TlsOptions { validity: |_| None, ..usual.clone() };
+        let empty = TlsOptions { validity: |_| Some((END, START)), ..usual };
         for (options, misses) in [(off, 0), (dateless, 2), (empty, 2)] {
             let config = TlsConfig::new(&options).unwrap();
             for _ in 0..2 {
@@ -1909,13 +1665,7 @@ mod tests {
         let dates = |der: &[u8]| Some((i64::from(der[0]), i64::from(der[1])));
         let chain = [[10, 90], [20, 99], [0, 80]].map(|der| CertificateDer::from(der.to_vec()));
         let window = Window::of_chain(&chain[0], &chain[1..], dates).unwrap();
-        assert_eq!(
-            window,
-            Window {
-                from: 20,
-                until: 80
-            }
-        );
+        assert_eq!(window, Window { from: 20, until: 80 });
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let inside = [19, 20, 80, 81, u64::MAX].map(|seconds| window.contains(at(seconds)));
         assert_eq!(inside, [false, true, true, false, false]);
@@ -1932,10 +1682,7 @@ mod tests {
             chains.insert(key(number), window);
             chains.insert(key(number), window);
         }
-        assert_eq!(
-            (chains.windows.len(), chains.oldest.len()),
-            (MAX_VERIFIED_CHAINS, MAX_VERIFIED_CHAINS)
-        );
+        assert_eq!((chains.windows.len(), chains.oldest.len()), (MAX_VERIFIED_CHAINS, MAX_VERIFIED_CHAINS));
         let now = UnixTime::since_unix_epoch(Duration::from_secs(5));
         let held = [0, 1, MAX_VERIFIED_CHAINS].map(|number| chains.holds(&key(number), now));
         assert_eq!(held, [false, true, true]);
@@ -1964,19 +1711,12 @@ mod tests {
         let server = acceptor(&issued);
         let clock = clock();
         for resumption in [false, true] {
-            let config = TlsConfig::new(&TlsOptions {
-                resumption,
-                ..options(&root.pem, &clock)
-            })
-            .unwrap();
+            let config = TlsConfig::new(&TlsOptions { resumption, ..options(&root.pem, &clock) }).unwrap();
             let first = Pair::new(&config, "api.example", &server).exchange(usize::MAX);
             assert!(!first.client.session.facts().resumed);
             let second = Pair::new(&config, "api.example", &server).exchange(usize::MAX);
             let facts = second.client.session.facts();
-            assert_eq!(
-                (facts.resumed, facts.leaf),
-                (resumption, Some(&issued.der[..]))
-            );
+            assert_eq!((facts.resumed, facts.leaf), (resumption, Some(&issued.der[..])));
         }
     }
 
@@ -1985,76 +1725,37 @@ mod tests {
         let root = authority("root");
         let clock = clock();
         let roots = |pem: &[u8]| {
-            let options = TlsOptions {
-                roots: Roots::Pem(pem),
-                ..options("", &clock)
-            };
+            let options = TlsOptions { roots: Roots::Pem(pem), ..options("", &clock) };
             TlsConfig::new(&options).unwrap_err().to_string()
         };
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(
-            roots(b""),
-            "trusted certificates: empty, expected PEM with -----BEGIN CERTIFICATE-----"
-        );
-        assert_eq!(
-            roots(b"hello"),
-            "trusted certificates: no PEM section -----BEGIN CERTIFICATE-----"
-        );
+        assert_eq!(roots(b""), "trusted certificates: empty, expected PEM with -----BEGIN CERTIFICATE-----");
+        assert_eq!(roots(b"hello"), "trusted certificates: no PEM section -----BEGIN CERTIFICATE-----");
         assert_eq!(
             roots(&[0x30, 0x82]),
             "trusted certificates: this looks like DER, expected PEM with -----BEGIN CERTIFICATE-----"
         );
-        assert_eq!(
-            roots(junk.as_bytes()),
-            "trusted certificates: none of the certificates can be read"
-        );
+        assert_eq!(roots(junk.as_bytes()), "trusted certificates: none of the certificates can be read");
         assert!(roots(&root.pem.as_bytes()[..100]).starts_with("trusted certificates: "));
         assert!(roots(root.pem.replace('M', "!").as_bytes()).starts_with("trusted certificates: "));
 
         let some = format!("{}{junk}", root.pem);
-        assert_eq!(
-            TlsConfig::new(&options(&some, &clock))
-                .unwrap()
-                .ignored_roots(),
-            1
-        );
+        assert_eq!(TlsConfig::new(&options(&some, &clock)).unwrap().ignored_roots(), 1);
 
-        let (one, two) = (
-            issue(&root, &leaf_params("a")),
-            issue(&root, &leaf_params("b")),
-        );
+        let (one, two) = (issue(&root, &leaf_params("a")), issue(&root, &leaf_params("b")));
         let identity = |chain: &str, key: &str| {
-            let identity = Identity {
-                chain: chain.as_bytes(),
-                key: key.as_bytes(),
-            };
-            let options = TlsOptions {
-                identity: Some(identity),
-                ..options(&root.pem, &clock)
-            };
+            let identity = Identity { chain: chain.as_bytes(), key: key.as_bytes() };
+            let options = TlsOptions { identity: Some(identity), ..options(&root.pem, &clock) };
             let client = TlsConfig::new(&options).unwrap_err().to_string();
             let server = TlsAcceptor::new(identity, &clock).unwrap_err().to_string();
             assert_eq!(client, server);
             client
         };
-        assert_eq!(
-            identity(&one.chain, &two.key),
-            "private key: it does not belong to the certificate"
-        );
-        assert_eq!(
-            identity(&one.chain, &one.chain),
-            "private key: no PEM section -----BEGIN PRIVATE KEY-----"
-        );
-        assert_eq!(
-            identity(&one.key, &one.key),
-            "certificate: no PEM section -----BEGIN CERTIFICATE-----"
-        );
-        assert_eq!(
-            identity(junk, &one.key),
-            "certificate: the certificate cannot be read"
-        );
-        let encrypted =
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        assert_eq!(identity(&one.chain, &two.key), "private key: it does not belong to the certificate");
+        assert_eq!(identity(&one.chain, &one.chain), "private key: no PEM section -----BEGIN PRIVATE KEY-----");
+        assert_eq!(identity(&one.key, &one.key), "certificate: no PEM section -----BEGIN CERTIFICATE-----");
+        assert_eq!(identity(junk, &one.key), "certificate: the certificate cannot be read");
+        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         assert!(identity(&one.chain, encrypted).starts_with("private key: it is encrypted"));
         for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
             let key = format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
@@ -2074,27 +1775,15 @@ mod tests {
 
     #[test]
     fn finer_causes_become_words() {
-        assert_eq!(
-            spaced("NoCipherSuitesInCommon"),
-            "no cipher suites in common"
-        );
-        assert_eq!(
-            spaced("ServerDoesNotSupportTls12Or13"),
-            "server does not support tls12 or13"
-        );
-        assert_eq!(
-            spaced("MissingData(\"KeyShare\")"),
-            "missing data(\"key share\")"
-        );
+        assert_eq!(spaced("NoCipherSuitesInCommon"), "no cipher suites in common");
+        assert_eq!(spaced("ServerDoesNotSupportTls12Or13"), "server does not support tls12 or13");
+        assert_eq!(spaced("MissingData(\"KeyShare\")"), "missing data(\"key share\")");
         let error = rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon);
         let words = TlsError::from_rustls(&error).to_string();
         assert_eq!(words, "no common ground: no cipher suites in common");
         let error = TlsError::from_rustls(&rustls::Error::NoCertificatesPresented);
         assert_eq!(error.to_string(), "the server has shown no certificate");
-        assert_eq!(
-            TlsError::Alert { code: 200 }.to_string(),
-            "the peer refused with the alert 200"
-        );
+        assert_eq!(TlsError::Alert { code: 200 }.to_string(), "the peer refused with the alert 200");
     }
 
     #[test]

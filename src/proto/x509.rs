@@ -112,14 +112,7 @@ pub fn validity(der: &[u8]) -> Option<(i64, i64)> {
 /// The Unix time of a UTC date of the proleptic Gregorian calendar, years 0 to 9999.
 ///
 /// `None` for a date or time of day that does not exist. Leap seconds do not exist in Unix time.
-pub fn unix_seconds(
-    year: u32,
-    month: u32,
-    day: u32,
-    hour: u32,
-    minute: u32,
-    second: u32,
-) -> Option<i64> {
+pub fn unix_seconds(year: u32, month: u32, day: u32, hour: u32, minute: u32, second: u32) -> Option<i64> {
     const DAYS_BEFORE_MONTH: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     /// Days from 0001-01-01 to 1970-01-01.
     const DAYS_TO_1970: i64 = 719_162;
@@ -131,8 +124,7 @@ pub fn unix_seconds(
     let before_month = *DAYS_BEFORE_MONTH.get(month_index)?;
     let leap_day = i64::from(month > 2 && is_leap(year));
     let years = i64::from(year) - 1;
-    let before_year =
-        365 * years + years.div_euclid(4) - years.div_euclid(100) + years.div_euclid(400);
+    let before_year = 365 * years + years.div_euclid(4) - years.div_euclid(100) + years.div_euclid(400);
     let days = before_year + before_month + leap_day + i64::from(day) - 1 - DAYS_TO_1970;
     Some(days * 86_400 + i64::from(hour * 3600 + minute * 60 + second))
 }
@@ -167,10 +159,7 @@ impl<'a> Fields<'a> {
     fn read(der: &'a [u8]) -> Result<Self, DerError> {
         if der.len() > MAX_CERTIFICATE {
             let what = "a certificate of more than 64 KiB";
-            return Err(DerError {
-                at: MAX_CERTIFICATE,
-                what,
-            });
+            return Err(DerError { at: MAX_CERTIFICATE, what });
         }
         let mut outer = Reader { rest: der, at: 0 };
         let mut certificate = outer.expect(SEQUENCE, "no certificate")?.inside();
@@ -199,13 +188,7 @@ impl<'a> Fields<'a> {
         let not_before = unix_time(dates.value()?)?;
         let not_after = unix_time(dates.value()?)?;
         dates.finish("bytes after the validity dates")?;
-        Ok(Fields {
-            not_before,
-            not_after,
-            subject,
-            issuer,
-            extensions,
-        })
+        Ok(Fields { not_before, not_after, subject, issuer, extensions })
     }
 }
 
@@ -253,9 +236,7 @@ fn alternative_names(extensions: Value<'_>) -> Result<Vec<AltName>, DerError> {
     wrapper.finish("bytes after the extensions")?;
     let mut found = None;
     while !list.is_empty() {
-        let mut extension = list
-            .expect(SEQUENCE, "an extension that is not a sequence")?
-            .inside();
+        let mut extension = list.expect(SEQUENCE, "an extension that is not a sequence")?.inside();
         let id = extension.expect(OBJECT_IDENTIFIER, "an extension without its identifier")?;
         extension.optional(BOOLEAN)?;
         let content = extension.expect(OCTET_STRING, "an extension without a value")?;
@@ -274,9 +255,7 @@ fn general_names(octets: Value<'_>) -> Result<Vec<AltName>, DerError> {
     const IP_ADDRESS: u8 = 0x87;
 
     let mut wrapper = octets.inside();
-    let mut list = wrapper
-        .expect(SEQUENCE, "no list of alternative names")?
-        .inside();
+    let mut list = wrapper.expect(SEQUENCE, "no list of alternative names")?.inside();
     wrapper.finish("bytes after the alternative names")?;
     let mut names = Vec::new();
     while !list.is_empty() && names.len() < MAX_NAMES {
@@ -321,9 +300,7 @@ fn name_text(name: Value<'_>) -> Result<String, DerError> {
     let mut attributes = 0;
     let mut list = name.inside();
     while !list.is_empty() {
-        let mut part = list
-            .expect(SET, "a part of a name that is not a set")?
-            .inside();
+        let mut part = list.expect(SET, "a part of a name that is not a set")?.inside();
         let mut text = String::new();
         while !part.is_empty() {
             attributes += 1;
@@ -356,11 +333,7 @@ fn push_attribute(text: &mut String, attribute: Value<'_>) -> Result<(), DerErro
     match string_value(value) {
         Some(string) => push_escaped(text, &string),
         // RFC 4514 section 2.4: what is not a string is the hex of its DER.
-        None => push_hex(
-            text,
-            "#",
-            value.der.get(..MAX_NAME_TEXT).unwrap_or(value.der),
-        ),
+        None => push_hex(text, "#", value.der.get(..MAX_NAME_TEXT).unwrap_or(value.der)),
     }
     Ok(())
 }
@@ -433,10 +406,7 @@ fn string_value(value: Value<'_>) -> Option<String> {
             let (units, []) = bytes.as_chunks() else {
                 return None;
             };
-            units
-                .iter()
-                .map(|&unit| char::from_u32(u32::from_be_bytes(unit)))
-                .collect()
+            units.iter().map(|&unit| char::from_u32(u32::from_be_bytes(unit))).collect()
         }
         _ => None,
     }
@@ -520,10 +490,7 @@ struct Value<'a> {
 
 impl<'a> Value<'a> {
     fn inside(self) -> Reader<'a> {
-        Reader {
-            rest: self.content,
-            at: self.at,
-        }
+        Reader { rest: self.content, at: self.at }
     }
 
     fn error(&self, what: &'static str) -> DerError {
@@ -546,10 +513,7 @@ impl<'a> Reader<'a> {
         let tag_at = self.at;
         let tag = self.byte()?;
         if tag & 0x1f == 0x1f {
-            return Err(DerError {
-                at: tag_at,
-                what: "a tag of more than one byte",
-            });
+            return Err(DerError { at: tag_at, what: "a tag of more than one byte" });
         }
         let length = self.length()?;
         let at = self.at;
@@ -559,12 +523,7 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         self.at += length;
         let der = start.get(..self.at - tag_at).unwrap_or(start);
-        Ok(Value {
-            tag,
-            content,
-            der,
-            at,
-        })
+        Ok(Value { tag, content, der, at })
     }
 
     /// The next value, which must have this tag; `what` is the complaint if it has not.
@@ -574,11 +533,7 @@ impl<'a> Reader<'a> {
             return Err(error);
         }
         let value = self.value()?;
-        if value.tag == tag {
-            Ok(value)
-        } else {
-            Err(error)
-        }
+        if value.tag == tag { Ok(value) } else { Err(error) }
     }
 
     /// The next value if it has this tag.
@@ -594,11 +549,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(&self, what: &'static str) -> Result<(), DerError> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error(what))
-        }
+        if self.is_empty() { Ok(()) } else { Err(self.error(what)) }
     }
 
     /// A length in its only DER form (X.690 sections 8.1.3 and 10.1).
@@ -610,18 +561,12 @@ impl<'a> Reader<'a> {
         let count = match first {
             0..0x80 => return Ok(usize::from(first)),
             0x80 => {
-                return Err(DerError {
-                    what: "an indefinite length",
-                    ..not_shortest
-                });
+                return Err(DerError { what: "an indefinite length", ..not_shortest });
             }
             _ => first & 0x7f,
         };
         if count > MAX_LENGTH_BYTES {
-            return Err(DerError {
-                what: "a length of more than four bytes",
-                ..not_shortest
-            });
+            return Err(DerError { what: "a length of more than four bytes", ..not_shortest });
         }
         let mut length = 0;
         for _ in 0..count {
@@ -630,11 +575,7 @@ impl<'a> Reader<'a> {
                 return Err(not_shortest);
             }
         }
-        if length < 0x80 {
-            Err(not_shortest)
-        } else {
-            Ok(length)
-        }
+        if length < 0x80 { Err(not_shortest) } else { Ok(length) }
     }
 
     fn byte(&mut self) -> Result<u8, DerError> {
@@ -674,10 +615,7 @@ mod tests {
     }
 
     fn attribute(oid: &[u8], tag: u8, string: &[u8]) -> Vec<u8> {
-        value(
-            SEQUENCE,
-            &[&value(OBJECT_IDENTIFIER, &[oid]), &value(tag, &[string])],
-        )
+        value(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[oid]), &value(tag, &[string])])
     }
 
     fn name(parts: &[&[u8]]) -> Vec<u8> {
@@ -689,13 +627,7 @@ mod tests {
     }
 
     fn extension(oid: &[u8], content: &[u8]) -> Vec<u8> {
-        value(
-            SEQUENCE,
-            &[
-                &value(OBJECT_IDENTIFIER, &[oid]),
-                &value(OCTET_STRING, &[content]),
-            ],
-        )
+        value(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[oid]), &value(OCTET_STRING, &[content])])
     }
 
     fn extensions(list: &[&[u8]]) -> Vec<u8> {
@@ -719,17 +651,11 @@ mod tests {
                 &common_name(UTF8_STRING, b"Issuer"),
                 &value(SEQUENCE, &[&start, &end]),
                 subject,
-                &value(
-                    SEQUENCE,
-                    &[&algorithm, &value(BIT_STRING, &[&[0, 1, 2, 3]])],
-                ),
+                &value(SEQUENCE, &[&algorithm, &value(BIT_STRING, &[&[0, 1, 2, 3]])]),
                 &tail.concat(),
             ],
         );
-        value(
-            SEQUENCE,
-            &[&body, &algorithm, &value(BIT_STRING, &[&[0, 9, 9]])],
-        )
+        value(SEQUENCE, &[&body, &algorithm, &value(BIT_STRING, &[&[0, 9, 9]])])
     }
 
     fn subject_of(subject: &[u8]) -> Result<String, &'static str> {
@@ -755,27 +681,17 @@ mod tests {
 
     /// A certificate made by another program: a self-signed one with all that we read.
     fn issued() -> Vec<u8> {
-        let mut params =
-            CertificateParams::new(["api.example.com".into(), "*.example.com".into()]).unwrap();
-        params
-            .subject_alt_names
-            .push(SanType::IpAddress("10.0.0.7".parse().unwrap()));
-        params
-            .subject_alt_names
-            .push(SanType::IpAddress("2001:db8::1".parse().unwrap()));
-        params
-            .subject_alt_names
-            .push(SanType::Rfc822Name("ops@example.com".try_into().unwrap()));
+        let mut params = CertificateParams::new(["api.example.com".into(), "*.example.com".into()]).unwrap();
+        params.subject_alt_names.push(SanType::IpAddress("10.0.0.7".parse().unwrap()));
+        params.subject_alt_names.push(SanType::IpAddress("2001:db8::1".parse().unwrap()));
+        params.subject_alt_names.push(SanType::Rfc822Name("ops@example.com".try_into().unwrap()));
         params.not_before = date_time_ymd(2024, 2, 29);
         params.not_after = date_time_ymd(2051, 12, 31);
         params.is_ca = IsCa::ExplicitNoCa;
         let subject = &mut params.distinguished_name;
         subject.push(DnType::CountryName, "SE");
         subject.push(DnType::OrganizationName, "Åkeri, Söner & Co");
-        subject.push(
-            DnType::CommonName,
-            DnValue::BmpString("api Ω".try_into().unwrap()),
-        );
+        subject.push(DnType::CommonName, DnValue::BmpString("api Ω".try_into().unwrap()));
         let key = KeyPair::generate().unwrap();
         params.self_signed(&key).unwrap().der().to_vec()
     }
@@ -787,28 +703,11 @@ mod tests {
         assert_eq!(certificate.subject, "O=Åkeri\\, Söner & Co, C=SE, CN=api Ω");
         assert_eq!(certificate.issuer, certificate.subject);
         assert!(certificate.self_issued);
-        assert_eq!(
-            certificate.not_before,
-            unix_seconds(2024, 2, 29, 0, 0, 0).unwrap()
-        );
-        assert_eq!(
-            certificate.not_after,
-            unix_seconds(2051, 12, 31, 0, 0, 0).unwrap()
-        );
-        assert_eq!(
-            validity(&der),
-            Some((certificate.not_before, certificate.not_after))
-        );
+        assert_eq!(certificate.not_before, unix_seconds(2024, 2, 29, 0, 0, 0).unwrap());
+        assert_eq!(certificate.not_after, unix_seconds(2051, 12, 31, 0, 0, 0).unwrap());
+        assert_eq!(validity(&der), Some((certificate.not_before, certificate.not_after)));
         let names: Vec<String> = certificate.names.iter().map(AltName::to_string).collect();
-        assert_eq!(
-            names,
-            [
-                "api.example.com",
-                "*.example.com",
-                "10.0.0.7",
-                "2001:db8::1"
-            ]
-        );
+        assert_eq!(names, ["api.example.com", "*.example.com", "10.0.0.7", "2001:db8::1"]);
     }
 
     #[test]
@@ -857,43 +756,22 @@ mod tests {
     fn subjects() {
         let two = [
             &value(SET, &[&attribute(O, PRINTABLE_STRING, b"bar")])[..],
-            &value(
-                SET,
-                &[
-                    &attribute(CN, UTF8_STRING, b"foo"),
-                    &attribute(&[0x2a, 0x03], UTF8_STRING, b"x"),
-                ],
-            ),
+            &value(SET, &[&attribute(CN, UTF8_STRING, b"foo"), &attribute(&[0x2a, 0x03], UTF8_STRING, b"x")]),
         ];
         let cases: &[(Vec<u8>, &str)] = &[
             (name(&[]), ""),
             (name(&two), "CN=foo+1.2.3=x, O=bar"),
             (common_name(TELETEX_STRING, b"caf\xe9"), "CN=café"),
-            (
-                common_name(BMP_STRING, &[0x03, 0xa9, 0xd8, 0x3d, 0xde, 0x00]),
-                "CN=Ω😀",
-            ),
+            (common_name(BMP_STRING, &[0x03, 0xa9, 0xd8, 0x3d, 0xde, 0x00]), "CN=Ω😀"),
             (common_name(BMP_STRING, &[0x03]), "CN=#1e0103"),
             (common_name(BMP_STRING, &[0xd8, 0x00]), "CN=#1e02d800"),
             (common_name(UNIVERSAL_STRING, &[0, 1, 0xf6, 0]), "CN=😀"),
-            (
-                common_name(UNIVERSAL_STRING, &[0, 1, 0xf6]),
-                "CN=#1c030001f6",
-            ),
-            (
-                common_name(UNIVERSAL_STRING, &[0, 0, 0xd8, 0]),
-                "CN=#1c040000d800",
-            ),
+            (common_name(UNIVERSAL_STRING, &[0, 1, 0xf6]), "CN=#1c030001f6"),
+            (common_name(UNIVERSAL_STRING, &[0, 0, 0xd8, 0]), "CN=#1c040000d800"),
             (common_name(UTF8_STRING, &[0xff]), "CN=#0c01ff"),
             (common_name(INTEGER, &[7]), "CN=#020107"),
-            (
-                common_name(UTF8_STRING, b" #a, b+c\"<;\\ "),
-                "CN=\\ #a\\, b\\+c\\\"\\<\\;\\\\\\ ",
-            ),
-            (
-                common_name(UTF8_STRING, b"#a\n\x1b[31m\xc2\x9b"),
-                "CN=\\#a\\0a\\1b[31m\\c2\\9b",
-            ),
+            (common_name(UTF8_STRING, b" #a, b+c\"<;\\ "), "CN=\\ #a\\, b\\+c\\\"\\<\\;\\\\\\ "),
+            (common_name(UTF8_STRING, b"#a\n\x1b[31m\xc2\x9b"), "CN=\\#a\\0a\\1b[31m\\c2\\9b"),
             (common_name(UTF8_STRING, b""), "CN="),
         ];
         for (subject, text) in cases {
@@ -913,10 +791,7 @@ mod tests {
             (&[0x4f], Ok("1.39=x")),
             (&[0x50], Ok("2.0=x")),
             (&[0x88, 0x37, 0x03], Ok("2.999.3=x")),
-            (
-                &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d],
-                Ok("1.2.840.113549=x"),
-            ),
+            (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d], Ok("1.2.840.113549=x")),
             (&arc(0x83), Ok(&largest)),
             (&arc(0x84), Err(())),
             (&[], Err(())),
@@ -925,9 +800,7 @@ mod tests {
         ];
         for &(oid, expected) in cases {
             let subject = name(&[&value(SET, &[&attribute(oid, UTF8_STRING, b"x")])]);
-            let expected = expected
-                .map(String::from)
-                .map_err(|()| "an object identifier that is not one");
+            let expected = expected.map(String::from).map_err(|()| "an object identifier that is not one");
             assert_eq!(subject_of(&subject), expected, "{oid:02x?}");
         }
     }
@@ -935,11 +808,7 @@ mod tests {
     #[test]
     fn long_texts_are_cut_between_characters() {
         let text = subject_of(&common_name(UTF8_STRING, "é".repeat(2000).as_bytes())).unwrap();
-        assert!(
-            text.len() <= MAX_NAME_TEXT && text.len() > MAX_NAME_TEXT - 4,
-            "{}",
-            text.len()
-        );
+        assert!(text.len() <= MAX_NAME_TEXT && text.len() > MAX_NAME_TEXT - 4, "{}", text.len());
         assert!(text.starts_with("CN=éé") && text.ends_with("é…"));
         let hex = subject_of(&common_name(OCTET_STRING, &[0xab; 4000])).unwrap();
         assert!(hex.len() <= MAX_NAME_TEXT && hex.ends_with('…'));
@@ -952,34 +821,15 @@ mod tests {
     #[test]
     fn malformed_subjects() {
         let part = value(SET, &[&attribute(CN, UTF8_STRING, b"x")]);
-        let many = value(
-            SET,
-            &[&attribute(CN, UTF8_STRING, b"x").repeat(MAX_ATTRIBUTES + 1)],
-        );
+        let many = value(SET, &[&attribute(CN, UTF8_STRING, b"x").repeat(MAX_ATTRIBUTES + 1)]);
         let no_type = value(SET, &[&value(SEQUENCE, &[&value(UTF8_STRING, &[b"x"])])]);
-        let no_value = value(
-            SET,
-            &[&value(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[CN])])],
-        );
-        let third = [
-            value(OBJECT_IDENTIFIER, &[CN]),
-            value(UTF8_STRING, &[b"x"]).repeat(2),
-        ]
-        .concat();
+        let no_value = value(SET, &[&value(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[CN])])]);
+        let third = [value(OBJECT_IDENTIFIER, &[CN]), value(UTF8_STRING, &[b"x"]).repeat(2)].concat();
         let extra = value(SET, &[&value(SEQUENCE, &[&third])]);
         let cases: &[(&[u8], &str)] = &[
-            (
-                &value(SEQUENCE, &[b"x"]),
-                "a part of a name that is not a set",
-            ),
-            (
-                &value(INTEGER, &[b"\x01"]),
-                "a part of a name that is not a set",
-            ),
-            (
-                &value(SET, &[&value(SET, &[])]),
-                "an attribute that is not a sequence",
-            ),
+            (&value(SEQUENCE, &[b"x"]), "a part of a name that is not a set"),
+            (&value(INTEGER, &[b"\x01"]), "a part of a name that is not a set"),
+            (&value(SET, &[&value(SET, &[])]), "an attribute that is not a sequence"),
             (&no_type, "an attribute without its type"),
             (&no_value, "the end in the middle of a value"),
             (&extra, "bytes after an attribute's value"),
@@ -989,10 +839,7 @@ mod tests {
         for (subject, what) in &cases[1..] {
             assert_eq!(subject_of(&name(&[subject])), Err(*what));
         }
-        assert_eq!(
-            subject_of(cases[0].0),
-            Err("the end in the middle of a value")
-        );
+        assert_eq!(subject_of(cases[0].0), Err("the end in the middle of a value"));
     }
 
     #[test]
@@ -1006,12 +853,7 @@ mod tests {
             &value(0x82, &[b"evil\0.example\x1b\xff\\ "]),
             &value(0x87, &[&[0; 16]]),
         ]);
-        let expected = [
-            "a.example",
-            "127.0.0.1",
-            "evil\\x00.example\\x1b\\xff\\\\\\x20",
-            "::",
-        ];
+        let expected = ["a.example", "127.0.0.1", "evil\\x00.example\\x1b\\xff\\\\\\x20", "::"];
         assert_eq!(names.unwrap(), expected);
     }
 
@@ -1025,88 +867,39 @@ mod tests {
     fn malformed_extensions() {
         let san = extension(SAN, &value(SEQUENCE, &[]));
         let other = extension(&[0x55, 0x1d, 0x0f], b"\xff\xff");
-        let critical = [
-            &value(OBJECT_IDENTIFIER, &[SAN])[..],
-            &value(BOOLEAN, &[&[0xff]]),
-        ]
-        .concat();
+        let critical = [&value(OBJECT_IDENTIFIER, &[SAN])[..], &value(BOOLEAN, &[&[0xff]])].concat();
         let named = value(SEQUENCE, &[&value(0x82, &[b"a"])]);
         let cases: &[(&[u8], Result<usize, &str>)] = &[
             (&[], Ok(0)),
             (&extensions(&[]), Ok(0)),
             (&extensions(&[&other]), Ok(0)),
             (&extensions(&[&other, &extension(SAN, &named)]), Ok(1)),
-            (
-                &extensions(&[&value(
-                    SEQUENCE,
-                    &[&critical, &value(OCTET_STRING, &[&named])],
-                )]),
-                Ok(1),
-            ),
-            (
-                &extensions(&[&san, &other, &san]),
-                Err("a second list of alternative names"),
-            ),
+            (&extensions(&[&value(SEQUENCE, &[&critical, &value(OCTET_STRING, &[&named])])]), Ok(1)),
+            (&extensions(&[&san, &other, &san]), Err("a second list of alternative names")),
             (&value(EXTENSIONS, &[]), Err("no list of extensions")),
+            (&value(EXTENSIONS, &[&value(SEQUENCE, &[]).repeat(2)]), Err("bytes after the extensions")),
+            (&extensions(&[&value(SET, &[])]), Err("an extension that is not a sequence")),
+            (&extensions(&[&value(SEQUENCE, &[])]), Err("an extension without its identifier")),
+            (&extensions(&[&value(SEQUENCE, &[&critical])]), Err("an extension without a value")),
             (
-                &value(EXTENSIONS, &[&value(SEQUENCE, &[]).repeat(2)]),
-                Err("bytes after the extensions"),
-            ),
-            (
-                &extensions(&[&value(SET, &[])]),
-                Err("an extension that is not a sequence"),
-            ),
-            (
-                &extensions(&[&value(SEQUENCE, &[])]),
-                Err("an extension without its identifier"),
-            ),
-            (
-                &extensions(&[&value(SEQUENCE, &[&critical])]),
-                Err("an extension without a value"),
-            ),
-            (
-                &extensions(&[&value(
-                    SEQUENCE,
-                    &[&critical, &value(OCTET_STRING, &[&named]).repeat(2)],
-                )]),
+                &extensions(&[&value(SEQUENCE, &[&critical, &value(OCTET_STRING, &[&named]).repeat(2)])]),
                 Err("bytes after an extension's value"),
             ),
-            (
-                &extensions(&[&extension(SAN, b"")]),
-                Err("no list of alternative names"),
-            ),
-            (
-                &extensions(&[&extension(SAN, &named.repeat(2))]),
-                Err("bytes after the alternative names"),
-            ),
-            (
-                &value(INTEGER, &[&[1]]),
-                Err("bytes after the certificate's last field"),
-            ),
+            (&extensions(&[&extension(SAN, b"")]), Err("no list of alternative names")),
+            (&extensions(&[&extension(SAN, &named.repeat(2))]), Err("bytes after the alternative names")),
+            (&value(INTEGER, &[&[1]]), Err("bytes after the certificate's last field")),
         ];
         for (tail, expected) in cases {
             let read = parse(&certificate(&name(&[]), DATES, &[tail]));
-            assert_eq!(
-                read.map(|certificate| certificate.names.len())
-                    .map_err(|error| error.what),
-                *expected
-            );
+            assert_eq!(read.map(|certificate| certificate.names.len()).map_err(|error| error.what), *expected);
         }
         for length in [0, 3, 5, 15, 17] {
             let names = names_of(&[&value(0x87, &[&vec![1; length]])]);
             assert_eq!(names, Err("an address of neither 4 nor 16 bytes"));
         }
         // The unique identifiers of X.509v2 stand between the key and the extensions.
-        let ids = [
-            value(ISSUER_UNIQUE_ID, &[&[0, 1]]),
-            value(SUBJECT_UNIQUE_ID, &[&[0, 2]]),
-        ]
-        .concat();
-        let with_ids = certificate(
-            &name(&[]),
-            DATES,
-            &[&ids, &alt_names(&[&value(0x82, &[b"a"])])],
-        );
+        let ids = [value(ISSUER_UNIQUE_ID, &[&[0, 1]]), value(SUBJECT_UNIQUE_ID, &[&[0, 2]])].concat();
+        let with_ids = certificate(&name(&[]), DATES, &[&ids, &alt_names(&[&value(0x82, &[b"a"])])]);
         assert_eq!(parse(&with_ids).unwrap().names, [AltName::Dns("a".into())]);
     }
 
@@ -1114,13 +907,7 @@ mod tests {
     fn missing_fields_are_named() {
         // Take the fields of a body away from the end, one at a time.
         let whole = certificate(&name(&[]), DATES, &[]);
-        let mut certificate = Reader {
-            rest: &whole,
-            at: 0,
-        }
-        .value()
-        .unwrap()
-        .inside();
+        let mut certificate = Reader { rest: &whole, at: 0 }.value().unwrap().inside();
         let mut body = certificate.value().unwrap().inside();
         let mut fields = Vec::new();
         while !body.is_empty() {
@@ -1151,15 +938,9 @@ mod tests {
             (value(SEQUENCE, &[]), "no certificate body"),
             (value(SEQUENCE, &[&body]), "no signature algorithm"),
             (value(SEQUENCE, &[&body, &algorithm]), "no signature"),
-            (
-                value(SEQUENCE, &[&body, &algorithm, &signature, &signature]),
-                "bytes after the signature",
-            ),
+            (value(SEQUENCE, &[&body, &algorithm, &signature, &signature]), "bytes after the signature"),
             ([&whole[..], b"\0"].concat(), "bytes after the certificate"),
-            (
-                vec![0x30; MAX_CERTIFICATE + 1],
-                "a certificate of more than 64 KiB",
-            ),
+            (vec![0x30; MAX_CERTIFICATE + 1], "a certificate of more than 64 KiB"),
         ];
         for (der, what) in cases {
             assert_eq!(parse(der).unwrap_err().what, *what);
@@ -1170,23 +951,11 @@ mod tests {
     fn lengths_have_one_form() {
         let cases: &[(&[u8], &str)] = &[
             (&[0x30, 0x80, 0x00, 0x00], "an indefinite length"),
-            (
-                &[0x30, 0x81, 0x7f],
-                "a length that is not in its shortest form",
-            ),
-            (
-                &[0x30, 0x82, 0x00, 0xff],
-                "a length that is not in its shortest form",
-            ),
-            (
-                &[0x30, 0x85, 1, 0, 0, 0, 0],
-                "a length of more than four bytes",
-            ),
+            (&[0x30, 0x81, 0x7f], "a length that is not in its shortest form"),
+            (&[0x30, 0x82, 0x00, 0xff], "a length that is not in its shortest form"),
+            (&[0x30, 0x85, 1, 0, 0, 0, 0], "a length of more than four bytes"),
             (&[0x30, 0xff], "a length of more than four bytes"),
-            (
-                &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
-                "a value longer than what holds it",
-            ),
+            (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], "a value longer than what holds it"),
             (&[0x30, 0x01], "a value longer than what holds it"),
             (&[0x30, 0x82, 0x01], "the end in the middle of a value"),
             (&[0x30], "the end in the middle of a value"),
@@ -1210,10 +979,7 @@ mod tests {
             (GENERALIZED_TIME, b"00000101000000Z", -62_167_219_200),
         ];
         for &(tag, text, expected) in good {
-            assert_eq!(
-                dates_of((tag, text), DATES[1]),
-                Ok((expected, 1_767_225_600))
-            );
+            assert_eq!(dates_of((tag, text), DATES[1]), Ok((expected, 1_767_225_600)));
         }
         let bad: &[(u8, &[u8])] = &[
             (UTC_TIME, b"2501010000Z"),
@@ -1258,11 +1024,7 @@ mod tests {
             ((u32::MAX, u32::MAX, 1, 0, 0, 0), None),
         ];
         for ((year, month, day, hour, minute, second), expected) in cases {
-            assert_eq!(
-                unix_seconds(year, month, day, hour, minute, second),
-                expected,
-                "{year}-{month}-{day}"
-            );
+            assert_eq!(unix_seconds(year, month, day, hour, minute, second), expected, "{year}-{month}-{day}");
         }
     }
 
