@@ -1,10 +1,10 @@
 //! One check as a state machine that does nothing itself: it is told what happened and says what to do next.
 //!
 //! ```text
-//!                  Resolved           Connected            first byte         last byte
-//!     ExpectAddresses ──► ExpectConnection ──► ExpectAnswer ──► ExpectBody ──► Ended
-//!           │ dns_*            │ connect_*          │ response_timeout, closed, reset, ...
-//!           └──────────────────┴────────────────────┴──► Ended
+//!                  Resolved           Connected     Secured        first byte      last byte
+//!     ExpectAddresses ──► ExpectConnection ──► ExpectTls ──► ExpectAnswer ──► ExpectBody ──► Ended
+//!           │ dns_*            │ connect_*         │ tls_*         │ response_timeout, closed, reset, ...
+//!           └──────────────────┴───────────────────┴───────────────┴──► Ended
 //! ```
 //!
 //! **One [`handle`](Check::handle), then [`poll`](Check::poll) until `None`, then the next `handle`; exactly one [`Action::Finish`] a check.**
@@ -16,7 +16,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::outcome::{Failure, Outcome, Phases, Reason};
+use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen};
 use super::target::Target;
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::url::Scheme;
@@ -28,12 +28,18 @@ pub enum Input<'a> {
     Start,
     /// The host's addresses are known to the one who connects.
     Resolved,
-    /// The connection to this address stands. If there is a request, its first bytes are on their way.
+    /// The connection to this address stands. If there is a request to be sent in the clear, its first bytes are on their way.
     Connected(SocketAddr),
+    /// What the TLS handshake has shown; before `Secured`, or before the failure that it belongs to.
+    Shown(Box<TlsSeen>),
+    /// The TLS handshake is done.
+    Secured,
     /// The peer sent these bytes.
     Bytes(&'a [u8]),
-    /// The peer will send no more.
+    /// The peer will send no more, and all that it sent has come.
     Eof,
+    /// The peer will send no more, and TLS cannot tell whether something is missing (RFC 8446, 6.1).
+    Truncated,
     /// It cannot go on.
     Failed(Failure),
     /// The time given with the last [`Action::Arm`] has come.
@@ -49,7 +55,7 @@ pub enum Action {
     Resolve,
     /// Connect to one of them.
     Connect,
-    /// Send [`Target::encode_request`] as soon as the connection stands.
+    /// Send [`Target::encode_request`] as soon as the connection stands, and is secured if it is to be.
     Send,
     /// It is over: take the [outcome](Check::into_outcome).
     Finish,
@@ -64,6 +70,7 @@ enum State {
     New,
     ExpectAddresses,
     ExpectConnection,
+    ExpectTls,
     ExpectAnswer,
     ExpectBody,
     Ended(Ending),
@@ -88,6 +95,7 @@ pub struct Check {
     decoder: Decoder,
     phases: Phases,
     address: Option<SocketAddr>,
+    tls: Option<Box<TlsSeen>>,
     attempts: u32,
     actions: [Option<Action>; ACTIONS_MAX],
 }
@@ -103,6 +111,7 @@ impl Check {
             since: None,
             phases: Phases { queue, ..Phases::default() },
             address: None,
+            tls: None,
             attempts: 0,
             actions: [None; ACTIONS_MAX],
         }
@@ -135,10 +144,21 @@ impl Check {
                 self.connect();
             }
             (State::ExpectConnection, Input::Connected(address)) => self.connected(address, now),
+            (_, Input::Shown(seen)) => self.tls = Some(seen),
+            (State::ExpectTls, Input::Secured) => {
+                self.end_phase(now);
+                self.expect_answer();
+            }
             (State::ExpectAnswer | State::ExpectBody, Input::Bytes(bytes)) => self.bytes(bytes, now),
-            (State::ExpectAnswer | State::ExpectBody, Input::Eof) => self.eof(now),
+            (State::ExpectTls, Input::Eof | Input::Truncated) => {
+                let detail = "the server closed the connection in the middle of the TLS handshake";
+                self.fail(Failure::new(Reason::Closed, detail), now);
+            }
+            (State::ExpectAnswer | State::ExpectBody, Input::Eof) => self.eof(true, now),
+            (State::ExpectAnswer | State::ExpectBody, Input::Truncated) => self.eof(false, now),
             // What does not fit the state is late or early and changes nothing.
-            (_, Input::Start | Input::Resolved | Input::Connected(_) | Input::Bytes(_) | Input::Eof) => {}
+            (_, Input::Start | Input::Resolved | Input::Connected(_) | Input::Secured) => {}
+            (_, Input::Bytes(_) | Input::Eof | Input::Truncated) => {}
         }
     }
 
@@ -164,6 +184,7 @@ impl Check {
             http_version: self.decoder.http_version(),
             body_bytes: self.decoder.body_bytes(),
             phases: self.phases,
+            tls: self.tls,
             attempts: self.attempts,
             started: wall,
         }
@@ -194,9 +215,14 @@ impl Check {
     fn connected(&mut self, address: SocketAddr, now: Instant) {
         self.address = Some(address);
         self.end_phase(now);
-        if self.target.url.scheme() == Scheme::Tcp {
-            return self.finish(Reason::Ok, None, now);
+        match self.target.url.scheme() {
+            Scheme::Tcp => self.finish(Reason::Ok, None, now),
+            Scheme::Https => self.state = State::ExpectTls,
+            Scheme::Http => self.expect_answer(),
         }
+    }
+
+    fn expect_answer(&mut self) {
         self.state = State::ExpectAnswer;
         if self.target.settings.connect_timeout.is_some() {
             self.push(Action::Arm(self.started + self.target.settings.timeout));
@@ -220,9 +246,14 @@ impl Check {
         }
     }
 
-    fn eof(&mut self, now: Instant) {
+    /// The stream is over. `whole`: nothing can be missing from it, which matters where only the end of the stream ends the body.
+    fn eof(&mut self, whole: bool, now: Instant) {
         match self.decoder.end() {
-            Ok(()) => self.judge(now),
+            Ok(()) if whole => self.judge(now),
+            Ok(()) => {
+                let detail = "the server closed the connection without close_notify, so the body may be cut short";
+                self.fail(Failure::new(Reason::Closed, detail), now);
+            }
             Err(cut) => self.fail(Failure::new(Reason::Closed, format!("the server closed the connection {cut}")), now),
         }
     }
@@ -245,12 +276,15 @@ impl Check {
         let failure = match self.state {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => {
-                Failure::new(Reason::ConnectTimeout, format!("no address for {host} within {connect_timeout}"))
+                Failure::new(Reason::DnsTimeout, format!("no address for {host} within {connect_timeout}"))
             }
             State::ExpectConnection => Failure::new(
                 Reason::ConnectTimeout,
                 format!("no connection to {} within {connect_timeout}", self.target.url.authority()),
             ),
+            State::ExpectTls => {
+                Failure::new(Reason::TlsTimeout, format!("connected, but no TLS handshake within {connect_timeout}"))
+            }
             State::ExpectAnswer => {
                 Failure::new(Reason::ResponseTimeout, format!("connected, but no answer within {timeout}"))
             }
@@ -298,6 +332,7 @@ impl Check {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => &mut self.phases.dns,
             State::ExpectConnection => &mut self.phases.connect,
+            State::ExpectTls => &mut self.phases.tls,
             State::ExpectAnswer => &mut self.phases.wait,
             State::ExpectBody => &mut self.phases.body,
         };

@@ -73,10 +73,17 @@ macro_rules! reasons {
 
 reasons! {
     Ok "ok" Up "everything that was expected held";
+    DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
+    DnsFailed "dns_failed" Down "the name servers could not say";
+    DnsTimeout "dns_timeout" Down "no answer from the name servers within the time";
     ConnectRefused "connect_refused" Down "nothing listens on that port";
     ConnectUnreachable "connect_unreachable" Down "there is no way to that address";
     ConnectTimeout "connect_timeout" Down "no connection within the time";
-    DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
+    TlsUntrusted "tls_untrusted" Down "nobody trusted vouches for the certificate";
+    TlsExpired "tls_expired" Down "the certificate has ended, or has not begun";
+    TlsName "tls_name" Down "the certificate is for other names";
+    TlsFailed "tls_failed" Down "the TLS handshake failed";
+    TlsTimeout "tls_timeout" Down "connected, but no TLS within the time";
     ResponseTimeout "response_timeout" Down "connected, but no whole response within the time";
     Closed "closed" Down "the connection ended before a whole response";
     Reset "reset" Down "the server reset the connection";
@@ -133,6 +140,43 @@ impl Phases {
     }
 }
 
+/// What the TLS handshake showed, as far as it came. It survives a failure: that is when it is wanted most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSeen {
+    /// `"1.3"` or `"1.2"`.
+    pub version: Option<&'static str>,
+    /// The cipher suite by its IANA name.
+    pub cipher: Option<Box<str>>,
+    /// What the server's own certificate says, where it could be read.
+    pub certificate: Option<CertificateSeen>,
+    /// An earlier session was resumed.
+    pub resumed: bool,
+}
+
+/// What a certificate says of itself. Everything in it comes from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSeen {
+    /// Whose it is.
+    pub subject: Box<str>,
+    /// Who vouches for it.
+    pub issuer: Box<str>,
+    /// The names and addresses that it is for.
+    pub names: Vec<Box<str>>,
+    /// The first second of its validity, Unix time.
+    pub not_before: i64,
+    /// The last second of its validity, Unix time.
+    pub not_after: i64,
+    /// SHA-256 of the whole.
+    pub fingerprint: [u8; 32],
+}
+
+impl CertificateSeen {
+    /// Whole days from `wall`, since the Unix epoch, to its end; negative when that has passed.
+    pub fn days_left(&self, wall: Duration) -> i64 {
+        (self.not_after - wall.as_secs() as i64).div_euclid(86400)
+    }
+}
+
 /// Everything that is known of one finished check.
 #[derive(Debug)]
 pub struct Outcome {
@@ -152,6 +196,8 @@ pub struct Outcome {
     pub body_bytes: u64,
     /// Where the time went.
     pub phases: Phases,
+    /// What the TLS handshake showed.
+    pub tls: Option<Box<TlsSeen>>,
     /// How many attempts were made; 0 when it never started.
     pub attempts: u32,
     /// When the attempt that decided started: wall time since the Unix epoch.
@@ -175,6 +221,7 @@ impl Outcome {
             http_version: None,
             body_bytes: 0,
             phases: Phases { queue, ..Phases::default() },
+            tls: None,
             attempts: 0,
             started: now,
         }

@@ -2,6 +2,7 @@
 //!
 //! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of which the same was said.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::units;
@@ -28,6 +29,39 @@ pub enum Setting {
     ConnectTimeout,
     /// The most body that is read.
     MaxBody,
+    /// Take any certificate.
+    Insecure,
+    /// A file of certificates to trust instead of the built-in ones.
+    CaCert,
+    /// A file with our own certificate.
+    Cert,
+    /// A file with its key.
+    Key,
+    /// The name to ask for and to expect in the certificate.
+    ServerName,
+}
+
+impl Setting {
+    /// Whether it is said by its mere name, without a value.
+    pub fn is_switch(self) -> bool {
+        matches!(self, Setting::Head | Setting::Insecure)
+    }
+}
+
+/// Reads a whole file that a value names. The error is in words.
+pub type ReadFile = fn(&str) -> Result<Vec<u8>, String>;
+
+/// How TLS is to be spoken. The texts are PEM, as the files had them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TlsWanted {
+    /// Take any certificate.
+    pub insecure: bool,
+    /// Whom to trust instead of the built-in roots.
+    pub roots: Option<Rc<[u8]>>,
+    /// Our own certificate and what leads from it to a root.
+    pub cert: Option<Rc<[u8]>>,
+    /// Its key. `None`: it stands in the same file.
+    pub key: Option<Rc<[u8]>>,
 }
 
 /// What has been said so far.
@@ -41,6 +75,8 @@ pub struct Draft {
     timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
     max_body: Option<u64>,
+    tls: Rc<TlsWanted>,
+    server_name: Option<Rc<str>>,
 }
 
 /// The default for `--timeout`.
@@ -50,11 +86,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: u64 = 1 << 20;
 
 impl Draft {
-    /// Takes one statement. `value` is empty for a setting that has none.
+    /// Takes one statement. `value` is empty for a setting that has none. A file that it names is read with `read_file`.
     ///
     /// # Errors
     /// What is wrong with the value.
-    pub fn set(&mut self, setting: Setting, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, setting: Setting, value: &str, read_file: ReadFile) -> Result<(), String> {
         match setting {
             Setting::Request if is_token(value) => self.method = Some(value.to_owned()),
             Setting::Request => return Err(format!("'{}' is not a request method", value.escape_debug())),
@@ -74,6 +110,11 @@ impl Draft {
             Setting::Timeout => self.timeout = Some(positive(value)?),
             Setting::ConnectTimeout => self.connect_timeout = Some(positive(value)?),
             Setting::MaxBody => self.max_body = Some(units::size(value)?),
+            Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
+            Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
+            Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
+            Setting::Key => Rc::make_mut(&mut self.tls).key = Some(read_file(value)?.into()),
+            Setting::ServerName => self.server_name = Some(value.into()),
         }
         Ok(())
     }
@@ -92,6 +133,8 @@ impl Draft {
             timeout: self.timeout.unwrap_or(TIMEOUT),
             connect_timeout: self.connect_timeout,
             max_body: self.max_body.unwrap_or(MAX_BODY),
+            tls: self.tls.clone(),
+            server_name: self.server_name.clone(),
         }
     }
 }
@@ -116,18 +159,26 @@ pub struct Settings {
     pub connect_timeout: Option<Duration>,
     /// The most body that is read, in bytes.
     pub max_body: u64,
+    /// How TLS is to be spoken. Shared by all of which the same was said.
+    pub tls: Rc<TlsWanted>,
+    /// The name to ask for and expect in TLS, instead of the URL's host.
+    pub server_name: Option<Rc<str>>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn no_files(_: &str) -> Result<Vec<u8>, String> {
+        Err("there are no files here".to_owned())
+    }
+
     #[test]
     fn the_method_follows_from_what_is_sent() {
         let method = |said: &[(Setting, &str)]| {
             let mut draft = Draft::default();
             for (setting, value) in said {
-                draft.set(*setting, value).unwrap();
+                draft.set(*setting, value, no_files).unwrap();
             }
             let mut out = Vec::new();
             draft.settings().template.encode(&crate::proto::url::Url::parse("h").unwrap().0, None, &mut out);
@@ -152,17 +203,20 @@ mod tests {
             (Setting::Timeout, "soon"),
             (Setting::ConnectTimeout, "0s"),
             (Setting::MaxBody, "-1"),
+            (Setting::CaCert, "file"),
+            (Setting::Cert, "file"),
+            (Setting::Key, "file"),
         ];
         for (setting, value) in cases {
-            assert!(Draft::default().set(setting, value).is_err(), "{setting:?} {value:?}");
+            assert!(Draft::default().set(setting, value, no_files).is_err(), "{setting:?} {value:?}");
         }
     }
 
     #[test]
     fn later_wins_over_earlier() {
         let mut draft = Draft::default();
-        draft.set(Setting::Timeout, "1s").unwrap();
-        draft.set(Setting::Timeout, "2s").unwrap();
+        draft.set(Setting::Timeout, "1s", no_files).unwrap();
+        draft.set(Setting::Timeout, "2s", no_files).unwrap();
         assert_eq!(draft.settings().timeout, Duration::from_secs(2));
         assert_eq!(Draft::default().settings().timeout, TIMEOUT);
     }

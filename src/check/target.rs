@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use super::settings::{Draft, Setting, Settings};
+use super::settings::{Draft, ReadFile, Setting, Settings};
 use crate::proto::url::{Scheme, Url};
 
 /// The longest line, in bytes. A URL of 8 KiB and long headers fit.
@@ -85,11 +85,21 @@ pub type FindSetting = fn(&str) -> Option<Setting>;
 /// Finds a variable's value in the environment.
 pub type FindVariable = fn(&str) -> Option<String>;
 
+/// What lines refer to and do not hold themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    /// The settings by the names that lines use.
+    pub find_setting: FindSetting,
+    /// The environment.
+    pub find_variable: FindVariable,
+    /// The files that values name.
+    pub read_file: ReadFile,
+}
+
 /// Reads lines. Remembers what `default` lines said, until the [`end_of_file`](Self::end_of_file).
 #[derive(Clone)]
 pub struct Reader {
-    find_setting: FindSetting,
-    find_variable: FindVariable,
+    world: World,
     /// What holds for all files: the flags.
     flags: Said,
     /// What holds for the lines that follow: the flags and this file's `default` lines.
@@ -118,14 +128,19 @@ impl Said {
 
 impl Reader {
     /// A reader for which `flags` hold unless a line says otherwise.
-    pub fn new(flags: Draft, find_setting: FindSetting, find_variable: FindVariable) -> Reader {
+    pub fn new(flags: Draft, world: World) -> Reader {
         let flags = Said::new(flags, Tags::default());
-        Reader { find_setting, find_variable, defaults: flags.clone(), flags }
+        Reader { world, defaults: flags.clone(), flags }
     }
 
     /// Forgets the `default` lines: they reach to the end of their file.
     pub fn end_of_file(&mut self) {
         self.defaults = self.flags.clone();
+    }
+
+    /// What holds for a target of which nothing of its own is said.
+    pub fn shared_settings(&self) -> &Rc<Settings> {
+        &self.flags.settings
     }
 
     /// Reads one line, with or without its line end. `None`: nothing to check on it.
@@ -142,7 +157,7 @@ impl Reader {
             column: 1 + String::from_utf8_lossy(&line[..error.valid_up_to()]).chars().count(),
             message: "the line is not UTF-8".to_owned(),
         })?;
-        let mut words = Words { line, at: 0, find_variable: self.find_variable };
+        let mut words = Words { line, at: 0, find_variable: self.world.find_variable };
         let Some(first) = words.next()? else { return Ok(None) };
         if first.text == "default" {
             self.defaults = self.options(&mut words)?.unwrap_or_else(|| self.defaults.clone());
@@ -192,13 +207,15 @@ impl Reader {
             let value = value.ok_or_else(|| word.error(0, &format!("'{key}' needs a value: {key}=...")))?;
             return tag(key, value, tags).map_err(|message| word.error(0, &message));
         }
-        let setting = (self.find_setting)(key)
+        let setting = (self.world.find_setting)(key)
             .ok_or_else(|| word.error(0, &format!("there is no option '{}' for a target", key.escape_debug())))?;
         match (setting, value) {
-            (Setting::Head, None) => draft.set(setting, ""),
-            (Setting::Head, Some(_)) => Err(format!("'{key}' takes no value")),
+            (setting, None) if setting.is_switch() => draft.set(setting, "", self.world.read_file),
+            (setting, Some(_)) if setting.is_switch() => Err(format!("'{key}' takes no value")),
             (_, None) => Err(format!("'{key}' needs a value: {key}=...")),
-            (_, Some(value)) => draft.set(setting, value).map_err(|message| format!("{key}: {message}")),
+            (_, Some(value)) => {
+                draft.set(setting, value, self.world.read_file).map_err(|message| format!("{key}: {message}"))
+            }
         }
         .map_err(|message| word.error(0, &message))
     }
@@ -252,7 +269,7 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     fn next(&mut self) -> Result<Option<Word<'a>>, LineError> {
         let is_blank = |b: u8| b == b' ' || b == b'\t';
-        let rest = self.line[self.at..].as_bytes();
+        let rest = &self.line.as_bytes()[self.at..];
         self.at += rest.iter().position(|&b| !is_blank(b)).unwrap_or(rest.len());
         let rest = &self.line[self.at..];
         // A '#' begins a comment only where a word could begin: a URL may have a fragment.
@@ -329,21 +346,22 @@ mod tests {
     use std::time::Duration;
 
     fn reader() -> Reader {
-        Reader::new(
-            Draft::default(),
-            |name| match name {
+        let world = World {
+            find_setting: |name| match name {
                 "timeout" => Some(Setting::Timeout),
                 "header" => Some(Setting::Header),
                 "head" => Some(Setting::Head),
                 _ => None,
             },
-            |name| match name {
+            find_variable: |name| match name {
                 "TOKEN" => Some("s3 'cret".to_owned()),
                 "HOST" => Some("h.example".to_owned()),
                 "CRLF" => Some("a\r\nb".to_owned()),
                 _ => None,
             },
-        )
+            read_file: |name| Err(format!("there is no {name}")),
+        };
+        Reader::new(Draft::default(), world)
     }
 
     fn one(line: &str) -> Target {

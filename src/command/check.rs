@@ -11,7 +11,8 @@
 //! ```
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,8 +27,9 @@ use super::output::{Output, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::settings::{Draft, Setting};
 use crate::check::tally::Tally;
-use crate::check::target::Reader;
+use crate::check::target::{Reader, World};
 use crate::check::units;
+use crate::engine::secure::{self, Secure};
 use crate::engine::{Engine, Event, Tag};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
@@ -77,6 +79,8 @@ pub enum What {
     Color,
     /// No progress line.
     NoProgress,
+    /// Verify every certificate chain, also one that is known.
+    NoVerifyCache,
 }
 
 macro_rules! flags {
@@ -104,6 +108,12 @@ pub const FLAGS: &[Flag<What>] = flags! {
     What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request", "basic authentication";
     What::Setting(Setting::Timeout), "timeout" / "max-time", Some('t'), Some("TIME"), "Time", "the time for one attempt, from its start [5s]";
     What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time", "the time in it for looking up the name and connecting";
+    What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS", "take any certificate";
+    What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS", "trust the certificates in this PEM file instead of the built-in ones\n(so does the environment's SSL_CERT_FILE)";
+    What::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS", "our own certificate, PEM";
+    What::Setting(Setting::Key), "key", None, Some("FILE"), "TLS", "its key, PEM; without it the key stands in the same file";
+    What::Setting(Setting::ServerName), "servername", None, Some("NAME"), "TLS", "ask for this name and expect it in the certificate";
+    What::NoVerifyCache, "no-verify-cache", None, None, "TLS", "verify every certificate chain, even one that was verified in this run";
     What::Deadline, "deadline", None, Some("TIME"), "Time", "the time for the whole run; what is unfinished then is 'unknown'";
     What::Concurrency, "concurrency" / "parallel-max", Some('c'), Some("N"), "Load", "how many checks at once [1024]";
     What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load", "the most body that is read [1MiB]";
@@ -208,6 +218,7 @@ struct Options {
     verbose: bool,
     color: Color,
     progress: bool,
+    verify_cache: bool,
 }
 
 /// How many checks at once where nothing is said.
@@ -227,16 +238,29 @@ impl Options {
             verbose: false,
             color: Color::default(),
             progress: true,
+            verify_cache: true,
         };
+        let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
+        if cfg!(feature = "tls") && !said(Setting::CaCert) {
+            // As OpenSSL has it, and with it curl and most others. A flag wins over it.
+            if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
+                let file = file.to_string_lossy();
+                options
+                    .draft
+                    .set(Setting::CaCert, &file, read_file)
+                    .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
+            }
+        }
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
         }
+        secure::verify(&options.draft.settings().tls)?;
         Ok(options)
     }
 
     fn take(&mut self, what: What, value: &str) -> Result<(), String> {
         match what {
-            What::Setting(setting) => self.draft.set(setting, value)?,
+            What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
             What::Concurrency => {
                 let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
@@ -259,6 +283,7 @@ impl Options {
                 }
             }
             What::NoProgress => self.progress = false,
+            What::NoVerifyCache => self.verify_cache = false,
         }
         Ok(())
     }
@@ -325,7 +350,8 @@ fn check(options: Options) -> super::Result {
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
         .map_err(|error| format!("signals: {error}"))?;
 
-    let reader = Reader::new(options.draft.clone(), find_setting, |name| std::env::var(name).ok());
+    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
+    let reader = Reader::new(options.draft.clone(), world);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
     let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT))?;
     input.look_through(&mut say)?;
@@ -344,7 +370,7 @@ fn check(options: Options) -> super::Result {
     }
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit);
+    let engine = Engine::new(reactor, limit, Secure::new(options.verify_cache));
     let mut run = Run {
         engine,
         input,
@@ -366,6 +392,19 @@ fn find_setting(name: &str) -> Option<Setting> {
     match flags::find(FLAGS, name)?.id {
         What::Setting(setting) => Some(setting),
         _ => None,
+    }
+}
+
+/// The largest file that a flag's value may name.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+
+fn read_file(name: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(name).map_err(|error| format!("{}: {error}", name.escape_debug()))?;
+    match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
+        Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(format!("{}: {error}", name.escape_debug())),
     }
 }
 
@@ -631,6 +670,10 @@ impl Run {
             short_time(stats.longest_turn),
             stats.longest_turn_events
         ));
+        let cache = self.engine.secure().cache_counts();
+        if cache.hits + cache.misses > 0 {
+            say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));
+        }
         if stats.absent > Duration::ZERO {
             say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));
         }

@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use mio::Interest;
 use mio::unix::SourceFd;
 
-use crate::check::target::{LINE_MAX, Reader, Target};
-use crate::engine::Tag;
+use crate::check::target::{LINE_MAX, LineError, Reader, Target};
+use crate::engine::{Tag, secure};
 use crate::reactor::{Key, Reactor};
 use crate::sys::fd::{self, Way};
 
@@ -117,7 +118,7 @@ impl Input {
                     loop {
                         match lines.next() {
                             Line::Whole(number, line) => {
-                                let read = self.reader.line(line);
+                                let read = read_line(&mut self.reader, line);
                                 see(read
                                     .map(|target| target.is_some())
                                     .map_err(|error| format!("{name}:{number}:{error}")));
@@ -181,7 +182,7 @@ impl Input {
                 continue;
             };
             match lines.next() {
-                Line::Whole(number, line) => match self.reader.line(line) {
+                Line::Whole(number, line) => match read_line(&mut self.reader, line) {
                     Ok(None) => {}
                     Ok(Some(_)) if self.refusing => {}
                     Ok(Some(target)) => {
@@ -218,7 +219,7 @@ impl Input {
     fn look_at_first_piece(&mut self) {
         let Some(lines) = &self.lines else { return };
         let mut reader = self.reader.clone();
-        self.refusing |= lines.waiting().any(|line| reader.line(line).is_err());
+        self.refusing |= lines.waiting().any(|line| read_line(&mut reader, line).is_err());
     }
 
     fn hand_out(&mut self, target: Target, since: Instant) -> Next {
@@ -230,6 +231,18 @@ impl Input {
         self.errors += 1;
         tell(message);
     }
+}
+
+/// Reads a line, and looks whether the certificates and keys that it names are of use.
+fn read_line(reader: &mut Reader, line: &[u8]) -> Result<Option<Target>, LineError> {
+    let target = reader.line(line)?;
+    if let Some(target) = &target {
+        // What holds for all was looked at when the flags were read.
+        if !Rc::ptr_eq(&target.settings, reader.shared_settings()) {
+            secure::verify(&target.settings.tls).map_err(|message| LineError { column: 1, message })?;
+        }
+    }
+    Ok(target)
 }
 
 /// A file's lines, as they come.

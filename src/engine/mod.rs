@@ -7,8 +7,8 @@
 //!     2 begin     Check::new, and a key in the reactor that carries the check's deadline
 //!     3 resolve   a literal address needs nothing; a name becomes addresses
 //!     4 dial      a socket for the first address, with a key of its own; others may follow beside it
-//!     5 send      the first write that succeeds proves the connection -> Input::Connected
-//!     6 receive   whatever comes -> Input::Bytes, until the check says it has seen enough
+//!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, or TLS's first flight
+//!     6 receive   whatever comes -> Input::Bytes, through the TLS session where there is one, until the check has seen enough
 //!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
 //! ```
 //!
@@ -17,6 +17,7 @@
 
 pub mod dial;
 pub mod queue;
+pub mod secure;
 mod trouble;
 
 use std::io;
@@ -26,12 +27,15 @@ use std::time::Instant;
 use mio::Interest;
 
 use crate::check::machine::{Action, Check, Input};
-use crate::check::outcome::{Failure, Outcome};
+use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
+use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
+use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
 use dial::{Attempt, Dial};
 use queue::Queue;
+use secure::Secure;
 use trouble::Trouble;
 
 /// The one read buffer: one thread reads, so one buffer serves all connections.
@@ -99,6 +103,7 @@ enum Link {
 pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
+    secure: Secure,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
@@ -110,10 +115,11 @@ pub struct Engine {
 
 impl Engine {
     /// An engine on this loop, with at most `limit` checks under way at once.
-    pub fn new(reactor: Reactor<Tag>, limit: usize) -> Engine {
+    pub fn new(reactor: Reactor<Tag>, limit: usize, secure: Secure) -> Engine {
         Engine {
             reactor,
             queue: Queue::new(limit),
+            secure,
             jobs: Vec::new(),
             free: Vec::new(),
             finished: Vec::new(),
@@ -131,6 +137,11 @@ impl Engine {
     /// The queue, for its figures.
     pub fn queue(&self) -> &Queue<impl Sized> {
         &self.queue
+    }
+
+    /// The TLS configurations, for their figures.
+    pub fn secure(&self) -> &Secure {
+        &self.secure
     }
 
     /// Whether a target that is brought now could start now.
@@ -280,7 +291,7 @@ impl Engine {
                         let now = self.reactor.clock().now();
                         self.reactor.arm(key, now + dial::HEAD_START);
                     }
-                    dial.add(Attempt { key, conn: Conn::Plain(stream), address });
+                    dial.add(Attempt { key, conn: Conn::new(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a wake-up. Across a network
                     // it would only cost a system call.
                     let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
@@ -304,7 +315,10 @@ impl Engine {
         }
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let (conn, want) = match &mut job.link {
-            Link::Open { attempt, unsent } if unsent.is_empty() => (&mut attempt.conn, Interest::READABLE),
+            // All of a plain request is out already: nothing will ever have to wait to be written.
+            Link::Open { attempt, unsent } if unsent.is_empty() && attempt.conn.tls.is_none() => {
+                (&mut attempt.conn, Interest::READABLE)
+            }
             Link::Open { attempt, .. } => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
             Link::Dialing(dial) => match dial.attempt(key) {
                 Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
@@ -313,8 +327,7 @@ impl Engine {
             Link::None => return,
         };
         if let Err(error) = self.reactor.watch(key, conn, want) {
-            let failure =
-                Failure::new(crate::check::outcome::Reason::LocalError, format!("watching a socket: {error}"));
+            let failure = Failure::new(Reason::LocalError, format!("watching a socket: {error}"));
             let now = self.reactor.clock().now();
             self.advance(id, Input::Failed(failure), now);
         }
@@ -322,33 +335,56 @@ impl Engine {
 
     /// 5. The socket takes bytes, or says why it never will.
     fn writable(&mut self, id: u32, key: Key, now: Instant) {
-        let Some(job) = &mut self.jobs[id as usize] else { return };
-        match &mut job.link {
-            Link::None => {}
-            Link::Open { attempt, unsent } => {
-                if let Err(error) = flush(&mut attempt.conn, unsent) {
-                    self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
+        match &self.jobs[id as usize] {
+            Some(Job { link: Link::Open { .. }, .. }) => self.flush(id, now),
+            Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
+                Ok(None) => {}
+                Ok(Some(sent)) => self.won(id, key, sent, now),
+                Err(error) => self.attempt_failed(id, key, &error),
+            },
+            _ => {}
+        }
+    }
+
+    /// Tries whether the attempt has become a connection, by writing what is to be written first. `None`: not yet. Otherwise how many
+    /// bytes of the request are on their way.
+    fn prove(&mut self, id: u32, key: Key) -> io::Result<Option<usize>> {
+        let Some(Job { link: Link::Dialing(dial), check, may_send, .. }) = &mut self.jobs[id as usize] else {
+            return Ok(None);
+        };
+        let Some(attempt) = dial.attempt(key) else { return Ok(None) };
+        let proof = match check.target().url.scheme() {
+            Scheme::Https => {
+                if attempt.conn.tls.is_none() {
+                    self.secure.set_time(self.reactor.clock().wall(check.started()));
+                    // What can be wrong with it is this machine's trouble, and is told as such.
+                    let session =
+                        self.secure.session(check.target()).map_err(|error| io::Error::other(error.to_string()))?;
+                    attempt.conn.tls = Some(Box::new(session));
                 }
+                attempt.conn.flush_tls().map(|_| 0)
             }
-            Link::Dialing(dial) => {
-                let Some(attempt) = dial.attempt(key) else { return };
-                let proof = if job.may_send {
-                    self.request.clear();
-                    job.check.target().encode_request(&mut self.request);
-                    match attempt.conn.write(&self.request) {
-                        Ok(sent) => Ok(Some(sent)),
-                        Err(error) if would_block(&error) => Ok(None),
-                        Err(error) => Err(error),
-                    }
-                } else {
-                    tcp::is_connected(attempt.conn.stream()).map(|connected| connected.then_some(0))
-                };
-                match proof {
-                    Ok(None) => {}
-                    Ok(Some(sent)) => self.won(id, key, sent, now),
-                    Err(error) => self.attempt_failed(id, key, &error),
-                }
+            Scheme::Http if *may_send => {
+                self.request.clear();
+                check.target().encode_request(&mut self.request);
+                attempt.conn.write(&self.request)
             }
+            Scheme::Http | Scheme::Tcp => return Ok(tcp::is_connected(&attempt.conn.stream)?.then_some(0)),
+        };
+        match proof {
+            Ok(sent) => Ok(Some(sent)),
+            Err(error) if would_block(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what waits to be written.
+    fn flush(&mut self, id: u32, now: Instant) {
+        let Some(Job { link: Link::Open { attempt, unsent }, .. }) = &mut self.jobs[id as usize] else { return };
+        match flush(&mut attempt.conn, unsent) {
+            Ok(()) => {}
+            Err(error) if would_block(&error) => {}
+            Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
         }
     }
 
@@ -362,7 +398,8 @@ impl Engine {
         }
         self.reactor.disarm(key);
         let address = attempt.address;
-        let unsent = if job.may_send { self.request[sent..].to_vec() } else { Vec::new() };
+        let in_the_clear = job.may_send && attempt.conn.tls.is_none();
+        let unsent = if in_the_clear { self.request[sent..].to_vec() } else { Vec::new() };
         job.link = Link::Open { attempt, unsent };
         self.advance(id, Input::Connected(address), now);
     }
@@ -389,6 +426,7 @@ impl Engine {
                 return;
             }
             match attempt.conn.fill(&mut self.buffer[..]) {
+                Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
                 Ok(0) => self.advance(id, Input::Eof, now),
                 Ok(length) => {
                     check.handle(Input::Bytes(&self.buffer[..length]), now);
@@ -400,6 +438,53 @@ impl Engine {
         }
         if self.reactor.is_open(key) {
             self.reactor.again(key);
+        }
+    }
+
+    /// Takes `length` wire bytes from the buffer through the TLS session; 0 is the end of the stream.
+    fn feed(&mut self, id: u32, length: usize, now: Instant) {
+        let Some(Job { link: Link::Open { attempt, unsent }, check, .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(tls) = &mut attempt.conn.tls else { return };
+        let was_handshaking = tls.is_handshaking();
+        let mut secured = !was_handshaking;
+        let fed = tls.feed(&self.buffer[..length], |plaintext| {
+            // A server may speak as soon as the handshake lets it, in the very bytes that end it.
+            if !std::mem::replace(&mut secured, true) {
+                check.handle(Input::Secured, now);
+            }
+            check.handle(Input::Bytes(plaintext), now);
+        });
+        let ended = match fed {
+            Ok(()) if length == 0 => Some(tls.eof()),
+            Ok(()) if tls.close_notify_seen() => Some(Ok(StreamEnd::Clean)),
+            Ok(()) => None,
+            Err(error) => Some(Err(error)),
+        };
+        if was_handshaking && (!tls.is_handshaking() || ended.is_some()) {
+            check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
+        }
+        if was_handshaking && !tls.is_handshaking() {
+            if !secured {
+                check.handle(Input::Secured, now);
+            }
+            check.target().encode_request(unsent);
+        }
+        match ended {
+            None => {}
+            Some(Ok(StreamEnd::Clean)) => check.handle(Input::Eof, now),
+            Some(Ok(StreamEnd::Truncated | StreamEnd::InHandshake)) => check.handle(Input::Truncated, now),
+            Some(Err(error)) => {
+                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check.target()));
+                check.handle(Input::Failed(failure), now);
+            }
+        }
+        // The request, and what TLS itself has to say: its last flight, or the alert that tells a peer why it is left.
+        let flushed = flush(&mut attempt.conn, unsent);
+        self.perform(id);
+        if let Err(error) = flushed
+            && !would_block(&error)
+        {
+            self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
         }
     }
 
@@ -441,14 +526,26 @@ impl Engine {
     }
 }
 
-/// Writes what is left of a request.
+/// Writes what is left of a request, through the TLS session where there is one.
 fn flush(conn: &mut Conn, unsent: &mut Vec<u8>) -> io::Result<()> {
-    while !unsent.is_empty() {
-        match conn.write(unsent) {
-            Ok(sent) => drop(unsent.drain(..sent)),
-            Err(error) if would_block(&error) => break,
-            Err(error) => return Err(error),
+    loop {
+        let sent = match &mut conn.tls {
+            Some(tls) => {
+                // A session that has failed takes nothing more; what it has for the peer still goes out.
+                let taken = if unsent.is_empty() { 0 } else { tls.write_plaintext(unsent).unwrap_or(0) };
+                unsent.drain(..taken);
+                conn.flush_tls()?;
+                taken
+            }
+            None if unsent.is_empty() => 0,
+            None => {
+                let written = conn.write(unsent)?;
+                unsent.drain(..written);
+                written
+            }
+        };
+        if sent == 0 || unsent.is_empty() {
+            return Ok(());
         }
     }
-    Ok(())
 }

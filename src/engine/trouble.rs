@@ -3,7 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::check::outcome::{Failure, Reason};
+#[cfg(feature = "tls")]
+use crate::check::outcome::CertificateSeen;
+use crate::check::outcome::{Failure, Reason, TlsSeen};
+#[cfg(feature = "tls")]
+use crate::check::units::civil_date;
+use crate::conn::tls::TlsError;
 use crate::sys::resource;
 
 /// Whose trouble it is.
@@ -56,6 +61,73 @@ pub(super) fn of_connection(error: &io::Error) -> Failure {
         }
         _ => Failure::new(Reason::LocalError, format!("on the connection: {}", plain(error))),
     }
+}
+
+/// Reads a failure of TLS: what went wrong, and whose certificate it was about. `expected` is the name that was asked for.
+#[cfg(feature = "tls")]
+pub(super) fn of_tls(error: &TlsError, seen: &TlsSeen, expected: &str) -> Failure {
+    let certificate = seen.certificate.as_ref();
+    let whose = certificate.map_or(String::new(), |certificate| format!(" ({})", whose(certificate)));
+    let (reason, detail) = match error {
+        TlsError::Untrusted { .. } => (Reason::TlsUntrusted, format!("{error}{whose}")),
+        TlsError::Expired { not_after } => (Reason::TlsExpired, expired(*not_after, certificate)),
+        TlsError::NotYetValid { .. } => (
+            Reason::TlsExpired,
+            match certificate {
+                Some(certificate) => format!("{error}: it begins on {}{whose}", date(certificate.not_before)),
+                None => error.to_string(),
+            },
+        ),
+        TlsError::WrongName => {
+            (Reason::TlsName, format!("the certificate is not for {expected} but for {}", names(certificate)))
+        }
+        TlsError::Alert { .. } | TlsError::OldVersion | TlsError::NotTls { .. } | TlsError::Protocol(_) => {
+            (Reason::TlsFailed, error.to_string())
+        }
+    };
+    Failure::new(reason, detail)
+}
+
+/// In a build without TLS there is no such failure.
+#[cfg(not(feature = "tls"))]
+pub(super) fn of_tls(error: &TlsError, _seen: &TlsSeen, _expected: &str) -> Failure {
+    match *error {}
+}
+
+#[cfg(feature = "tls")]
+fn expired(not_after: Option<u64>, certificate: Option<&CertificateSeen>) -> String {
+    match (certificate, not_after.map(|end| end as i64)) {
+        (Some(leaf), Some(end)) if leaf.not_after != end => {
+            format!("an issuer's certificate expired on {} ({})", date(end), whose(leaf))
+        }
+        (Some(leaf), _) => format!("the certificate expired on {} ({})", date(leaf.not_after), whose(leaf)),
+        (None, _) => "the certificate has expired".to_owned(),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn whose(certificate: &CertificateSeen) -> String {
+    format!("{}, issued by {}", certificate.subject, certificate.issuer)
+}
+
+/// The first few names that a certificate is for.
+#[cfg(feature = "tls")]
+fn names(certificate: Option<&CertificateSeen>) -> String {
+    const SHOWN: usize = 5;
+    match certificate.map(|certificate| &certificate.names[..]) {
+        None => "another name".to_owned(),
+        Some([]) => "no name at all".to_owned(),
+        Some(names) if names.len() > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
+        Some(names) => names.join(", "),
+    }
+}
+
+/// A day, of a time since the Unix epoch.
+#[cfg(feature = "tls")]
+fn date(unix_seconds: i64) -> String {
+    // A date before 1970 can only be a mistake, and is shown as the first day of it.
+    let (year, month, day) = civil_date(u64::try_from(unix_seconds).unwrap_or(0) / 86400);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// The system's words without the number that std puts behind them.

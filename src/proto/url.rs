@@ -303,13 +303,13 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         return Err(UrlError::new(at + offset, problem));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
-    let labels = name.as_bytes().split(|&b| b == b'.');
+    let mut labels = name.as_bytes().split(|&b| b == b'.');
     if name.len() > NAME_MAX || labels.clone().any(|label| label.is_empty() || label.len() > LABEL_MAX) {
         return Err(UrlError::new(at, Problem::HostLength));
     }
     // "Ends in a number" is how the URL standard tells an address from a name: 10.1 and 0x7f.1 are no names, and what
     // inet_aton makes of them is nobody's intention.
-    let last = labels.last().unwrap_or_default();
+    let last = labels.next_back().unwrap_or_default();
     let is_number = last.iter().all(u8::is_ascii_digit)
         || last.strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
     if is_number {

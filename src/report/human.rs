@@ -6,10 +6,11 @@
 //! ```
 
 use std::io::Write;
+use std::time::Duration;
 
-use super::text::{push_shown, short_time};
+use super::text::{push_date, push_hex, push_shown, short_time};
 use super::{Sink, Summary};
-use crate::check::outcome::{Outcome, Verdict};
+use crate::check::outcome::{Outcome, TlsSeen, Verdict};
 
 /// The format, and how much of it.
 #[derive(Debug)]
@@ -57,6 +58,9 @@ impl Sink for Human {
         out.push(b'\n');
         if self.verbose {
             push_phases(outcome, out);
+            if let Some(tls) = &outcome.tls {
+                push_tls(tls, outcome.started, out);
+            }
         }
     }
 
@@ -117,6 +121,24 @@ fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
         }
     }
     push(out, format_args!(", {} body bytes\n", outcome.body_bytes));
+}
+
+fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
+    let version = tls.version.unwrap_or("-");
+    push(out, format_args!("         TLS {version} {}", tls.cipher.as_deref().unwrap_or("-")));
+    if let Some(certificate) = &tls.certificate {
+        out.extend_from_slice(b", ");
+        push_shown(&certificate.subject, out);
+        out.extend_from_slice(b", issued by ");
+        push_shown(&certificate.issuer, out);
+        out.extend_from_slice(b", for ");
+        push_shown(&certificate.names.join(" "), out);
+        out.extend_from_slice(b", until ");
+        push_date(certificate.not_after, out);
+        push(out, format_args!(" ({} days left), SHA-256 ", certificate.days_left(wall)));
+        push_hex(&certificate.fingerprint, out);
+    }
+    out.push(b'\n');
 }
 
 fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {

@@ -1,10 +1,13 @@
 //! NDJSON: one object a line as each check finishes, then one summary. All keys are always there; times are in seconds.
 
+use std::time::Duration;
+
 use super::text::{
-    push_address, push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null, push_timestamp,
+    push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null,
+    push_timestamp,
 };
 use super::{Sink, Summary};
-use crate::check::outcome::{Outcome, Verdict};
+use crate::check::outcome::{Outcome, TlsSeen, Verdict};
 
 /// The format. It has no state.
 #[derive(Debug, Default)]
@@ -77,10 +80,52 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b",\"total\":");
     push_seconds(phases.total(), out);
-    out.extend_from_slice(b"},\"tls\":null,\"attempts\":");
+    out.extend_from_slice(b"},\"tls\":");
+    match &outcome.tls {
+        Some(tls) => push_tls(tls, outcome.started, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"attempts\":");
     push_number(u64::from(outcome.attempts), out);
     out.extend_from_slice(b",\"redirects\":0,\"reused\":false,\"started\":\"");
     push_timestamp(outcome.started, out);
+    out.extend_from_slice(b"\"}");
+}
+
+/// Appends what TLS showed. `wall` is when: the days left are counted from it.
+fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"version\":");
+    push_json_or_null(tls.version, out);
+    out.extend_from_slice(b",\"cipher\":");
+    push_json_or_null(tls.cipher.as_deref(), out);
+    out.extend_from_slice(b",\"resumed\":");
+    out.extend_from_slice(if tls.resumed { b"true" } else { b"false" });
+    let Some(certificate) = &tls.certificate else {
+        out.extend_from_slice(
+            b",\"subject\":null,\"issuer\":null,\"names\":null,\"not_before\":null,\"not_after\":null,",
+        );
+        out.extend_from_slice(b"\"days_left\":null,\"sha256\":null}");
+        return;
+    };
+    out.extend_from_slice(b",\"subject\":");
+    push_json(&certificate.subject, out);
+    out.extend_from_slice(b",\"issuer\":");
+    push_json(&certificate.issuer, out);
+    out.extend_from_slice(b",\"names\":[");
+    for (index, name) in certificate.names.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(name, out);
+    }
+    out.extend_from_slice(b"],\"not_before\":\"");
+    push_date(certificate.not_before, out);
+    out.extend_from_slice(b"\",\"not_after\":\"");
+    push_date(certificate.not_after, out);
+    out.extend_from_slice(b"\",\"days_left\":");
+    out.extend_from_slice(certificate.days_left(wall).to_string().as_bytes());
+    out.extend_from_slice(b",\"sha256\":\"");
+    push_hex(&certificate.fingerprint, out);
     out.extend_from_slice(b"\"}");
 }
 

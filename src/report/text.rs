@@ -7,6 +7,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::units::civil_date;
+
 /// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like escapes.
 pub fn push_shown(text: &str, out: &mut Vec<u8>) {
     if text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
@@ -139,36 +141,38 @@ pub fn short_time(time: Duration) -> String {
 
 /// Appends a date and time in UTC to the millisecond (RFC 3339): `2026-11-22T16:40:00.123Z`. `wall` is since the Unix epoch.
 pub fn push_timestamp(wall: Duration, out: &mut Vec<u8>) {
-    let seconds = wall.as_secs();
-    let (year, month, day) = civil_from_days(seconds / 86400);
-    let second_of_day = (seconds % 86400) as u32;
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    for (number, place) in [
-        (year as u32, 0..4),
-        (month as u32, 5..7),
-        (day as u32, 8..10),
-        (second_of_day / 3600, 11..13),
-        (second_of_day / 60 % 60, 14..16),
-        (second_of_day % 60, 17..19),
-        (wall.subsec_millis(), 20..23),
-    ] {
-        fill_digits(number, &mut text[place]);
-    }
+    fill_date(wall.as_secs(), &mut text);
+    fill_digits(wall.subsec_millis(), &mut text[20..23]);
     out.extend_from_slice(&text);
 }
 
-/// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day is the last.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    // From 0000-03-01, in eras of 400 years, all of the same 146,097 days.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
+/// Appends a date and time in UTC to the second: `2027-01-01T00:00:00Z`. What lies before 1970 is shown as its first second.
+pub fn push_date(unix_seconds: i64, out: &mut Vec<u8>) {
+    let mut text = *b"0000-00-00T00:00:00Z";
+    fill_date(u64::try_from(unix_seconds).unwrap_or(0), &mut text);
+    out.extend_from_slice(&text);
+}
+
+/// Fills `0000-00-00T00:00:00` at the start of `text`.
+fn fill_date(seconds: u64, text: &mut [u8]) {
+    let (year, month, day) = civil_date(seconds / 86400);
+    let second_of_day = (seconds % 86400) as u32;
+    for (number, place) in [
+        (year, 0..4),
+        (month, 5..7),
+        (day, 8..10),
+        (second_of_day / 3600, 11..13),
+        (second_of_day / 60 % 60, 14..16),
+        (second_of_day % 60, 17..19),
+    ] {
+        fill_digits(number, &mut text[place]);
+    }
+}
+
+/// Appends bytes in hexadecimal.
+pub fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend(bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]));
 }
 
 #[cfg(test)]

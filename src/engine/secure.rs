@@ -1,0 +1,118 @@
+//! TLS for targets: one configuration for all that want the same, and what a handshake showed, put into the outcome's terms.
+//!
+//! The TLS half knows bytes and hands out a certificate as it came; the pure half reads it. This is where they meet.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::check::outcome::{CertificateSeen, TlsSeen};
+use crate::check::settings::TlsWanted;
+use crate::check::target::Target;
+use crate::conn::tls::{CacheCounts, Identity, Roots, TlsConfig, TlsOptions, TlsSession, TlsSetupError, WallClock};
+use crate::proto::x509::{self, AltName};
+
+/// The configurations in use.
+pub struct Secure {
+    clock: WallClock,
+    verify_cache: bool,
+    /// Few: one for the flags, and one for each different thing that lines say.
+    configs: Vec<(Rc<TlsWanted>, TlsConfig)>,
+}
+
+impl Secure {
+    /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known from then on.
+    pub fn new(verify_cache: bool) -> Secure {
+        Secure { clock: WallClock::default(), verify_cache, configs: Vec::new() }
+    }
+
+    /// Sets the time by which certificates are judged, since the Unix epoch.
+    pub fn set_time(&self, wall: Duration) {
+        self.clock.set(wall.as_secs());
+    }
+
+    /// A session for the target, which has its first flight ready.
+    ///
+    /// # Errors
+    /// This machine's trouble: what the input could have wrong was found by [`verify`].
+    pub fn session(&mut self, target: &Target) -> Result<TlsSession, TlsSetupError> {
+        let wanted = &target.settings.tls;
+        let known = self.configs.iter().position(|(known, _)| Rc::ptr_eq(known, wanted) || known == wanted);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.configs.push((wanted.clone(), config(wanted, self.verify_cache, &self.clock)?));
+                self.configs.len() - 1
+            }
+        };
+        TlsSession::new(&self.configs[index].1, server_name(target))
+    }
+
+    /// How often a certificate chain was known already, over all configurations.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.configs.iter().map(|(_, config)| config.verify_cache()).fold(CacheCounts::default(), |sum, counts| {
+            CacheCounts { hits: sum.hits + counts.hits, misses: sum.misses + counts.misses }
+        })
+    }
+}
+
+/// The name that TLS asks for and expects.
+pub fn server_name(target: &Target) -> &str {
+    // A trailing dot is DNS's way of saying "absolute" and no part of the name (RFC 6066, 3).
+    let host = target.settings.server_name.as_deref().unwrap_or(target.url.host());
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Looks whether a configuration can be made of what a user gave.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn verify(wanted: &TlsWanted) -> Result<(), String> {
+    match wanted {
+        TlsWanted { roots: None, cert: None, key: None, .. } => Ok(()),
+        TlsWanted { cert: None, key: Some(_), .. } => Err("a key without its certificate (--cert)".to_owned()),
+        wanted => config(wanted, false, &WallClock::default()).map(drop).map_err(|error| error.to_string()),
+    }
+}
+
+fn config(wanted: &TlsWanted, verify_cache: bool, clock: &WallClock) -> Result<TlsConfig, TlsSetupError> {
+    let chain = wanted.cert.as_deref();
+    TlsConfig::new(&TlsOptions {
+        roots: wanted.roots.as_deref().map_or(Roots::WebPki, Roots::Pem),
+        insecure: wanted.insecure,
+        identity: chain.map(|chain| Identity { chain, key: wanted.key.as_deref().unwrap_or(chain) }),
+        verify_cache,
+        // A resumed session shows no certificate, and a certificate is part of what is checked.
+        resumption: false,
+        validity: x509::validity,
+        clock: clock.clone(),
+    })
+}
+
+/// What the session has shown so far.
+pub fn seen(session: &TlsSession) -> TlsSeen {
+    let facts = session.facts();
+    let certificate = facts.leaf.zip(facts.fingerprint).and_then(|(leaf, fingerprint)| {
+        let read = x509::parse(leaf).ok()?;
+        Some(CertificateSeen {
+            subject: read.subject.into(),
+            issuer: read.issuer.into(),
+            names: read.names.iter().map(name_text).collect(),
+            not_before: read.not_before,
+            not_after: read.not_after,
+            fingerprint,
+        })
+    });
+    TlsSeen {
+        version: facts.version,
+        cipher: facts.cipher.as_deref().map(Into::into),
+        certificate,
+        resumed: facts.resumed,
+    }
+}
+
+fn name_text(name: &AltName) -> Box<str> {
+    match name {
+        AltName::Dns(name) => name.as_str().into(),
+        AltName::Ip(address) => address.to_string().into(),
+    }
+}
