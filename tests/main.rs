@@ -1,1 +1,17 @@
 //! The tests that run the program: one binary, a module a capability.
+//!
+//! They know upcheck only as a user does: its command line, its files, its output, its exit code. The peers it talks to
+//! are in `support`, share no code with it, and run on loopback.
+
+mod support;
+
+mod check;
+mod cli;
+mod concurrency;
+mod hostile;
+mod peers;
+mod reports;
+mod signals;
+mod targets;
+mod tidy;
+mod timeouts;
