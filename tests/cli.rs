@@ -94,7 +94,16 @@ fn a_wrong_flag_is_refused_with_its_name() {
 fn flags_can_be_written_as_people_write_them() {
     let server = Server::ok();
     let url = server.url("/");
-    for flags in [&["-t5"][..], &["-t", "5"], &["--timeout=5s"], &["--timeout", "5000ms"], &["-m", "1m"], &["-qs"]] {
+    for flags in [
+        &["-t5"][..],
+        &["-t", "5"],
+        &["--timeout=5s"],
+        &["--timeout", "5000ms"],
+        &["-m", "1m"],
+        &["-qs"],
+        &["--no-progress"],
+        &["--no-progress"],
+    ] {
         Upcheck::new().args(flags).arg(&url).run().expect_code(0);
     }
     Upcheck::new().args(["-t", "5", "--", &url]).run().expect_code(0);

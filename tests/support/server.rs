@@ -425,7 +425,6 @@ fn whole_request(bytes: &[u8]) -> Option<Request> {
     Some(request)
 }
 
-#[cfg(test)]
 mod tests {
     //! A server that does not do what it is told would blame the program for it.
 
