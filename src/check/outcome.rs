@@ -1,0 +1,204 @@
+//! What came of a check: a verdict, the reason for it from a closed list, and what was seen on the way.
+//!
+//! A reason is data and an ordinary value: that a target failed is no error of this program. Reports, exit codes and tests share this one list.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::target::Target;
+
+/// What is said of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Every expectation held.
+    Up,
+    /// Up, but a warning did not hold, or it passed only after a retry.
+    Degraded,
+    /// The target failed; the reason says how.
+    Down,
+    /// This program could not tell; the target is not blamed.
+    Unknown,
+}
+
+impl Verdict {
+    /// All of them, best first.
+    pub const ALL: [Verdict; 4] = [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown];
+
+    /// The word in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Up => "up",
+            Verdict::Degraded => "degraded",
+            Verdict::Down => "down",
+            Verdict::Unknown => "unknown",
+        }
+    }
+
+    /// Whether this counts as healthy for the exit status.
+    pub fn is_healthy(self) -> bool {
+        matches!(self, Verdict::Up | Verdict::Degraded)
+    }
+}
+
+/// Defines the closed list once: variant, word, verdict, explanation.
+macro_rules! reasons {
+    ($($variant:ident $word:literal $verdict:ident $explanation:literal;)*) => {
+        /// Why a verdict is what it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $explanation] $variant,)*
+        }
+
+        impl Reason {
+            /// The whole list, in the order of a check's life.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant),*];
+
+            /// The word in every output.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Reason::$variant => $word),* }
+            }
+
+            /// The verdict that follows from it.
+            pub fn verdict(self) -> Verdict {
+                match self { $(Reason::$variant => Verdict::$verdict),* }
+            }
+
+            /// One sentence for a person.
+            pub fn explain(self) -> &'static str {
+                match self { $(Reason::$variant => $explanation),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Ok "ok" Up "everything that was expected held";
+    ConnectRefused "connect_refused" Down "nothing listens on that port";
+    ConnectUnreachable "connect_unreachable" Down "there is no way to that address";
+    ConnectTimeout "connect_timeout" Down "no connection within the time";
+    DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
+    ResponseTimeout "response_timeout" Down "connected, but no whole response within the time";
+    Closed "closed" Down "the connection ended before a whole response";
+    Reset "reset" Down "the server reset the connection";
+    Malformed "malformed" Down "the answer is not HTTP/1.x";
+    TooLarge "too_large" Down "the answer passed a limit on its size";
+    Status "status" Down "another status than expected";
+    Deadline "deadline" Unknown "the whole run's time was over";
+    Interrupted "interrupted" Unknown "the run was interrupted";
+    LocalFds "local_fds" Unknown "this program ran out of file descriptors";
+    LocalPorts "local_ports" Unknown "this machine ran out of local ports";
+    LocalError "local_error" Unknown "something on this machine failed";
+}
+
+/// A reason with its detail in plain words: what was expected and what came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// From the closed list.
+    pub reason: Reason,
+    /// For a person. May hold what a server sent: escape it for where it is shown.
+    pub detail: Box<str>,
+}
+
+impl Failure {
+    /// Puts the two together.
+    pub fn new(reason: Reason, detail: impl Into<Box<str>>) -> Failure {
+        Failure { reason, detail: detail.into() }
+    }
+}
+
+/// How long each phase of the attempt took. `None`: it did not happen. They add up to the total, which leaves the queue out.
+///
+/// A phase ends with the time at which the loop saw its end and starts with a fresh reading, so what this program did
+/// for others in between is in nobody's phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Waiting for its turn, before the attempt.
+    pub queue: Duration,
+    /// Looking the name up.
+    pub dns: Option<Duration>,
+    /// Until the TCP connection stood.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the request sent to the answer's first byte.
+    pub wait: Option<Duration>,
+    /// From the first byte to the last.
+    pub body: Option<Duration>,
+}
+
+impl Phases {
+    /// The attempt's time from its start.
+    pub fn total(&self) -> Duration {
+        [self.dns, self.connect, self.tls, self.wait, self.body].into_iter().flatten().sum()
+    }
+}
+
+/// Everything that is known of one finished check.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was checked.
+    pub target: Target,
+    /// Why the verdict is what it is.
+    pub reason: Reason,
+    /// In plain words, where not simply up.
+    pub detail: Option<Box<str>>,
+    /// The final response's status.
+    pub status: Option<u16>,
+    /// The address that served.
+    pub address: Option<SocketAddr>,
+    /// `"1.1"` or `"1.0"`.
+    pub http_version: Option<&'static str>,
+    /// How many bytes of body came.
+    pub body_bytes: u64,
+    /// Where the time went.
+    pub phases: Phases,
+    /// How many attempts were made; 0 when it never started.
+    pub attempts: u32,
+    /// When the attempt that decided started: wall time since the Unix epoch.
+    pub started: Duration,
+}
+
+impl Outcome {
+    /// The verdict, which follows from the reason.
+    pub fn verdict(&self) -> Verdict {
+        self.reason.verdict()
+    }
+
+    /// The outcome of a target whose check never started. `now` is wall time since the Unix epoch.
+    pub fn not_started(target: Target, failure: Failure, queue: Duration, now: Duration) -> Outcome {
+        Outcome {
+            target,
+            reason: failure.reason,
+            detail: Some(failure.detail),
+            status: None,
+            address: None,
+            http_version: None,
+            body_bytes: 0,
+            phases: Phases { queue, ..Phases::default() },
+            attempts: 0,
+            started: now,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_distinct_and_snake_case() {
+        let mut words: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn the_phases_add_up() {
+        let ms = Duration::from_millis;
+        let phases =
+            Phases { queue: ms(9), connect: Some(ms(1)), wait: Some(ms(200)), body: Some(ms(3)), ..Phases::default() };
+        assert_eq!(phases.total(), ms(204));
+    }
+}

@@ -1,0 +1,169 @@
+//! How a target is to be checked: what a flag, an environment variable or an option on a target's line can say about it.
+//!
+//! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of which the same was said.
+
+use std::time::Duration;
+
+use super::units;
+use crate::proto::http::request::{Field, Template, is_token};
+
+/// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The request method.
+    Request,
+    /// A header line; repeatable.
+    Header,
+    /// The request's body; several are joined with `&`.
+    Data,
+    /// The `User-Agent` header.
+    UserAgent,
+    /// Ask with HEAD.
+    Head,
+    /// `name:password` for basic authentication.
+    User,
+    /// The time for one attempt.
+    Timeout,
+    /// The time for one attempt to connect.
+    ConnectTimeout,
+    /// The most body that is read.
+    MaxBody,
+}
+
+/// What has been said so far.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    method: Option<String>,
+    fields: Vec<Field>,
+    data: Option<String>,
+    head: bool,
+    user: Option<String>,
+    timeout: Option<Duration>,
+    connect_timeout: Option<Duration>,
+    max_body: Option<u64>,
+}
+
+/// The default for `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The default for `--max-body`.
+const MAX_BODY: u64 = 1 << 20;
+
+impl Draft {
+    /// Takes one statement. `value` is empty for a setting that has none.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn set(&mut self, setting: Setting, value: &str) -> Result<(), String> {
+        match setting {
+            Setting::Request if is_token(value) => self.method = Some(value.to_owned()),
+            Setting::Request => return Err(format!("'{}' is not a request method", value.escape_debug())),
+            Setting::Header => self.fields.push(Field::parse(value).map_err(|error| error.to_string())?),
+            Setting::Data => match &mut self.data {
+                Some(data) => *data = format!("{data}&{value}"),
+                none => *none = Some(value.to_owned()),
+            },
+            Setting::UserAgent => {
+                self.fields.push(Field::parse(&format!("User-Agent:{value}")).map_err(|error| error.to_string())?);
+            }
+            Setting::Head => self.head = true,
+            Setting::User if value.contains(':') && !value.bytes().any(|b| b < b' ' || b == 0x7f) => {
+                self.user = Some(value.to_owned());
+            }
+            Setting::User => return Err("must be NAME:PASSWORD, without control characters".to_owned()),
+            Setting::Timeout => self.timeout = Some(positive(value)?),
+            Setting::ConnectTimeout => self.connect_timeout = Some(positive(value)?),
+            Setting::MaxBody => self.max_body = Some(units::size(value)?),
+        }
+        Ok(())
+    }
+
+    /// What it comes to.
+    pub fn settings(&self) -> Settings {
+        let implied = match (self.head, &self.data) {
+            (true, _) => "HEAD",
+            (false, Some(_)) => "POST",
+            (false, None) => "GET",
+        };
+        let body = self.data.as_deref().map(str::as_bytes);
+        Settings {
+            template: Template::new(self.method.as_deref().unwrap_or(implied), &self.fields, body),
+            user: self.user.as_deref().map(|user| user.as_bytes().into()),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+            connect_timeout: self.connect_timeout,
+            max_body: self.max_body.unwrap_or(MAX_BODY),
+        }
+    }
+}
+
+fn positive(value: &str) -> Result<Duration, String> {
+    units::duration(value).and_then(|duration| match duration {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    })
+}
+
+/// How to check.
+#[derive(Debug)]
+pub struct Settings {
+    /// The request without its target.
+    pub template: Template,
+    /// `name:password` for targets that have none in their URL.
+    pub user: Option<Box<[u8]>>,
+    /// The time for one attempt, from its start.
+    pub timeout: Duration,
+    /// The time in it for looking the name up, connecting and TLS, as curl has it.
+    pub connect_timeout: Option<Duration>,
+    /// The most body that is read, in bytes.
+    pub max_body: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_method_follows_from_what_is_sent() {
+        let method = |said: &[(Setting, &str)]| {
+            let mut draft = Draft::default();
+            for (setting, value) in said {
+                draft.set(*setting, value).unwrap();
+            }
+            let mut out = Vec::new();
+            draft.settings().template.encode(&crate::proto::url::Url::parse("h").unwrap().0, None, &mut out);
+            String::from_utf8(out).unwrap().split(' ').next().unwrap().to_owned()
+        };
+        assert_eq!(method(&[]), "GET");
+        assert_eq!(method(&[(Setting::Head, "")]), "HEAD");
+        assert_eq!(method(&[(Setting::Data, "a"), (Setting::Data, "b")]), "POST");
+        assert_eq!(method(&[(Setting::Data, "a"), (Setting::Request, "PUT")]), "PUT");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let cases = [
+            (Setting::Request, "G ET"),
+            (Setting::Request, ""),
+            (Setting::Header, "no colon"),
+            (Setting::UserAgent, "a\r\nX: y"),
+            (Setting::User, "nopassword"),
+            (Setting::User, "a:b\n"),
+            (Setting::Timeout, "0"),
+            (Setting::Timeout, "soon"),
+            (Setting::ConnectTimeout, "0s"),
+            (Setting::MaxBody, "-1"),
+        ];
+        for (setting, value) in cases {
+            assert!(Draft::default().set(setting, value).is_err(), "{setting:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn later_wins_over_earlier() {
+        let mut draft = Draft::default();
+        draft.set(Setting::Timeout, "1s").unwrap();
+        draft.set(Setting::Timeout, "2s").unwrap();
+        assert_eq!(draft.settings().timeout, Duration::from_secs(2));
+        assert_eq!(Draft::default().settings().timeout, TIMEOUT);
+    }
+}

@@ -1,0 +1,437 @@
+//! A line of a targets file -> a [`Target`]. Errors point at the column.
+//!
+//! ```text
+//!     # a comment
+//!     default timeout=2s label.env=prod
+//!     https://api.example.com/health  name=api  header='Authorization: Bearer ${TOKEN}'
+//! ```
+//!
+//! Words are separated by spaces or tabs. Quotes group: '...' takes everything as it is, in "..." a backslash takes the next
+//! character as it is. `${NAME}` is the environment's value wherever it stands, `$${` a plain `${`. What the environment holds is a value,
+//! never syntax: spaces and quotes in it separate and group nothing. This module reads no files and no environment: lines and a
+//! look-up come in.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::settings::{Draft, Setting, Settings};
+use crate::proto::url::{Scheme, Url};
+
+/// The longest line, in bytes. A URL of 8 KiB and long headers fit.
+pub const LINE_MAX: usize = 64 * 1024;
+
+/// The most labels on one target.
+const LABELS_MAX: usize = 64;
+
+/// Something to check, and how.
+#[derive(Debug)]
+pub struct Target {
+    /// Where.
+    pub url: Url,
+    /// `name:password` from the URL.
+    pub user: Option<Box<[u8]>>,
+    /// Name and labels, where it has any.
+    pub tags: Option<Rc<Tags>>,
+    /// How.
+    pub settings: Rc<Settings>,
+}
+
+/// What a target is called in reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    /// `name=`
+    pub name: Option<Box<str>>,
+    /// `label.KEY=VALUE`, in the order of their first mention.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Target {
+    /// The name it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.tags.as_ref()?.name.as_deref()
+    }
+
+    /// The labels it was given.
+    pub fn labels(&self) -> &[(Box<str>, Box<str>)] {
+        self.tags.as_ref().map_or(&[], |tags| &tags.labels)
+    }
+
+    /// Appends the request to `out`.
+    pub fn encode_request(&self, out: &mut Vec<u8>) {
+        let user = self.user.as_deref().or(self.settings.user.as_deref());
+        self.settings.template.encode(&self.url, user, out);
+    }
+}
+
+/// What is wrong with a line, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineError {
+    /// The column, counted in characters from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.column, self.message)
+    }
+}
+
+/// Finds a setting by the name that a line uses for it.
+pub type FindSetting = fn(&str) -> Option<Setting>;
+
+/// Finds a variable's value in the environment.
+pub type FindVariable = fn(&str) -> Option<String>;
+
+/// Reads lines. Remembers what `default` lines said, until the [`end_of_file`](Self::end_of_file).
+pub struct Reader {
+    find_setting: FindSetting,
+    find_variable: FindVariable,
+    /// What holds for all files: the flags.
+    flags: Said,
+    /// What holds for the lines that follow: the flags and this file's `default` lines.
+    defaults: Said,
+}
+
+/// What was said so far, and what it comes to, ready to be shared.
+#[derive(Clone)]
+struct Said {
+    draft: Draft,
+    tags: Tags,
+    settings: Rc<Settings>,
+    shared_tags: Option<Rc<Tags>>,
+}
+
+impl Said {
+    fn new(draft: Draft, tags: Tags) -> Said {
+        Said {
+            settings: Rc::new(draft.settings()),
+            shared_tags: (tags != Tags::default()).then(|| Rc::new(tags.clone())),
+            draft,
+            tags,
+        }
+    }
+}
+
+impl Reader {
+    /// A reader for which `flags` hold unless a line says otherwise.
+    pub fn new(flags: Draft, find_setting: FindSetting, find_variable: FindVariable) -> Reader {
+        let flags = Said::new(flags, Tags::default());
+        Reader { find_setting, find_variable, defaults: flags.clone(), flags }
+    }
+
+    /// Forgets the `default` lines: they reach to the end of their file.
+    pub fn end_of_file(&mut self) {
+        self.defaults = self.flags.clone();
+    }
+
+    /// Reads one line, with or without its line end. `None`: nothing to check on it.
+    ///
+    /// # Errors
+    /// [`LineError`]. The reader goes on with the next line as if this one had not been there.
+    pub fn line(&mut self, line: &[u8]) -> Result<Option<Target>, LineError> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > LINE_MAX {
+            return Err(LineError { column: 1, message: format!("the line is longer than {} KiB", LINE_MAX / 1024) });
+        }
+        let line = std::str::from_utf8(line).map_err(|error| LineError {
+            column: 1 + String::from_utf8_lossy(&line[..error.valid_up_to()]).chars().count(),
+            message: "the line is not UTF-8".to_owned(),
+        })?;
+        let mut words = Words { line, at: 0, find_variable: self.find_variable };
+        let Some(first) = words.next()? else { return Ok(None) };
+        if first.text == "default" {
+            self.defaults = self.options(&mut words)?.unwrap_or_else(|| self.defaults.clone());
+            return Ok(None);
+        }
+        let (url, user) = self.url(&first)?;
+        let (settings, tags) = match self.options(&mut words)? {
+            None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
+            Some(said) => (said.settings, said.shared_tags),
+        };
+        Ok(Some(Target { url, user, tags, settings }))
+    }
+
+    /// Reads a target given as an argument: a URL alone, taken as it is.
+    ///
+    /// # Errors
+    /// [`LineError`], with the column in the argument.
+    pub fn argument(&self, text: &str) -> Result<Target, LineError> {
+        let (url, user) = self.url(&Word { text: text.to_owned(), at: 0, line: text, plain: true })?;
+        Ok(Target { url, user, tags: None, settings: self.flags.settings.clone() })
+    }
+
+    fn url(&self, word: &Word<'_>) -> Result<crate::proto::url::UrlAndUser, LineError> {
+        let parsed = Url::parse(&word.text).map_err(|error| word.error(error.at, &error))?;
+        if parsed.0.scheme() == Scheme::Https && !cfg!(feature = "tls") {
+            return Err(word.error(0, &"this upcheck was built without TLS, so it cannot check https://"));
+        }
+        Ok(parsed)
+    }
+
+    /// The rest of a line: `option=value ...` on top of the defaults. `None` where there is none.
+    fn options(&self, words: &mut Words<'_>) -> Result<Option<Said>, LineError> {
+        let mut said: Option<(Draft, Tags)> = None;
+        while let Some(word) = words.next()? {
+            let (draft, tags) = said.get_or_insert_with(|| (self.defaults.draft.clone(), self.defaults.tags.clone()));
+            self.option(&word, draft, tags)?;
+        }
+        Ok(said.map(|(draft, tags)| Said::new(draft, tags)))
+    }
+
+    fn option(&self, word: &Word<'_>, draft: &mut Draft, tags: &mut Tags) -> Result<(), LineError> {
+        let (key, value) = match word.text.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (&*word.text, None),
+        };
+        if key == "name" || key.starts_with("label.") {
+            let value = value.ok_or_else(|| word.error(0, &format!("'{key}' needs a value: {key}=...")))?;
+            return tag(key, value, tags).map_err(|message| word.error(0, &message));
+        }
+        let setting = (self.find_setting)(key)
+            .ok_or_else(|| word.error(0, &format!("there is no option '{}' for a target", key.escape_debug())))?;
+        match (setting, value) {
+            (Setting::Head, None) => draft.set(setting, ""),
+            (Setting::Head, Some(_)) => Err(format!("'{key}' takes no value")),
+            (_, None) => Err(format!("'{key}' needs a value: {key}=...")),
+            (_, Some(value)) => draft.set(setting, value).map_err(|message| format!("{key}: {message}")),
+        }
+        .map_err(|message| word.error(0, &message))
+    }
+}
+
+fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
+    let Some(label) = key.strip_prefix("label.") else {
+        tags.name = Some(value.into());
+        return Ok(());
+    };
+    let starts_well = label.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !starts_well || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(format!("'{}' is not a label name: letters, digits and '_', no digit first", label.escape_debug()));
+    }
+    match tags.labels.iter().position(|(name, _)| **name == *label) {
+        Some(index) => tags.labels[index].1 = value.into(),
+        None if tags.labels.len() == LABELS_MAX => return Err(format!("more than {LABELS_MAX} labels")),
+        None => tags.labels.push((label.into(), value.into())),
+    }
+    Ok(())
+}
+
+/// A word of a line, unquoted and with its variables filled in.
+struct Word<'a> {
+    text: String,
+    /// Where it starts in the line, in bytes.
+    at: usize,
+    line: &'a str,
+    /// It stands in the line letter for letter, so an offset into it is an offset into the line.
+    plain: bool,
+}
+
+impl Word<'_> {
+    fn error(&self, offset: usize, message: &dyn fmt::Display) -> LineError {
+        let at = if self.plain { self.at + offset } else { self.at };
+        LineError { column: column(self.line, at), message: message.to_string() }
+    }
+}
+
+/// The column of a byte offset, in characters from 1.
+fn column(line: &str, at: usize) -> usize {
+    1 + line.char_indices().take_while(|(index, _)| *index < at).count()
+}
+
+struct Words<'a> {
+    line: &'a str,
+    at: usize,
+    find_variable: FindVariable,
+}
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Result<Option<Word<'a>>, LineError> {
+        let is_blank = |c: char| c == ' ' || c == '\t';
+        let rest = &self.line[self.at..];
+        self.at += rest.len() - rest.trim_start_matches(is_blank).len();
+        let rest = &self.line[self.at..];
+        // A '#' begins a comment only where a word could begin: a URL may have a fragment.
+        if rest.is_empty() || rest.starts_with('#') {
+            self.at = self.line.len();
+            return Ok(None);
+        }
+        let start = self.at;
+        let simple = rest.find(|c: char| is_blank(c) || matches!(c, '\'' | '"' | '$')).unwrap_or(rest.len());
+        self.at += simple;
+        let mut word = Word { text: rest[..simple].to_owned(), at: start, line: self.line, plain: true };
+        // Of a word without quotes and variables, all has been read now.
+        let mut quote = None;
+        while let Some(c) = self.line[self.at..].chars().next() {
+            match (c, quote) {
+                (c, None) if is_blank(c) => break,
+                ('\'' | '"', None) => {
+                    quote = Some((c, self.at));
+                    word.plain = false;
+                }
+                (c, Some((open, _))) if c == open => quote = None,
+                ('\\', Some(('"', _))) => {
+                    self.at += 1;
+                    word.text.extend(self.line[self.at..].chars().next());
+                }
+                ('$', _) => {
+                    word.plain = false;
+                    self.dollar(&mut word.text)?;
+                    continue;
+                }
+                (c, _) => word.text.push(c),
+            }
+            self.at += self.line[self.at..].chars().next().map_or(0, char::len_utf8);
+        }
+        match quote {
+            None => Ok(Some(word)),
+            Some((c, at)) => {
+                Err(LineError { column: column(self.line, at), message: format!("the {c} is never closed") })
+            }
+        }
+    }
+
+    /// `${NAME}`, `$${`, or a plain dollar.
+    fn dollar(&mut self, text: &mut String) -> Result<(), LineError> {
+        let rest = &self.line[self.at..];
+        let error = |message: String| LineError { column: column(self.line, self.at), message };
+        if rest.starts_with("$${") {
+            text.push_str("${");
+            self.at += 3;
+        } else if let Some(inner) = rest.strip_prefix("${") {
+            let end = inner.find('}').ok_or_else(|| error("the ${ is never closed".to_owned()))?;
+            let name = &inner[..end];
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                return Err(error(format!("'{}' is not the name of a variable", name.escape_debug())));
+            }
+            let value = (self.find_variable)(name).ok_or_else(|| error(format!("the environment has no '{name}'")))?;
+            text.push_str(&value);
+            self.at += 2 + end + 1;
+        } else {
+            text.push('$');
+            self.at += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn reader() -> Reader {
+        Reader::new(
+            Draft::default(),
+            |name| match name {
+                "timeout" => Some(Setting::Timeout),
+                "header" => Some(Setting::Header),
+                "head" => Some(Setting::Head),
+                _ => None,
+            },
+            |name| match name {
+                "TOKEN" => Some("s3 'cret".to_owned()),
+                "HOST" => Some("h.example".to_owned()),
+                "CRLF" => Some("a\r\nb".to_owned()),
+                _ => None,
+            },
+        )
+    }
+
+    fn one(line: &str) -> Target {
+        reader().line(line.as_bytes()).unwrap().unwrap()
+    }
+
+    fn request(target: &Target) -> String {
+        let mut out = Vec::new();
+        target.encode_request(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_a_url_and_options() {
+        let target = one(" http://h/x\tname=api label.team='pay ments'  timeout=2s\r\n");
+        assert_eq!(target.url.as_str(), "http://h/x");
+        assert_eq!(target.name(), Some("api"));
+        assert_eq!(target.labels(), [("team".into(), "pay ments".into())]);
+        assert_eq!(target.settings.timeout, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn nothing_on_it() {
+        for line in ["", "\n", "\r\n", "   ", "# http://h/", "\t# x", "default timeout=1s", "default"] {
+            assert!(reader().line(line.as_bytes()).unwrap().is_none(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_no_comment_but_a_word_can_be() {
+        assert_eq!(one("http://h/#top # name=x").url.as_str(), "http://h/");
+        assert_eq!(one("http://h/ # name=x").name(), None);
+    }
+
+    #[test]
+    fn quotes_group_and_variables_are_values() {
+        let target = one(r#"http://${HOST}/ header='X: ${TOKEN}' name="a \"b\" \\ ${HOST}" label.x=$${HOST}$"#);
+        assert_eq!(target.url.as_str(), "http://h.example/");
+        assert_eq!(target.name(), Some(r#"a "b" \ h.example"#));
+        assert_eq!(target.labels()[0].1, "${HOST}$".into());
+        assert!(request(&target).contains("\r\nX: s3 'cret\r\n"));
+    }
+
+    #[test]
+    fn defaults_hold_for_the_lines_that_follow_until_the_end_of_the_file() {
+        let mut reader = reader();
+        let mut line = |line: &str| reader.line(line.as_bytes()).unwrap();
+        assert_eq!(line("h1").unwrap().settings.timeout, Duration::from_secs(5));
+        assert!(line("default timeout=2s label.env=prod header='A: 1'").is_none());
+        let target = line("h2 header='B: 2' label.env=test label.x=y").unwrap();
+        assert_eq!(target.settings.timeout, Duration::from_secs(2));
+        assert_eq!(target.labels(), [("env".into(), "test".into()), ("x".into(), "y".into())]);
+        assert!(request(&target).contains("\r\nA: 1\r\nB: 2\r\n"));
+        let plain = line("h3").unwrap();
+        assert_eq!(plain.labels(), [("env".into(), "prod".into())]);
+        assert!(Rc::ptr_eq(&plain.settings, &line("h4").unwrap().settings), "what is the same is shared");
+        reader.end_of_file();
+        assert_eq!(reader.line(b"h5").unwrap().unwrap().settings.timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_is_wrong_and_where() {
+        let long = format!("http://h/ name={}", "x".repeat(LINE_MAX));
+        let cases = [
+            ("ftp://h/", 1, "the scheme is not one of http, https, tcp"),
+            ("http://h:0/", 9, "the port must be a number from 1 to 65535"),
+            ("  http://bü/", 11, "the host is not ASCII: write it in its punycode form (xn--...)"),
+            ("h bogus=1", 3, "there is no option 'bogus' for a target"),
+            ("ü\u{7f}h", 1, "a URL has no spaces and no control characters (write a space as %20)"),
+            ("h timeout", 3, "'timeout' needs a value: timeout=..."),
+            ("h name", 3, "'name' needs a value: name=..."),
+            ("h head=1", 3, "'head' takes no value"),
+            ("h  timeout=x", 4, "timeout: 'x' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"),
+            ("h label.9x=1", 3, "'9x' is not a label name: letters, digits and '_', no digit first"),
+            ("h name='x", 8, "the ' is never closed"),
+            ("h name=\"x\\", 8, "the \" is never closed"),
+            ("h name=${NOPE}", 8, "the environment has no 'NOPE'"),
+            ("h name=${A B}", 8, "'A B' is not the name of a variable"),
+            ("h name=${TOKEN", 8, "the ${ is never closed"),
+            ("h header='X: ${CRLF}'", 3, "header: a header value has no control characters"),
+            ("${CRLF}", 1, "a URL has no spaces and no control characters (write a space as %20)"),
+            (long.as_str(), 1, "the line is longer than 64 KiB"),
+        ];
+        for (line, column, message) in cases {
+            let error = reader().line(line.as_bytes()).expect_err(line);
+            let column = if line.starts_with('ü') { 2 } else { column };
+            assert_eq!((error.column, error.message.as_str()), (column, message), "{line}");
+        }
+        assert_eq!(reader().line(b"h name=\xc3\xa4\xff").unwrap_err().column, 9);
+    }
+
+    #[test]
+    fn an_argument_is_taken_as_it_is() {
+        assert_eq!(reader().argument("http://h/${TOKEN}'").unwrap().url.as_str(), "http://h/${TOKEN}'");
+        assert_eq!(reader().argument("http://h/ x").unwrap_err().column, 10);
+    }
+}

@@ -1,0 +1,99 @@
+//! Durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
+
+use std::time::Duration;
+
+/// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
+const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
+
+/// Reads a duration. A bare number is seconds; fractions are taken (`1.5s`, `.5`).
+///
+/// # Errors
+/// What is wrong, in words that go behind the text itself.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let seconds_in_unit = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)")),
+    };
+    let number =
+        decimal(number).ok_or_else(|| format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"))?;
+    Duration::try_from_secs_f64(number * seconds_in_unit)
+        .ok()
+        .filter(|duration| *duration <= DURATION_MAX)
+        .ok_or_else(|| format!("'{text}' is longer than ten years"))
+}
+
+/// Reads a number of bytes. `KiB MiB GiB` are powers of 1024; a bare number is bytes.
+///
+/// # Errors
+/// What is wrong, in words that go behind the text itself.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let shift = match unit {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)")),
+    };
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let number: Option<u64> = number.parse().ok().filter(|_| digits);
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)"))
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// Digits with at most one point: no sign, no exponent, no `inf`.
+fn decimal(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.bytes().any(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let cases = [
+            ("250ms", 250_000),
+            ("5s", 5_000_000),
+            ("5", 5_000_000),
+            ("1.5", 1_500_000),
+            (".5s", 500_000),
+            ("10us", 10),
+            ("1m", 60_000_000),
+            ("2h", 7_200_000_000),
+            ("7d", 604_800_000_000),
+            ("0", 0),
+        ];
+        for (text, micros) in cases {
+            assert_eq!(duration(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for text in ["", "s", "-1s", "+1s", "1e3", "inf", "1.2.3", "5 s", "5x", "5S", "1m30s", "9999999d", "ms5"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("512B", 512), ("64KiB", 65536), ("1MiB", 1 << 20), ("2GiB", 2 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "KiB", "-1", "+1", "1.5MiB", "1kb", "1 MiB", "99999999999999999999", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

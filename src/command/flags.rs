@@ -1,0 +1,263 @@
+//! Flags: one table a command, and everything that follows from it: parsing, environment names, help, and "did you mean".
+//!
+//! A flag is said in three ways, the later over the earlier: as an environment variable (`--connect-timeout` is `UPCHECK_CONNECT_TIMEOUT`), on
+//! the command line, and, where the flag is about a target, on the target's own line. All three find it in the same table.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+
+/// One flag. `I` is the command's own name for it.
+#[derive(Debug)]
+pub struct Flag<I: 'static> {
+    /// What the command calls it.
+    pub id: I,
+    /// Its name, without dashes.
+    pub long: &'static str,
+    /// Another name for the same, as another program has it.
+    pub alias: Option<&'static str>,
+    /// Its letter.
+    pub short: Option<char>,
+    /// What its value is called in the help; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// The heading that it stands under.
+    pub group: &'static str,
+    /// What it does, in a line or two.
+    pub help: &'static str,
+}
+
+/// One flag as it was given.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Given<I> {
+    /// Which.
+    pub id: I,
+    /// Its value; empty for a switch.
+    pub value: String,
+    /// How the user spelled it, for messages: `--timeout`, `-t`, `UPCHECK_TIMEOUT`.
+    pub spelled: String,
+}
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked<I> {
+    /// To do it.
+    Run {
+        /// The flags: first those of the environment, then those of the command line, in their order.
+        flags: Vec<Given<I>>,
+        /// Everything that is no flag.
+        arguments: Vec<String>,
+    },
+    /// `-h`, `--help`.
+    Help,
+    /// `-V`, `--version`.
+    Version,
+}
+
+/// Reads a command's arguments and the environment by its table.
+///
+/// # Errors
+/// What is wrong, in words for the user.
+pub fn parse<I: Copy>(
+    table: &[Flag<I>],
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<Asked<I>, String> {
+    let mut flags = Vec::new();
+    for flag in table {
+        let spelled = environment_name(flag.long);
+        let Some(value) = environment(&spelled) else { continue };
+        let value = text(&value, &spelled)?;
+        match flag.value {
+            Some(_) => flags.push(Given { id: flag.id, value, spelled }),
+            None => match value.as_str() {
+                "1" | "true" | "yes" | "on" => flags.push(Given { id: flag.id, value: String::new(), spelled }),
+                "" | "0" | "false" | "no" | "off" => {}
+                other => return Err(format!("{spelled}: '{}' is neither true nor false", other.escape_debug())),
+            },
+        }
+    }
+    let mut positional = Vec::new();
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        let (found, spelled) = match argument {
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Asked::Help),
+            lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Asked::Version),
+            lexopt::Arg::Value(value) => {
+                positional.push(text(&value, "an argument")?);
+                continue;
+            }
+            lexopt::Arg::Short(letter) => {
+                (table.iter().find(|flag| flag.short == Some(letter)), format!("-{}", letter.escape_debug()))
+            }
+            lexopt::Arg::Long(name) => (find(table, name), format!("--{}", name.escape_debug())),
+        };
+        let flag = found.ok_or_else(|| unknown(table, &spelled))?;
+        let value = match flag.value {
+            Some(placeholder) => {
+                let value = parser.value().map_err(|_| format!("{spelled} needs a value: {placeholder}"))?;
+                text(&value, &spelled)?
+            }
+            None => String::new(),
+        };
+        flags.push(Given { id: flag.id, value, spelled });
+    }
+    Ok(Asked::Run { flags, arguments: positional })
+}
+
+/// Finds a flag by its name or its other name.
+pub fn find<'t, I>(table: &'t [Flag<I>], name: &str) -> Option<&'t Flag<I>> {
+    table.iter().find(|flag| flag.long == name || flag.alias == Some(name))
+}
+
+/// The environment variable that says the same as `--long`.
+pub fn environment_name(long: &str) -> String {
+    format!("UPCHECK_{}", long.replace('-', "_").to_ascii_uppercase())
+}
+
+fn text(value: &OsStr, what: &str) -> Result<String, String> {
+    value.to_str().map(str::to_owned).ok_or_else(|| format!("{what} is not UTF-8: {}", value.to_string_lossy()))
+}
+
+fn unknown<I>(table: &[Flag<I>], spelled: &str) -> String {
+    let message = format!("there is no flag '{spelled}'");
+    let Some(name) = spelled.strip_prefix("--") else { return message };
+    let nearest = table.iter().map(|flag| (distance(flag.long, name), flag.long)).min();
+    match nearest {
+        Some((distance, long)) if distance <= 2 => format!("{message}; did you mean '--{long}'?"),
+        _ => message,
+    }
+}
+
+/// The table as a user reads it, a group after the other.
+pub fn help<I>(table: &[Flag<I>]) -> String {
+    const HELP_AT: usize = 30;
+    let mut out = String::new();
+    let mut group = "";
+    for flag in table {
+        if flag.group != group {
+            group = flag.group;
+            // Writing to a String cannot fail, here and below.
+            let _ = write!(out, "\n{group}:\n");
+        }
+        let letter = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
+        let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
+        let left = format!("  {letter}--{}{value}", flag.long);
+        let mut lines = flag.help.lines();
+        let first = lines.next().unwrap_or_default();
+        if left.len() + 2 > HELP_AT {
+            let _ = write!(out, "{left}\n{:HELP_AT$}{first}\n", "");
+        } else {
+            let _ = writeln!(out, "{left:HELP_AT$}{first}");
+        }
+        for line in lines {
+            let _ = writeln!(out, "{:HELP_AT$}{line}", "");
+        }
+        if let Some(alias) = flag.alias {
+            let _ = writeln!(out, "{:HELP_AT$}(--{alias} is the same)", "");
+        }
+    }
+    out
+}
+
+/// How many letters must be changed, added or left out to make one word of the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[Flag<char>] = &[
+        Flag {
+            id: 't',
+            long: "timeout",
+            alias: Some("max-time"),
+            short: Some('t'),
+            value: Some("TIME"),
+            group: "Time",
+            help: "the time",
+        },
+        Flag {
+            id: 'q',
+            long: "quiet",
+            alias: None,
+            short: Some('q'),
+            value: None,
+            group: "Output",
+            help: "less\nof it",
+        },
+    ];
+
+    fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked<char>, String> {
+        parse(TABLE, arguments.iter().map(OsString::from), |name| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+        })
+    }
+
+    fn said(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<(char, String)> {
+        match parse_with(arguments, environment) {
+            Ok(Asked::Run { flags, .. }) => flags.into_iter().map(|given| (given.id, given.value)).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_spellings_of_a_flag() {
+        for arguments in [&["--timeout", "5"][..], &["--timeout=5"], &["-t5"], &["-t", "5"], &["--max-time=5"]] {
+            assert_eq!(said(arguments, &[]), [('t', "5".to_owned())]);
+        }
+        assert_eq!(said(&["-qt5"], &[]), [('q', String::new()), ('t', "5".to_owned())]);
+    }
+
+    #[test]
+    fn the_command_line_comes_after_the_environment() {
+        let both = said(&["-t5"], &[("UPCHECK_TIMEOUT", "9"), ("UPCHECK_QUIET", "1")]);
+        assert_eq!(both, [('t', "9".to_owned()), ('q', String::new()), ('t', "5".to_owned())]);
+        assert_eq!(said(&[], &[("UPCHECK_QUIET", "0")]), []);
+    }
+
+    #[test]
+    fn arguments_are_kept_in_order_and_two_dashes_end_the_flags() {
+        match parse_with(&["a", "-q", "--", "-t"], &[]) {
+            Ok(Asked::Run { arguments, .. }) => assert_eq!(arguments, ["a", "-t"]),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(parse_with(&["a", "--help"], &[]), Ok(Asked::Help));
+        assert_eq!(parse_with(&["-V"], &[]), Ok(Asked::Version));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let cases = [
+            (&["--timeuot=1"][..], "there is no flag '--timeuot'; did you mean '--timeout'?"),
+            (&["--bogus"], "there is no flag '--bogus'"),
+            (&["-x"], "there is no flag '-x'"),
+            (&["--timeout"], "--timeout needs a value: TIME"),
+        ];
+        for (arguments, message) in cases {
+            assert_eq!(parse_with(arguments, &[]), Err(message.to_owned()));
+        }
+        assert!(parse_with(&["--quiet=1"], &[]).is_err());
+        assert!(parse_with(&[], &[("UPCHECK_QUIET", "maybe")]).is_err());
+    }
+
+    #[test]
+    fn the_help_names_every_flag_once() {
+        let help = help(TABLE);
+        assert_eq!(help.matches("--timeout").count(), 1);
+        assert!(
+            help.contains("\nTime:\n") && help.contains("-q, --quiet") && help.contains("(--max-time is the same)")
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! The commands: what a user asks for, turned into what the other layers do.
+//!
+//! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its own.
+
+pub mod flags;
+
+/// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.
+pub mod exit {
+    /// Everything is up, or degraded.
+    pub const HEALTHY: u8 = 0;
+    /// Something is down or unknown.
+    pub const UNHEALTHY: u8 = 1;
+    /// It could not run: usage, input, an internal error.
+    pub const CANNOT_RUN: u8 = 3;
+    /// 128 and the number of the signal that ended it.
+    pub const SIGNAL: u8 = 128;
+}
+
+/// What a command ends with: an exit code, or why it could not run.
+pub type Result = std::result::Result<u8, String>;

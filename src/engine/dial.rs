@@ -1,0 +1,151 @@
+//! Several addresses of one name: in which order they are tried, when the next one starts, who won (RFC 8305, "happy eyeballs").
+//!
+//! The first address gets a head start of 250 ms. Then the next one is tried beside it, and so on; one that fails makes room for the next at
+//! once. The first to connect wins and the others are closed. A dead first address costs a quarter of a second, not the verdict.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::check::outcome::Failure;
+use crate::conn::Conn;
+use crate::reactor::Key;
+
+/// The most addresses of one name that are tried.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// How long an attempt is alone before the next one starts beside it (RFC 8305, 8: "Connection Attempt Delay").
+pub const HEAD_START: Duration = Duration::from_millis(250);
+
+/// One connection in the making, or made. The key's deadline is the end of its head start.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its identity in the reactor.
+    pub key: Key,
+    /// The connection.
+    pub conn: Conn,
+    /// To where.
+    pub address: SocketAddr,
+}
+
+/// The race to one target.
+#[derive(Debug)]
+pub struct Dial {
+    /// Still to be tried, the next one last.
+    left: Vec<SocketAddr>,
+    attempts: Vec<Attempt>,
+    /// How the latest one failed. It speaks for all when none is left.
+    failure: Option<Failure>,
+}
+
+impl Dial {
+    /// A race to these addresses, in the order of [`order`].
+    pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
+        let mut left = order(addresses);
+        left.reverse();
+        Dial { left, attempts: Vec::new(), failure: None }
+    }
+
+    /// The next address to try.
+    pub fn next(&mut self) -> Option<SocketAddr> {
+        self.left.pop()
+    }
+
+    /// Whether there is another address to try beside those under way.
+    pub fn has_next(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Takes an attempt into the race.
+    pub fn add(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+    }
+
+    /// The attempt with this key.
+    pub fn attempt(&mut self, key: Key) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.key == key)
+    }
+
+    /// Takes the attempt with this key out of the race.
+    pub fn remove(&mut self, key: Key) -> Option<Attempt> {
+        let index = self.attempts.iter().position(|attempt| attempt.key == key)?;
+        Some(self.attempts.swap_remove(index))
+    }
+
+    /// Remembers how one failed.
+    pub fn failed(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    /// How the latest one failed.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// Whether any attempt is under way.
+    pub fn is_under_way(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
+    /// Ends the race: the keys of those under way, whose connections are closed with this.
+    pub fn into_keys(self) -> impl Iterator<Item = Key> {
+        self.attempts.into_iter().map(|attempt| attempt.key)
+    }
+}
+
+/// Alternates the families, beginning with the first address's own, each in its given order; duplicates and all beyond
+/// [`ADDRESSES_MAX`] are left out (RFC 8305, 4, with a "First Address Family Count" of 1).
+pub fn order(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !unique.contains(&address) {
+            unique.push(address);
+        }
+    }
+    let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut ordered = Vec::new();
+    while ordered.len() < ADDRESSES_MAX {
+        match (first.next(), second.next()) {
+            (None, None) => break,
+            (a, b) => ordered.extend(a.into_iter().chain(b)),
+        }
+    }
+    ordered.truncate(ADDRESSES_MAX);
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|address| format!("{address}:80").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let given = addresses(&["[::1]", "[::2]", "[::3]", "10.0.0.1", "10.0.0.2"]);
+        assert_eq!(order(given), addresses(&["[::1]", "10.0.0.1", "[::2]", "10.0.0.2", "[::3]"]));
+        let given = addresses(&["10.0.0.1", "10.0.0.2", "[::1]"]);
+        assert_eq!(order(given), addresses(&["10.0.0.1", "[::1]", "10.0.0.2"]));
+    }
+
+    #[test]
+    fn duplicates_and_more_than_enough_are_left_out() {
+        assert_eq!(order(addresses(&["10.0.0.1", "10.0.0.1"])).len(), 1);
+        let many: Vec<String> = (0..20).map(|n| format!("10.0.0.{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(order(addresses(&many)), addresses(&many[..ADDRESSES_MAX]));
+    }
+
+    #[test]
+    fn they_come_out_in_order() {
+        let mut dial = Dial::new(addresses(&["10.0.0.1", "10.0.0.2"]));
+        assert!(dial.has_next() && !dial.is_under_way());
+        assert_eq!(dial.next(), Some(addresses(&["10.0.0.1"])[0]));
+        assert_eq!(dial.next(), Some(addresses(&["10.0.0.2"])[0]));
+        assert!(!dial.has_next());
+        assert_eq!(dial.next(), None);
+    }
+}

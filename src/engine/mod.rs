@@ -1,0 +1,452 @@
+//! The shell around the pure half: the one place that knows both sockets and checks.
+//!
+//! A check goes through here like this (the numbers stand again in the code):
+//!
+//! ```text
+//!     1 queue     a target is brought with `add`; the queue says when it may start
+//!     2 begin     Check::new, and a key in the reactor that carries the check's deadline
+//!     3 resolve   a literal address needs nothing; a name becomes addresses
+//!     4 dial      a socket for the first address, with a key of its own; others may follow beside it
+//!     5 send      the first write that succeeds proves the connection -> Input::Connected
+//!     6 receive   whatever comes -> Input::Bytes, until the check says it has seen enough
+//!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
+//! ```
+//!
+//! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the machine answers is done at
+//! once in `advance`. The engine prints nothing and judges nothing.
+
+pub mod dial;
+pub mod queue;
+mod trouble;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::Interest;
+
+use crate::check::machine::{Action, Check, Input};
+use crate::check::outcome::{Failure, Outcome};
+use crate::check::target::Target;
+use crate::conn::{Conn, tcp, would_block};
+use crate::reactor::{Key, Reactor, Ready};
+use dial::{Attempt, Dial};
+use queue::Queue;
+use trouble::Trouble;
+
+/// The one read buffer: one thread reads, so one buffer serves all connections.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// How often one connection is read in one turn before others get theirs.
+const READS_PER_TURN: usize = 16;
+
+/// Whose event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// The deadline of the check in this slot.
+    Check(u32),
+    /// A socket of the check in this slot, or the end of its head start.
+    Conn(u32),
+    /// Something that the engine's owner watches on the same loop.
+    Owner(u32),
+}
+
+/// What a turn brought.
+#[derive(Debug)]
+pub enum Event {
+    /// A check is over.
+    Finished(Outcome),
+    /// Something that the owner registered is ready or due.
+    Owner {
+        /// The number that the owner gave it.
+        id: u32,
+        /// The event as the reactor gave it.
+        ready: Ready<Tag>,
+    },
+}
+
+/// A target that waits for its turn.
+struct Waiting {
+    target: Target,
+    since: Instant,
+}
+
+/// A check under way.
+struct Job {
+    check: Check,
+    /// Carries the deadline.
+    key: Key,
+    link: Link,
+    /// The request may be sent as soon as a connection stands.
+    may_send: bool,
+    since: Instant,
+}
+
+/// How far the connection is.
+enum Link {
+    None,
+    Dialing(Box<Dial>),
+    /// It stands. `unsent`: what of the request did not fit yet.
+    Open {
+        attempt: Attempt,
+        unsent: Vec<u8>,
+    },
+}
+
+/// Drives checks over sockets. See the module's text.
+pub struct Engine {
+    reactor: Reactor<Tag>,
+    queue: Queue<Waiting>,
+    jobs: Vec<Option<Job>>,
+    free: Vec<u32>,
+    finished: Vec<Event>,
+    // Kept between turns so that their memory is, too.
+    ready: Vec<Ready<Tag>>,
+    request: Vec<u8>,
+    buffer: Box<[u8; READ_BUFFER]>,
+}
+
+impl Engine {
+    /// An engine on this loop, with at most `limit` checks under way at once.
+    pub fn new(reactor: Reactor<Tag>, limit: usize) -> Engine {
+        Engine {
+            reactor,
+            queue: Queue::new(limit),
+            jobs: Vec::new(),
+            free: Vec::new(),
+            finished: Vec::new(),
+            ready: Vec::new(),
+            request: Vec::new(),
+            buffer: Box::new([0; READ_BUFFER]),
+        }
+    }
+
+    /// The loop below, for what the owner watches on it under [`Tag::Owner`].
+    pub fn reactor(&mut self) -> &mut Reactor<Tag> {
+        &mut self.reactor
+    }
+
+    /// The queue, for its figures.
+    pub fn queue(&self) -> &Queue<impl Sized> {
+        &self.queue
+    }
+
+    /// Whether a target that is brought now could start now.
+    pub fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
+    /// Whether nothing is under way and nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_idle() && self.finished.is_empty()
+    }
+
+    /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it.
+    pub fn add(&mut self, target: Target, since: Instant) {
+        self.queue.push(Waiting { target, since });
+        self.start_waiting();
+    }
+
+    /// One trip round the loop. What it brought is appended to `out`.
+    ///
+    /// # Errors
+    /// The loop itself failed: nothing can go on.
+    pub fn turn(&mut self, out: &mut Vec<Event>) -> io::Result<Instant> {
+        // What ended while targets were being added must not wait for a socket to turn ready.
+        if !self.finished.is_empty() {
+            out.append(&mut self.finished);
+            return Ok(self.reactor.clock().now());
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        let now = self.reactor.turn(&mut ready)?;
+        for event in ready.drain(..) {
+            // An earlier event of this turn may have closed this one's key.
+            if !self.reactor.is_open(event.key()) {
+                continue;
+            }
+            match event {
+                Ready::Io { tag: Tag::Owner(id), .. } | Ready::Deadline { tag: Tag::Owner(id), .. } => {
+                    self.finished.push(Event::Owner { id, ready: event });
+                }
+                Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
+                Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_next(id),
+                Ready::Io { tag: Tag::Conn(id), key, readable, writable } => {
+                    if writable {
+                        self.writable(id, key, now);
+                    }
+                    if readable && self.reactor.is_open(key) {
+                        self.readable(id, key, now);
+                    }
+                }
+                // The deadline's key is never registered with a socket.
+                Ready::Io { tag: Tag::Check(_), .. } => {}
+            }
+        }
+        self.ready = ready;
+        self.start_waiting();
+        out.append(&mut self.finished);
+        Ok(now)
+    }
+
+    /// Ends everything that is under way or waits, each with this failure.
+    pub fn abandon(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        let now = self.reactor.clock().now();
+        for id in 0..self.jobs.len() as u32 {
+            if self.jobs[id as usize].is_some() {
+                self.advance(id, Input::Failed(failure.clone()), now);
+            }
+        }
+        for waiting in self.queue.take_waiting() {
+            self.never_started(waiting, failure.clone(), now);
+        }
+        out.append(&mut self.finished);
+    }
+
+    fn start_waiting(&mut self) {
+        while let Some(waiting) = self.queue.start() {
+            self.begin(waiting);
+        }
+    }
+
+    /// 2. Makes a check of it.
+    fn begin(&mut self, Waiting { target, since }: Waiting) {
+        let now = self.reactor.clock().now();
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.jobs.push(None);
+            self.jobs.len() as u32 - 1
+        });
+        let key = self.reactor.open(Tag::Check(id));
+        let check = Check::new(target, now.saturating_duration_since(since), now);
+        self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since });
+        self.advance(id, Input::Start, now);
+    }
+
+    /// Tells the check what happened, then does what it wants done.
+    fn advance(&mut self, id: u32, input: Input<'_>, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        job.check.handle(input, now);
+        self.perform(id);
+    }
+
+    /// Hears all that the check wants done, then does it: what is done may at once lead to the next input.
+    fn perform(&mut self, id: u32) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let begun = self.reactor.clock().now();
+        let (mut connect, mut finish) = (false, false);
+        while let Some(action) = job.check.poll(begun) {
+            match action {
+                Action::Arm(at) => self.reactor.arm(job.key, at),
+                Action::Resolve | Action::Connect => connect = true,
+                Action::Send => job.may_send = true,
+                Action::Finish => finish = true,
+            }
+        }
+        if finish {
+            self.finish(id);
+        } else if connect {
+            self.dial(id);
+        }
+    }
+
+    /// 4. Begins to connect.
+    fn dial(&mut self, id: u32) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let url = &job.check.target().url;
+        let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
+        job.link = Link::Dialing(Box::new(Dial::new(addresses)));
+        self.dial_next(id);
+    }
+
+    /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
+    fn dial_next(&mut self, id: u32) {
+        loop {
+            let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(address) = dial.next() else {
+                if !dial.is_under_way() {
+                    // Without any address there was no failure to remember either; the resolver sees to that.
+                    if let Some(failure) = dial.take_failure() {
+                        let now = self.reactor.clock().now();
+                        self.advance(id, Input::Failed(failure), now);
+                    }
+                }
+                return;
+            };
+            match tcp::connect(address) {
+                Ok(stream) => {
+                    let key = self.reactor.open(Tag::Conn(id));
+                    if dial.has_next() {
+                        let now = self.reactor.clock().now();
+                        self.reactor.arm(key, now + dial::HEAD_START);
+                    }
+                    dial.add(Attempt { key, conn: Conn::Plain(stream), address });
+                    // On loopback the handshake is done by the time connect() returns, and a write at once saves a wake-up. Across a network
+                    // it would only cost a system call.
+                    let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
+                    return self.watch_attempt(id, key, at_once);
+                }
+                Err(error) => match trouble::of_connect(&error, address) {
+                    Trouble::Target(failure) => dial.failed(failure),
+                    Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
+                },
+            }
+        }
+    }
+
+    fn watch_attempt(&mut self, id: u32, key: Key, at_once: bool) {
+        if at_once {
+            let now = self.reactor.clock().now();
+            self.writable(id, key, now);
+        }
+        if !self.reactor.is_open(key) {
+            return;
+        }
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let (conn, want) = match &mut job.link {
+            Link::Open { attempt, unsent } if unsent.is_empty() => (&mut attempt.conn, Interest::READABLE),
+            Link::Open { attempt, .. } => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
+            Link::Dialing(dial) => match dial.attempt(key) {
+                Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
+                None => return,
+            },
+            Link::None => return,
+        };
+        if let Err(error) = self.reactor.watch(key, conn, want) {
+            let failure =
+                Failure::new(crate::check::outcome::Reason::LocalError, format!("watching a socket: {error}"));
+            let now = self.reactor.clock().now();
+            self.advance(id, Input::Failed(failure), now);
+        }
+    }
+
+    /// 5. The socket takes bytes, or says why it never will.
+    fn writable(&mut self, id: u32, key: Key, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        match &mut job.link {
+            Link::None => {}
+            Link::Open { attempt, unsent } => {
+                if let Err(error) = flush(&mut attempt.conn, unsent) {
+                    self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
+                }
+            }
+            Link::Dialing(dial) => {
+                let Some(attempt) = dial.attempt(key) else { return };
+                let proof = if job.may_send {
+                    self.request.clear();
+                    job.check.target().encode_request(&mut self.request);
+                    match attempt.conn.write(&self.request) {
+                        Ok(sent) => Ok(Some(sent)),
+                        Err(error) if would_block(&error) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                } else {
+                    tcp::is_connected(attempt.conn.stream()).map(|connected| connected.then_some(0))
+                };
+                match proof {
+                    Ok(None) => {}
+                    Ok(Some(sent)) => self.won(id, key, sent, now),
+                    Err(error) => self.attempt_failed(id, key, &error),
+                }
+            }
+        }
+    }
+
+    /// The attempt has a connection, and `sent` bytes of the request are on it.
+    fn won(&mut self, id: u32, key: Key, sent: usize, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let Link::Dialing(mut dial) = std::mem::replace(&mut job.link, Link::None) else { return };
+        let Some(attempt) = dial.remove(key) else { return };
+        for loser in dial.into_keys() {
+            self.reactor.close(loser);
+        }
+        self.reactor.disarm(key);
+        let address = attempt.address;
+        let unsent = if job.may_send { self.request[sent..].to_vec() } else { Vec::new() };
+        job.link = Link::Open { attempt, unsent };
+        self.advance(id, Input::Connected(address), now);
+    }
+
+    fn attempt_failed(&mut self, id: u32, key: Key, error: &io::Error) {
+        self.reactor.close(key);
+        let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(attempt) = dial.remove(key) else { return };
+        match trouble::of_connect(error, attempt.address) {
+            Trouble::Target(failure) => {
+                dial.failed(failure);
+                drop(attempt);
+                self.dial_next(id);
+            }
+            Trouble::Shortage(failure) => self.wait_for_another(id, failure),
+        }
+    }
+
+    /// 6. Bytes have come, or the end.
+    fn readable(&mut self, id: u32, key: Key, now: Instant) {
+        for _ in 0..READS_PER_TURN {
+            let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
+            if attempt.key != key {
+                return;
+            }
+            match attempt.conn.fill(&mut self.buffer[..]) {
+                Ok(0) => self.advance(id, Input::Eof, now),
+                Ok(length) => {
+                    check.handle(Input::Bytes(&self.buffer[..length]), now);
+                    self.perform(id);
+                }
+                Err(error) if would_block(&error) => return,
+                Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
+            }
+        }
+        if self.reactor.is_open(key) {
+            self.reactor.again(key);
+        }
+    }
+
+    /// This machine ran out of something. The check was not begun as far as anybody can tell, and waits for its turn again.
+    fn wait_for_another(&mut self, id: u32, failure: Failure) {
+        let Some(job) = self.jobs[id as usize].take() else { return };
+        self.release(id, job.key, job.link);
+        let waiting = Waiting { target: job.check.into_target(), since: job.since };
+        if let Err(waiting) = self.queue.put_back(waiting) {
+            let now = self.reactor.clock().now();
+            self.never_started(waiting, failure, now);
+        }
+    }
+
+    fn never_started(&mut self, Waiting { target, since }: Waiting, failure: Failure, now: Instant) {
+        let queue = now.saturating_duration_since(since);
+        let wall = self.reactor.clock().wall(now);
+        self.finished.push(Event::Finished(Outcome::not_started(target, failure, queue, wall)));
+    }
+
+    /// 7. It is over.
+    fn finish(&mut self, id: u32) {
+        let Some(job) = self.jobs[id as usize].take() else { return };
+        self.release(id, job.key, job.link);
+        self.queue.ended();
+        let wall = self.reactor.clock().wall(job.check.started());
+        self.finished.push(Event::Finished(job.check.into_outcome(wall)));
+    }
+
+    /// Closes all that a check held.
+    fn release(&mut self, id: u32, key: Key, link: Link) {
+        self.reactor.close(key);
+        match link {
+            Link::None => {}
+            Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
+            Link::Open { attempt, .. } => self.reactor.close(attempt.key),
+        }
+        self.free.push(id);
+    }
+}
+
+/// Writes what is left of a request.
+fn flush(conn: &mut Conn, unsent: &mut Vec<u8>) -> io::Result<()> {
+    while !unsent.is_empty() {
+        match conn.write(unsent) {
+            Ok(sent) => drop(unsent.drain(..sent)),
+            Err(error) if would_block(&error) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+//! A request: written as a client does (RFC 9112, 3; RFC 9110), and its head read as a server does.
+//!
+//! Everything but the target is the same for many targets, so it is put together once, as a [`Template`].
+
+use std::fmt;
+
+use super::{HEAD_MAX, HEADERS_MAX, head_end};
+use crate::proto::url::Url;
+
+/// What this program calls itself.
+pub const USER_AGENT: &str = concat!("upcheck/", env!("CARGO_PKG_VERSION"));
+
+/// Headers that are there unless they are set or removed.
+const DEFAULTS: [(&str, &str); 3] = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Connection", "close")];
+
+/// One `-H` as curl reads it: `Name: value` sets, `Name;` sets to nothing, `Name:` removes a default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    name: Box<str>,
+    /// `None`: not to be sent.
+    value: Option<Box<str>>,
+}
+
+impl Field {
+    /// Reads a header line as a user writes it.
+    ///
+    /// # Errors
+    /// [`FieldError`] where sending it would break the request apart, or lie about its length.
+    pub fn parse(line: &str) -> Result<Field, FieldError> {
+        let (name, value) = match line.split_once(':') {
+            Some((name, value)) => (name, Some(value.trim_matches([' ', '\t'])).filter(|value| !value.is_empty())),
+            None => (line.strip_suffix(';').ok_or(FieldError::NoColon)?, Some("")),
+        };
+        if !is_token(name) {
+            return Err(FieldError::Name);
+        }
+        if value.is_some_and(|value| value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f)) {
+            return Err(FieldError::Value);
+        }
+        if name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(FieldError::Framing);
+        }
+        Ok(Field { name: name.into(), value: value.map(Into::into) })
+    }
+}
+
+/// Why a header line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldError {
+    /// Neither `Name: value` nor `Name;`.
+    NoColon,
+    /// The name is not a token (RFC 9110, 5.6.2).
+    Name,
+    /// The value has a control character: a line end would start another header.
+    Value,
+    /// `Content-Length` or `Transfer-Encoding`, which follow from the body.
+    Framing,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FieldError::NoColon => "a header is written 'Name: value'",
+            FieldError::Name => "a header name has only letters, digits and !#$%&'*+-.^_`|~",
+            FieldError::Value => "a header value has no control characters",
+            FieldError::Framing => "Content-Length and Transfer-Encoding are set from the body",
+        })
+    }
+}
+
+/// Whether the text is a token: what method and header names are made of (RFC 9110, 5.6.2).
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// A request without its target.
+#[derive(Debug)]
+pub struct Template {
+    method: Box<str>,
+    /// A `Host` of the user's own.
+    host: Option<Box<str>>,
+    authorized: bool,
+    /// All other header lines.
+    fields: Box<[u8]>,
+    body: Box<[u8]>,
+}
+
+impl Template {
+    /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with its length.
+    pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
+        let mut lines = Vec::new();
+        let (mut host, mut authorized) = (None, false);
+        for (name, value) in DEFAULTS {
+            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
+                push_field(&mut lines, name, value);
+            }
+        }
+        for Field { name, value } in fields {
+            authorized |= name.eq_ignore_ascii_case("authorization");
+            match value {
+                Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
+                Some(value) => push_field(&mut lines, name, value),
+                None => {}
+            }
+        }
+        if let Some(body) = body {
+            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
+                push_field(&mut lines, "Content-Type", "application/x-www-form-urlencoded");
+            }
+            push_field(&mut lines, "Content-Length", &body.len().to_string());
+        }
+        Template {
+            method: method.into(),
+            host,
+            authorized,
+            fields: lines.into(),
+            body: body.unwrap_or_default().into(),
+        }
+    }
+
+    /// Whether the answer will have no body, whatever its head says.
+    pub fn is_head(&self) -> bool {
+        &*self.method == "HEAD"
+    }
+
+    /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an `Authorization`
+    /// of the user's own wins over it.
+    pub fn encode(&self, url: &Url, user: Option<&[u8]>, out: &mut Vec<u8>) {
+        for part in [
+            &*self.method,
+            " ",
+            url.path(),
+            " HTTP/1.1\r\nHost: ",
+            self.host.as_deref().unwrap_or(url.authority()),
+            "\r\n",
+        ] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        if let Some(user) = user.filter(|_| !self.authorized) {
+            out.extend_from_slice(b"Authorization: Basic ");
+            push_base64(user, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(&self.fields);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.body);
+    }
+}
+
+fn push_field(lines: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        lines.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// RFC 4648, 4.
+fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
+        for i in 0..4 {
+            let digit = ALPHABET[(bits >> (18 - 6 * i)) as usize & 63];
+            out.push(if i <= group.len() { digit } else { b'=' });
+        }
+    }
+}
+
+/// What a server needs of a request's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The method, in the client's own case.
+    pub method: String,
+    /// The request target: path and query.
+    pub target: String,
+    /// The client will send another request on this connection if the answer lets it (RFC 9112, 9.3).
+    pub keep_alive: bool,
+    /// How many bytes of body follow.
+    pub body_bytes: u64,
+    /// How many bytes the head took.
+    pub used: usize,
+}
+
+/// Why a request is refused: the status to answer with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub u16);
+
+impl Head {
+    /// Reads a request head from the start of `bytes`; `None` until all of it is there.
+    ///
+    /// # Errors
+    /// [`Refused`]: 400 for what cannot be read, 431 for a head that is too large, 501 for a chunked request body.
+    pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refused> {
+        if bytes.len() > HEAD_MAX {
+            return Err(Refused(431));
+        }
+        if head_end(bytes, 0).is_none() {
+            return Ok(None);
+        }
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut headers);
+        let used = match request.parse(bytes) {
+            Ok(httparse::Status::Complete(used)) => used,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(httparse::Error::TooManyHeaders) => return Err(Refused(431)),
+            Err(_) => return Err(Refused(400)),
+        };
+        let mut keep_alive = request.version == Some(1);
+        let mut body_bytes = 0;
+        for header in request.headers.iter() {
+            let value = std::str::from_utf8(header.value).unwrap_or_default().trim();
+            if header.name.eq_ignore_ascii_case("connection") {
+                for option in value.split(',').map(str::trim) {
+                    if option.eq_ignore_ascii_case("close") {
+                        keep_alive = false;
+                    } else if option.eq_ignore_ascii_case("keep-alive") && request.version == Some(0) {
+                        keep_alive = true;
+                    }
+                }
+            } else if header.name.eq_ignore_ascii_case("content-length") {
+                let digits = value.bytes().all(|b| b.is_ascii_digit());
+                body_bytes = value.parse().ok().filter(|_| digits).ok_or(Refused(400))?;
+            } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+                return Err(Refused(501));
+            }
+        }
+        Ok(Some(Head {
+            method: request.method.unwrap_or_default().to_owned(),
+            target: request.path.unwrap_or_default().to_owned(),
+            keep_alive,
+            body_bytes,
+            used,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(template: &Template, url: &str) -> String {
+        let (url, user) = Url::parse(url).unwrap();
+        let mut out = Vec::new();
+        template.encode(&url, user.as_deref(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn fields(lines: &[&str]) -> Vec<Field> {
+        lines.iter().map(|line| Field::parse(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_plain_request() {
+        assert_eq!(
+            encode(&Template::new("GET", &[], None), "http://Example.com:8080/a?b"),
+            format!(
+                "GET /a?b HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_users_headers_replace_remove_and_add() {
+        let fields = fields(&[
+            "accept: text/html",
+            "User-Agent:",
+            "Host: other",
+            "X-Empty;",
+            "X: 1",
+            "X: 2",
+            "Connection: close",
+        ]);
+        assert_eq!(
+            encode(&Template::new("GET", &fields, None), "h"),
+            "GET / HTTP/1.1\r\nHost: other\r\naccept: text/html\r\nX-Empty: \r\nX: 1\r\nX: 2\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_body_goes_with_its_length() {
+        let text = encode(&Template::new("POST", &fields(&["Accept:", "User-Agent:"]), Some(b"a=1")), "h");
+        assert!(
+            text.ends_with("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=1"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn basic_authentication() {
+        let template = Template::new("GET", &[], None);
+        for (user, encoded) in
+            [("a:b", "YTpi"), ("ab:c", "YWI6Yw=="), ("abc:d", "YWJjOmQ="), ("%3F%3E%3Fä:", "Pz4/w6Q6")]
+        {
+            let text = encode(&template, &format!("http://{user}@h/"));
+            assert!(text.contains(&format!("\r\nAuthorization: Basic {encoded}\r\n")), "{text}");
+        }
+        let own = Template::new("GET", &fields(&["authorization: Bearer x"]), None);
+        assert!(!encode(&own, "http://a:b@h/").contains("Basic"));
+    }
+
+    #[test]
+    fn header_injection_is_refused() {
+        let cases = [
+            ("X: a\r\nY: b", FieldError::Value),
+            ("X: a\nb", FieldError::Value),
+            ("X: a\0", FieldError::Value),
+            ("X\r\nY: b", FieldError::Name),
+            ("X Y: b", FieldError::Name),
+            (": b", FieldError::Name),
+            (";", FieldError::Name),
+            ("", FieldError::NoColon),
+            ("X", FieldError::NoColon),
+            ("Content-length: 3", FieldError::Framing),
+            ("Transfer-Encoding: chunked", FieldError::Framing),
+        ];
+        for (line, error) in cases {
+            assert_eq!(Field::parse(line), Err(error), "{line:?}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_server_reads_what_a_client_writes() {
+        let text = encode(&Template::new("POST", &[], Some(b"body")), "http://h/x");
+        let head = Head::parse(text.as_bytes()).unwrap().unwrap();
+        assert_eq!((head.method.as_str(), head.target.as_str(), head.keep_alive), ("POST", "/x", false));
+        assert_eq!((head.body_bytes, head.used), (4, text.len() - 4));
+        for length in 0..head.used {
+            assert_eq!(Head::parse(&text.as_bytes()[..length]), Ok(None), "{length}");
+        }
+    }
+
+    #[test]
+    fn connections_are_kept_as_their_version_says() {
+        let cases = [
+            ("GET / HTTP/1.1\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
+        ];
+        for (text, keep_alive) in cases {
+            assert_eq!(Head::parse(text.as_bytes()).unwrap().unwrap().keep_alive, keep_alive, "{text}");
+        }
+    }
+
+    #[test]
+    fn requests_that_are_refused() {
+        let large = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(HEAD_MAX));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HEADERS_MAX + 1));
+        let cases = [
+            ("\0\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+            (large.as_str(), 431),
+            (many.as_str(), 431),
+        ];
+        for (text, status) in cases {
+            assert_eq!(Head::parse(text.as_bytes()), Err(Refused(status)));
+        }
+    }
+}

@@ -1,0 +1,596 @@
+//! A response, read as it comes (RFC 9112): the head, then a body delimited in one of four ways, then done.
+//!
+//! ```text
+//!     Head -> Body { Length | Chunked | UntilClose | None } -> Done
+//! ```
+//!
+//! The [`Decoder`] is told bytes and says how many it used and which of them are body. What it makes of a response does not depend
+//! on how the bytes were split on their way: it looks at the head only once all of it is there. It refuses to know where bytes come
+//! from, what a good status is, and what the body means.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use super::chunked::Chunked;
+use super::{HEAD_MAX, HEADERS_MAX, head_end};
+
+/// The most interim (1xx) responses before the final one.
+const INTERIM_MAX: u32 = 16;
+
+/// What every answer that we can read begins with.
+const PREFIX: &[u8] = b"HTTP/1.";
+
+/// How much of an answer that is not HTTP is kept to be shown, in bytes.
+const SHOWN_MAX: usize = 64;
+
+/// Why bytes are not a response that can be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The answer does not begin like HTTP/1.x. What it begins with instead, up to 64 bytes.
+    NotHttp(Box<[u8]>),
+    /// The status line cannot be read.
+    StatusLine,
+    /// A header field cannot be read.
+    HeaderField,
+    /// The head is longer than [`HEAD_MAX`], or so is a trailer section.
+    HeadTooLarge,
+    /// More than [`HEADERS_MAX`] header fields.
+    TooManyHeaders,
+    /// More than 16 interim responses.
+    TooManyInterim,
+    /// `101 Switching Protocols`, which nobody asked for.
+    SwitchedProtocols,
+    /// `Content-Length` is not a number.
+    ContentLength,
+    /// Several `Content-Length` that differ.
+    ContentLengths,
+    /// `Content-Length` and `Transfer-Encoding` in one head: the way a smuggled response looks (RFC 9112, 6.3).
+    LengthAndEncoding,
+    /// `chunked` is not the last transfer coding, or stands there twice.
+    TransferEncoding,
+    /// A chunk size that is empty, not hexadecimal, or over 64 bits.
+    ChunkSize,
+    /// A chunk extension over 1 KiB.
+    ChunkExtension,
+    /// A chunk's line that does not end in CRLF where it must.
+    ChunkLine,
+    /// The body is longer than the limit that was set. The limit, in bytes.
+    BodyTooLarge(u64),
+}
+
+impl Problem {
+    /// Whether the answer was too much, as opposed to wrong.
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Problem::HeadTooLarge | Problem::TooManyHeaders | Problem::TooManyInterim | Problem::BodyTooLarge(_)
+        )
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::NotHttp(shown) => not_http(shown, f),
+            Problem::StatusLine => f.write_str("the status line cannot be read"),
+            Problem::HeaderField => f.write_str("a header field cannot be read"),
+            Problem::HeadTooLarge => write!(f, "the head is longer than {} KiB", HEAD_MAX / 1024),
+            Problem::TooManyHeaders => write!(f, "more than {HEADERS_MAX} header fields"),
+            Problem::TooManyInterim => write!(f, "more than {INTERIM_MAX} interim (1xx) responses"),
+            Problem::SwitchedProtocols => f.write_str("101 Switching Protocols, which was not asked for"),
+            Problem::ContentLength => f.write_str("Content-Length is not a number"),
+            Problem::ContentLengths => f.write_str("several Content-Length that differ"),
+            Problem::LengthAndEncoding => f.write_str("Content-Length beside Transfer-Encoding"),
+            Problem::TransferEncoding => f.write_str("Transfer-Encoding has chunked twice or not last"),
+            Problem::ChunkSize => f.write_str("a chunk size is not a hexadecimal number of up to 64 bits"),
+            Problem::ChunkExtension => f.write_str("a chunk extension is longer than 1 KiB"),
+            Problem::ChunkLine => f.write_str("a chunk does not end where its size says"),
+            Problem::BodyTooLarge(limit) => write!(f, "the body is longer than {limit} bytes (--max-body)"),
+        }
+    }
+}
+
+/// Says what an answer that is not HTTP/1.x looks like.
+fn not_http(shown: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match shown {
+        [0x15 | 0x16, 0x03, ..] => return f.write_str("not HTTP: the server spoke TLS (is this an https:// port?)"),
+        [0, 0, _, 4, 0, ..] => return f.write_str("not HTTP/1.x: the server spoke HTTP/2"),
+        _ => {}
+    }
+    let line = shown.split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
+    write!(f, "not HTTP: the answer begins with \"{}\"", line.escape_ascii())
+}
+
+/// How the end of the body is found (RFC 9112, 6.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Length { left: u64 },
+    Chunked(Chunked),
+    UntilClose,
+    Done,
+}
+
+/// What one call of [`Decoder::step`] did.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// How many bytes of the input it used. 0 only when done.
+    pub used: usize,
+    /// Which of them are body.
+    pub body: &'a [u8],
+}
+
+/// Reads one response.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    /// The answer to a HEAD request has no body, whatever its head says.
+    to_head: bool,
+    body_max: u64,
+    body_bytes: u64,
+    interim: u32,
+    status: Option<u16>,
+    minor: u8,
+    /// The part of a head that has come so far. Empty when the head comes in one piece, as nearly all do.
+    partial: Vec<u8>,
+}
+
+impl Decoder {
+    /// A decoder of one response. `to_head`: it answers a HEAD request. `body_max`: the most body, in bytes.
+    pub fn new(to_head: bool, body_max: u64) -> Decoder {
+        Decoder {
+            state: State::Head,
+            to_head,
+            body_max,
+            body_bytes: 0,
+            interim: 0,
+            status: None,
+            minor: 1,
+            partial: Vec::new(),
+        }
+    }
+
+    /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is done](Self::is_done).
+    ///
+    /// # Errors
+    /// [`Problem`]. The decoder is of no more use then.
+    pub fn step<'a>(&mut self, input: &'a [u8]) -> Result<Step<'a>, Problem> {
+        if input.is_empty() {
+            return Ok(Step { used: 0, body: &[] });
+        }
+        match &mut self.state {
+            State::Head => self.head(input).map(|used| Step { used, body: &[] }),
+            State::Length { left } => {
+                let here = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= here as u64;
+                if *left == 0 {
+                    self.state = State::Done;
+                }
+                self.count(&input[..here])
+            }
+            State::Chunked(chunked) => {
+                let (used, body) = chunked.step(input)?;
+                if *chunked == Chunked::Ended {
+                    self.state = State::Done;
+                }
+                self.count(body).map(|step| Step { used, body: step.body })
+            }
+            State::UntilClose => self.count(input),
+            State::Done => Ok(Step { used: 0, body: &[] }),
+        }
+    }
+
+    /// The peer will send no more: whether this ends the response.
+    ///
+    /// # Errors
+    /// Where in the response it stopped, in plain words, as [`Cut`]; or the [`Problem`] of a head that is wrong as far as it goes.
+    pub fn end(&mut self) -> Result<(), Cut> {
+        match &self.state {
+            State::Done => Ok(()),
+            State::UntilClose => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Head if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
+            State::Head => Err(Cut::InHead),
+            State::Length { left } => Err(Cut::InBody { came: self.body_bytes, missing: Some(*left) }),
+            State::Chunked(_) => Err(Cut::InBody { came: self.body_bytes, missing: None }),
+        }
+    }
+
+    /// Whether the whole response has come. Bytes behind it are no part of it and change nothing about it; they only mean
+    /// that this connection must not be used for another.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// The final status, once the head is there.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// `"1.1"` or `"1.0"`, once the head is there.
+    pub fn http_version(&self) -> Option<&'static str> {
+        self.status.map(|_| if self.minor == 0 { "1.0" } else { "1.1" })
+    }
+
+    /// How many bytes of body have come, without their framing.
+    pub fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    fn count<'a>(&mut self, body: &'a [u8]) -> Result<Step<'a>, Problem> {
+        self.body_bytes += body.len() as u64;
+        if self.body_bytes > self.body_max {
+            return Err(Problem::BodyTooLarge(self.body_max));
+        }
+        Ok(Step { used: body.len(), body })
+    }
+
+    /// Gathers the head until its blank line, then reads it in one go: nothing is parsed twice, and no split can matter.
+    fn head(&mut self, input: &[u8]) -> Result<usize, Problem> {
+        if self.partial.is_empty() {
+            check_prefix(input)?;
+            if let Some(end) = head_end(input, 0) {
+                return self.read_head(&input[..end]).map(|()| end);
+            }
+        }
+        let before = self.partial.len();
+        let room = HEAD_MAX - before;
+        self.partial.extend_from_slice(&input[..input.len().min(room)]);
+        if before < PREFIX.len() {
+            check_prefix(&self.partial)?;
+        }
+        match head_end(&self.partial, before) {
+            Some(end) => {
+                let head = std::mem::take(&mut self.partial);
+                self.read_head(&head[..end])?;
+                Ok(end - before)
+            }
+            None if input.len() >= room => Err(Problem::HeadTooLarge),
+            None => Ok(input.len()),
+        }
+    }
+
+    /// Reads one whole head and decides how the body ends.
+    fn read_head(&mut self, head: &[u8]) -> Result<(), Problem> {
+        if head.len() > HEAD_MAX {
+            return Err(Problem::HeadTooLarge);
+        }
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut response = httparse::Response::new(&mut []);
+        let mut config = httparse::ParserConfig::default();
+        // Obsolete line folding (RFC 9112, 5.2) still comes from old servers. It cannot hide framing: see `content_length`.
+        config.allow_obsolete_multiline_headers_in_responses(true);
+        match config.parse_response_with_uninit_headers(&mut response, head, &mut headers) {
+            Ok(httparse::Status::Complete(used)) if used == head.len() => {}
+            Err(httparse::Error::TooManyHeaders) => return Err(Problem::TooManyHeaders),
+            Err(httparse::Error::Status | httparse::Error::Version) => return Err(Problem::StatusLine),
+            // Another idea than ours of where the head ends is no head to believe.
+            Ok(_) | Err(_) => return Err(Problem::HeaderField),
+        }
+        let status = response.code.filter(|code| (100..=999).contains(code)).ok_or(Problem::StatusLine)?;
+        if status == 101 {
+            return Err(Problem::SwitchedProtocols);
+        }
+        if status < 200 {
+            self.interim += 1;
+            return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
+        }
+        let framing = framing(response.headers)?;
+        self.status = Some(status);
+        self.minor = response.version.unwrap_or(1);
+        self.state = if self.to_head || matches!(status, 204 | 304) {
+            State::Done
+        } else {
+            match framing {
+                Framing::Length(0) => State::Done,
+                Framing::Length(length) if length > self.body_max => return Err(Problem::BodyTooLarge(self.body_max)),
+                Framing::Length(length) => State::Length { left: length },
+                Framing::Chunked => State::Chunked(Chunked::new()),
+                Framing::UntilClose => State::UntilClose,
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Where a response stopped that was not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Before its first byte.
+    BeforeAnswer,
+    /// In its head.
+    InHead,
+    /// In its body.
+    InBody {
+        /// How many bytes of body had come.
+        came: u64,
+        /// How many more `Content-Length` had promised, where there was one.
+        missing: Option<u64>,
+    },
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cut::BeforeAnswer => f.write_str("before any byte of an answer"),
+            Cut::InHead => f.write_str("in the middle of the response head"),
+            Cut::InBody { came, missing: Some(missing) } => {
+                write!(f, "after {came} of {} body bytes", came.saturating_add(*missing))
+            }
+            Cut::InBody { came, missing: None } => write!(f, "in a chunked body, after {came} bytes of it"),
+        }
+    }
+}
+
+enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// RFC 9112, 6.3, with its "ought to be handled as an error" taken at its word.
+fn framing(headers: &[httparse::Header<'_>]) -> Result<Framing, Problem> {
+    let mut length = None;
+    let mut codings = Codings::None;
+    for header in headers {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            let here = content_length(header.value)?;
+            if length.is_some_and(|before| before != here) {
+                return Err(Problem::ContentLengths);
+            }
+            length = Some(here);
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            codings = codings.and(header.value)?;
+        }
+    }
+    match (codings, length) {
+        (Codings::None, Some(length)) => Ok(Framing::Length(length)),
+        (Codings::None | Codings::Other, None) => Ok(Framing::UntilClose),
+        (Codings::ChunkedLast, None) => Ok(Framing::Chunked),
+        (Codings::Other | Codings::ChunkedLast, Some(_)) => Err(Problem::LengthAndEncoding),
+    }
+}
+
+/// Digits and nothing else; a list of the same number (RFC 9110, 8.6) counts as that number. No sign, no folded line.
+fn content_length(value: &[u8]) -> Result<u64, Problem> {
+    let mut length = None;
+    for item in value.split(|&b| b == b',') {
+        let digits = trim(item);
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(Problem::ContentLength);
+        }
+        let here = digits
+            .iter()
+            .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+            .ok_or(Problem::ContentLength)?;
+        if length.is_some_and(|before| before != here) {
+            return Err(Problem::ContentLengths);
+        }
+        length = Some(here);
+    }
+    length.ok_or(Problem::ContentLength)
+}
+
+/// The transfer codings seen so far, over all header lines.
+#[derive(Clone, Copy)]
+enum Codings {
+    None,
+    ChunkedLast,
+    Other,
+}
+
+impl Codings {
+    fn and(mut self, value: &[u8]) -> Result<Codings, Problem> {
+        for item in value.split(|&b| b == b',') {
+            let coding = trim(item);
+            if coding.is_empty() {
+                continue;
+            }
+            self = match self {
+                Codings::ChunkedLast => return Err(Problem::TransferEncoding),
+                _ if coding.eq_ignore_ascii_case(b"chunked") => Codings::ChunkedLast,
+                _ => Codings::Other,
+            };
+        }
+        Ok(self)
+    }
+}
+
+fn trim(item: &[u8]) -> &[u8] {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = item.iter().position(|b| !is_space(b)).unwrap_or(item.len());
+    let end = item.iter().rposition(|b| !is_space(b)).map_or(start, |at| at + 1);
+    &item[start..end]
+}
+
+/// An answer that is not HTTP/1.x is known by its first byte that differs: nobody waits for the head of an SSH banner.
+fn check_prefix(head: &[u8]) -> Result<(), Problem> {
+    let length = head.len().min(PREFIX.len());
+    if head[..length] == PREFIX[..length] {
+        return Ok(());
+    }
+    Err(Problem::NotHttp(head[..head.len().min(SHOWN_MAX)].into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: u64 = 1 << 20;
+
+    /// What became of a response: status, version, body, how many bytes were used.
+    type Read = Result<(Option<u16>, Option<&'static str>, Vec<u8>, usize), String>;
+
+    /// Feeds the pieces and then the end of the stream.
+    fn read_as(to_head: bool, body_max: u64, pieces: &[&[u8]]) -> Read {
+        let mut decoder = Decoder::new(to_head, body_max);
+        let (mut body, mut used) = (Vec::new(), 0);
+        for piece in pieces {
+            let mut rest = *piece;
+            while !rest.is_empty() && !decoder.is_done() {
+                let step = decoder.step(rest).map_err(|problem| problem.to_string())?;
+                assert!(step.used > 0, "no progress");
+                body.extend_from_slice(step.body);
+                used += step.used;
+                rest = &rest[step.used..];
+            }
+        }
+        decoder.end().map_err(|cut| cut.to_string())?;
+        assert!(decoder.is_done() && decoder.body_bytes() == body.len() as u64);
+        Ok((decoder.status(), decoder.http_version(), body, used))
+    }
+
+    fn read(wire: &[u8]) -> Read {
+        read_as(false, MAX, &[wire])
+    }
+
+    const WHOLE: &[(&str, u16, &str)] = &[
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello"),
+        ("HTTP/1.1 200\r\ncontent-length:5\r\n\r\nhello", 200, "hello"),
+        ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, "hello"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 05\r\n\r\nhello", 200, "hello"),
+        ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 503, ""),
+        ("HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", 304, ""),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n",
+            200,
+            "x",
+        ),
+        ("HTTP/1.0 200 OK\r\n\r\nuntil the close", 200, "until the close"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nuntil the close", 200, "until the close"),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!",
+            200,
+            "!",
+        ),
+        ("HTTP/1.1 200 OK\r\nX-Folded: a\r\n  b\r\nContent-Length: 1\r\n\r\n!", 200, "!"),
+    ];
+
+    #[test]
+    fn every_split_gives_the_same_response() {
+        for (wire, status, body) in WHOLE {
+            let wire = wire.as_bytes();
+            let whole = read(wire).unwrap();
+            assert_eq!((whole.0, whole.2.as_slice(), whole.3), (Some(*status), body.as_bytes(), wire.len()));
+            for split in 0..=wire.len() {
+                assert_eq!(read_as(false, MAX, &[&wire[..split], &wire[split..]]).as_ref(), Ok(&whole), "at {split}");
+            }
+            let bytes: Vec<&[u8]> = wire.chunks(1).collect();
+            assert_eq!(read_as(false, MAX, &bytes), Ok(whole), "byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_never_a_whole_response() {
+        for (wire, _, _) in WHOLE.iter().filter(|(_, _, body)| !body.starts_with("until")) {
+            for length in 0..wire.len() {
+                let error = read(&wire.as_bytes()[..length]).expect_err(wire);
+                assert!(
+                    error.starts_with("before") || error.starts_with("in ") || error.starts_with("after"),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_to_head_has_no_body() {
+        let wire = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
+        assert_eq!(read_as(true, 10, &[wire]).unwrap().3, wire.len());
+    }
+
+    #[test]
+    fn bytes_behind_the_end_change_nothing() {
+        let wire = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!HTTP/1.1 500 Smuggled\r\n\r\n";
+        let (status, _, body, used) = read(wire).unwrap();
+        assert_eq!((status, body.as_slice(), used), (Some(200), &b"!"[..], wire.len() - 25));
+    }
+
+    #[test]
+    fn lies_are_refused_at_every_split() {
+        let cases = [
+            ("SSH-2.0-OpenSSH_9.2\r\n", "not HTTP: the answer begins with \"SSH-2.0-OpenSSH_9.2\""),
+            ("\x15\x03\x01\0\x02\x02\x46", "not HTTP: the server spoke TLS (is this an https:// port?)"),
+            ("\0\0\x12\x04\0\0\0\0\0", "not HTTP/1.x: the server spoke HTTP/2"),
+            ("\r\nHTTP/1.1 200 OK\r\n\r\n", "not HTTP: the answer begins with \"\""),
+            ("HTTP/2 200\r\n\r\n", "not HTTP: the answer begins with \"HTTP/2 200\""),
+            ("HTTP/1.1 2x0 OK\r\n\r\n", "the status line cannot be read"),
+            ("HTTP/1.1 099 Low\r\n\r\n", "the status line cannot be read"),
+            ("HTTP/1.1 200 OK\r\nNo colon\r\n\r\n", "a header field cannot be read"),
+            ("HTTP/1.1 200 OK\r\nSpace : x\r\n\r\n", "a header field cannot be read"),
+            ("HTTP/1.1 200 OK\r\nNul: \0\r\n\r\n", "a header field cannot be read"),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "101 Switching Protocols, which was not asked for"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\nhello", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5,\r\n\r\nhello", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\nhello", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n", "Content-Length is not a number"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello", "several Content-Length that differ"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+                "several Content-Length that differ",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "Content-Length beside Transfer-Encoding",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+                "Transfer-Encoding has chunked twice or not last",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "Transfer-Encoding has chunked twice or not last",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+                "a chunk size is not a hexadecimal number of up to 64 bits",
+            ),
+        ];
+        for (wire, problem) in cases {
+            let wire = wire.as_bytes();
+            assert_eq!(read(wire), Err(problem.to_string()), "{:?}", wire.escape_ascii().to_string());
+            for split in 1..wire.len() {
+                let error = read_as(false, MAX, &[&wire[..split], &wire[split..]]).unwrap_err();
+                // What is shown of an answer that is no HTTP is what had come by then.
+                assert!(error == problem || error.starts_with("not HTTP"), "{error} at {split}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_body_is_bounded_in_all_three_framings() {
+        for wire in [
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world"[..],
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\nhello world",
+        ] {
+            assert!(read_as(false, 11, &[wire]).is_ok());
+            assert_eq!(read_as(false, 10, &[wire]), Err(Problem::BodyTooLarge(10).to_string()));
+        }
+    }
+
+    #[test]
+    fn head_headers_and_interim_responses_are_bounded() {
+        let endless = [&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'x'; HEAD_MAX]].concat();
+        for size in [1000, 4096, endless.len()] {
+            let pieces: Vec<&[u8]> = endless.chunks(size).collect();
+            assert_eq!(read_as(false, MAX, &pieces), Err(Problem::HeadTooLarge.to_string()), "in pieces of {size}");
+        }
+        let large = [&endless[..], b"\r\n\r\n"].concat();
+        assert_eq!(read(&large), Err(Problem::HeadTooLarge.to_string()), "also when it comes whole");
+
+        let fields = |n: usize| format!("HTTP/1.1 204 OK\r\n{}\r\n", "X: y\r\n".repeat(n));
+        assert!(read(fields(HEADERS_MAX).as_bytes()).is_ok());
+        assert_eq!(read(fields(HEADERS_MAX + 1).as_bytes()), Err(Problem::TooManyHeaders.to_string()));
+
+        let interim = |n: usize| format!("{}HTTP/1.1 204 OK\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n".repeat(n));
+        assert!(read(interim(INTERIM_MAX as usize).as_bytes()).is_ok());
+        assert_eq!(read(interim(INTERIM_MAX as usize + 1).as_bytes()), Err(Problem::TooManyInterim.to_string()));
+    }
+}

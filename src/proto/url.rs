@@ -1,0 +1,467 @@
+//! URLs as this program uses them (RFC 3986): where to connect, what to ask for, and the forms that a protocol wants.
+//!
+//! Stricter than a browser: a target that needs guessing is refused with the place and the reason, because a health checker that
+//! repairs its input ends up checking something that nobody wrote. It does not resolve names and does not percent-decode paths.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The longest URL that is taken, in bytes.
+pub const URL_MAX: usize = 8 * 1024;
+
+/// The longest host name, and the longest label in one (RFC 1035, 2.3.4), in bytes.
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+/// What to speak once connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP/1.1 in the clear.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// Nothing: connecting is the whole check.
+    Tcp,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+            Scheme::Tcp => "tcp",
+        }
+    }
+
+    /// The port that need not be written.
+    pub fn default_port(self) -> Option<u16> {
+        match self {
+            Scheme::Http => Some(80),
+            Scheme::Https => Some(443),
+            Scheme::Tcp => None,
+        }
+    }
+}
+
+/// A parsed URL in its normal form: scheme written out, host in lower case, default port, user info and fragment left out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url {
+    text: Box<str>,
+    scheme: Scheme,
+    literal: Option<IpAddr>,
+    port: u16,
+    // Offsets into `text`. Three bytes for each one of URL_MAX, when all of them had to be percent-encoded, still fit 16 bits.
+    host_end: u16,
+    path: u16,
+}
+
+/// A URL, and the `user:password` that stood in it, percent-decoded. They travel apart so that the URL can be printed.
+pub type UrlAndUser = (Url, Option<Box<[u8]>>);
+
+impl Url {
+    /// Reads a URL. Without a scheme it is `http://`.
+    ///
+    /// # Errors
+    /// [`UrlError`]: what is wrong, and at which byte of `text`.
+    pub fn parse(text: &str) -> Result<UrlAndUser, UrlError> {
+        if text.len() > URL_MAX {
+            return Err(UrlError::new(URL_MAX, Problem::TooLong));
+        }
+        if let Some(at) = text.bytes().position(|b| b <= b' ' || b == 0x7f) {
+            return Err(UrlError::new(at, Problem::Control));
+        }
+        let (scheme, authority_at) = split_scheme(text)?;
+        let rest = &text[authority_at..];
+        let authority_len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(authority_len);
+        let (user, host_at) = match authority.rfind('@') {
+            Some(at) => (Some(percent_decode(&authority[..at], authority_at)?), at + 1),
+            None => (None, 0),
+        };
+        let host_at_in_text = authority_at + host_at;
+        let (host, port) = split_port(&authority[host_at..], host_at_in_text)?;
+        let port = match (port, scheme.default_port()) {
+            (Some(port), _) | (None, Some(port)) => port,
+            (None, None) => return Err(UrlError::new(host_at_in_text + host.len(), Problem::NoPort)),
+        };
+        let literal = check_host(host, host_at_in_text)?;
+        let path = tail.split('#').next().unwrap_or_default();
+        if scheme == Scheme::Tcp && !matches!(path, "" | "/") {
+            return Err(UrlError::new(authority_at + authority_len, Problem::PathOnTcp));
+        }
+        Ok((Url::build(scheme, host, literal, port, path), user))
+    }
+
+    /// Puts the normal form together. `host` is checked; brackets belong to it.
+    fn build(scheme: Scheme, host: &str, literal: Option<IpAddr>, port: u16, path: &str) -> Url {
+        let mut text = String::with_capacity(scheme.as_str().len() + 3 + host.len() + 6 + path.len() + 1);
+        text.push_str(scheme.as_str());
+        text.push_str("://");
+        match literal {
+            Some(IpAddr::V6(address)) => text.push_str(&format!("[{address}]")),
+            _ => text.extend(host.chars().map(|c| c.to_ascii_lowercase())),
+        }
+        let host_end = text.len() as u16;
+        if scheme.default_port() != Some(port) {
+            text.push(':');
+            push_decimal(&mut text, port);
+        }
+        let path_at = text.len() as u16;
+        if scheme != Scheme::Tcp {
+            if !path.starts_with('/') {
+                text.push('/');
+            }
+            push_path(&mut text, path);
+        }
+        Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
+    }
+
+    /// The whole URL: no user info, no fragment, printable ASCII only.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What to speak.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host without brackets, in lower case: what a resolver looks up and what TLS is told to expect (SNI, RFC 6066).
+    pub fn host(&self) -> &str {
+        let host = &self.text[self.host_at()..self.host_end as usize];
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    }
+
+    /// The host's address, where it is written as one.
+    pub fn literal(&self) -> Option<IpAddr> {
+        self.literal
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port as the `Host` header wants them (RFC 9110, 7.2): brackets around IPv6, no default port.
+    pub fn authority(&self) -> &str {
+        &self.text[self.host_at()..self.path as usize]
+    }
+
+    /// Path and query as the request line wants them (RFC 9112, 3.2.1): never empty. Empty for `tcp://`.
+    pub fn path(&self) -> &str {
+        &self.text[self.path as usize..]
+    }
+
+    fn host_at(&self) -> usize {
+        self.scheme.as_str().len() + 3
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why a text is not a URL that can be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UrlError {
+    /// The byte of the text at which it went wrong.
+    pub at: usize,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+impl UrlError {
+    fn new(at: usize, problem: Problem) -> UrlError {
+        UrlError { at, problem }
+    }
+}
+
+/// What can be wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// More than [`URL_MAX`] bytes.
+    TooLong,
+    /// A control character or a space.
+    Control,
+    /// A scheme other than `http`, `https`, `tcp`.
+    Scheme,
+    /// Nothing where the host should be.
+    EmptyHost,
+    /// A character that no host name has.
+    HostCharacter,
+    /// A host that is not ASCII.
+    HostNotAscii,
+    /// A name or a label that DNS could not carry, or an empty label.
+    HostLength,
+    /// Ends in a number, so it must be an IPv4 address, and is not one.
+    Ipv4,
+    /// What stands in brackets is not an IPv6 address.
+    Ipv6,
+    /// An IPv6 address with a zone.
+    Zone,
+    /// A port that is not a number from 1 to 65535.
+    Port,
+    /// `tcp://` without a port.
+    NoPort,
+    /// `tcp://` with a path.
+    PathOnTcp,
+    /// A `%` in the user info without two hexadecimal digits behind it, or one that makes a control character.
+    UserEncoding,
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.problem {
+            Problem::TooLong => "the URL is longer than 8 KiB",
+            Problem::Control => "a URL has no spaces and no control characters (write a space as %20)",
+            Problem::Scheme => "the scheme is not one of http, https, tcp",
+            Problem::EmptyHost => "the host is empty",
+            Problem::HostCharacter => "a host name has only letters, digits, '-', '_' and '.'",
+            Problem::HostNotAscii => "the host is not ASCII: write it in its punycode form (xn--...)",
+            Problem::HostLength => "a host name has up to 253 bytes, in labels of 1 to 63 between its dots",
+            Problem::Ipv4 => "a host that ends in a number must be an IPv4 address such as 192.0.2.1",
+            Problem::Ipv6 => "what stands in [brackets] must be an IPv6 address such as [2001:db8::1]",
+            Problem::Zone => "an IPv6 zone (%eth0) means something on one machine only and is not supported",
+            Problem::Port => "the port must be a number from 1 to 65535",
+            Problem::NoPort => "tcp:// needs a port: tcp://HOST:PORT",
+            Problem::PathOnTcp => "tcp:// only connects, so it has no path",
+            Problem::UserEncoding => {
+                "'%' in user:password must be followed by two hexadecimal digits of a printable byte"
+            }
+        })
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+/// The scheme, and where the authority starts.
+fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
+    let before_path = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let Some(colon) = text[..before_path].find(':').filter(|&at| text[at..].starts_with("://")) else {
+        return Ok((Scheme::Http, 0));
+    };
+    for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp] {
+        if text[..colon].eq_ignore_ascii_case(scheme.as_str()) {
+            return Ok((scheme, colon + 3));
+        }
+    }
+    Err(UrlError::new(0, Problem::Scheme))
+}
+
+/// Takes `HOST[:PORT]` apart. The host keeps its brackets.
+fn split_port(authority: &str, at: usize) -> Result<(&str, Option<u16>), UrlError> {
+    let host_len = if authority.starts_with('[') {
+        authority.find(']').ok_or(UrlError::new(at, Problem::Ipv6))? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (host, rest) = authority.split_at(host_len);
+    let port = match rest.strip_prefix(':') {
+        Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            // Five digits fit; an empty text and a 0 fall through to the error.
+            digits.parse::<u16>().ok().filter(|&port| port != 0)
+        }
+        None if rest.is_empty() => return Ok((host, None)),
+        _ => None,
+    };
+    match port {
+        Some(port) => Ok((host, Some(port))),
+        None => Err(UrlError::new(at + host_len, Problem::Port)),
+    }
+}
+
+/// Whether this can be a host; its address where it is written as one.
+fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
+    if host.is_empty() {
+        return Err(UrlError::new(at, Problem::EmptyHost));
+    }
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if inner.contains('%') {
+            return Err(UrlError::new(at, Problem::Zone));
+        }
+        let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, Problem::Ipv6))?;
+        return Ok(Some(IpAddr::V6(address)));
+    }
+    if let Some(offset) = host.bytes().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))) {
+        let problem = if host.is_ascii() { Problem::HostCharacter } else { Problem::HostNotAscii };
+        return Err(UrlError::new(at + offset, problem));
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.len() > NAME_MAX || name.split('.').any(|label| label.is_empty() || label.len() > LABEL_MAX) {
+        return Err(UrlError::new(at, Problem::HostLength));
+    }
+    // "Ends in a number" is how the URL standard tells an address from a name: 10.1 and 0x7f.1 are no names, and what
+    // inet_aton makes of them is nobody's intention.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    if is_number {
+        let address: Ipv4Addr = host.parse().map_err(|_| UrlError::new(at, Problem::Ipv4))?;
+        return Ok(Some(IpAddr::V4(address)));
+    }
+    Ok(None)
+}
+
+/// Bytes beyond ASCII are percent-encoded, as every HTTP client sends them; all else is left as it was written.
+fn push_path(text: &mut String, path: &str) {
+    if path.is_ascii() {
+        text.push_str(path);
+        return;
+    }
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in path.bytes() {
+        if byte.is_ascii() {
+            text.push(byte as char);
+        } else {
+            text.push('%');
+            text.push(HEX[(byte >> 4) as usize] as char);
+            text.push(HEX[(byte & 15) as usize] as char);
+        }
+    }
+}
+
+fn push_decimal(text: &mut String, number: u16) {
+    use fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{number}");
+}
+
+fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let byte = if bytes[i] == b'%' {
+            let digit = |offset: usize| bytes.get(i + offset).and_then(|b| (*b as char).to_digit(16));
+            let (Some(high), Some(low)) = (digit(1), digit(2)) else {
+                return Err(UrlError::new(at + i, Problem::UserEncoding));
+            };
+            i += 3;
+            (high * 16 + low) as u8
+        } else {
+            i += 1;
+            bytes[i - 1]
+        };
+        // RFC 7617, 2: user-id and password must not contain any control characters.
+        if byte < b' ' || byte == 0x7f {
+            return Err(UrlError::new(at + i.saturating_sub(3), Problem::UserEncoding));
+        }
+        out.push(byte);
+    }
+    Ok(out.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).0
+    }
+
+    #[test]
+    fn the_parts_of_a_url() {
+        let cases = [
+            (
+                "http://example.com/health?x=1#frag",
+                "http://example.com/health?x=1",
+                "example.com",
+                80,
+                "example.com",
+                "/health?x=1",
+            ),
+            ("10.0.0.7:8080/healthz", "http://10.0.0.7:8080/healthz", "10.0.0.7", 8080, "10.0.0.7:8080", "/healthz"),
+            ("HTTPS://API.Example.COM", "https://api.example.com/", "api.example.com", 443, "api.example.com", "/"),
+            ("https://h:443/a", "https://h/a", "h", 443, "h", "/a"),
+            ("http://h:443?q", "http://h:443/?q", "h", 443, "h:443", "/?q"),
+            ("http://[2001:DB8::1]:81/", "http://[2001:db8::1]:81/", "2001:db8::1", 81, "[2001:db8::1]:81", "/"),
+            (
+                "tcp://redis.internal:6379",
+                "tcp://redis.internal:6379",
+                "redis.internal",
+                6379,
+                "redis.internal:6379",
+                "",
+            ),
+            ("localhost:1#f", "http://localhost:1/", "localhost", 1, "localhost:1", "/"),
+            ("http://a_b.example./", "http://a_b.example./", "a_b.example.", 80, "a_b.example.", "/"),
+            ("h/http://other", "http://h/http://other", "h", 80, "h", "/http://other"),
+            ("http://h/ä", "http://h/%C3%A4", "h", 80, "h", "/%C3%A4"),
+        ];
+        for (text, whole, host, port, authority, path) in cases {
+            let url = url(text);
+            assert_eq!(
+                (url.as_str(), url.host(), url.port(), url.authority(), url.path()),
+                (whole, host, port, authority, path),
+                "{text}"
+            );
+            assert_eq!(Url::parse(url.as_str()).unwrap().0, url, "the normal form is its own normal form");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_known_as_an_address() {
+        assert_eq!(url("http://127.0.0.1/").literal(), Some("127.0.0.1".parse().unwrap()));
+        assert_eq!(url("http://[::1]/").literal(), Some("::1".parse().unwrap()));
+        assert_eq!(url("http://example.com/").literal(), None);
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out_and_decoded() {
+        let (url, user) = Url::parse("http://me:p%40ss@h:1/x").unwrap();
+        assert_eq!(user.as_deref(), Some(&b"me:p@ss"[..]));
+        assert_eq!(url.as_str(), "http://h:1/x");
+        assert!(!format!("{url:?}").contains("ss"));
+    }
+
+    #[test]
+    fn what_is_refused_where_and_why() {
+        let long = format!("http://h/{}", "x".repeat(URL_MAX));
+        let label = format!("http://{}.com/", "x".repeat(64));
+        let cases = [
+            (long.as_str(), URL_MAX, Problem::TooLong),
+            ("http://h/a b", 10, Problem::Control),
+            ("http://h/\u{7f}", 9, Problem::Control),
+            ("ftp://h/", 0, Problem::Scheme),
+            ("://h/", 0, Problem::Scheme),
+            ("http://", 7, Problem::EmptyHost),
+            ("", 0, Problem::EmptyHost),
+            ("http:///path", 7, Problem::EmptyHost),
+            ("http://me@/", 10, Problem::EmptyHost),
+            ("http://a!b/", 8, Problem::HostCharacter),
+            ("http://a%41/", 8, Problem::HostCharacter),
+            ("http://bücher.example/", 8, Problem::HostNotAscii),
+            ("http://a..b/", 7, Problem::HostLength),
+            (label.as_str(), 7, Problem::HostLength),
+            ("http://10.1/", 7, Problem::Ipv4),
+            ("http://256.1.1.1/", 7, Problem::Ipv4),
+            ("http://0x7f000001/", 7, Problem::Ipv4),
+            ("http://[::g]/", 7, Problem::Ipv6),
+            ("http://[::1/", 7, Problem::Ipv6),
+            ("http://[fe80::1%25eth0]/", 7, Problem::Zone),
+            ("http://h:/", 8, Problem::Port),
+            ("http://h:0/", 8, Problem::Port),
+            ("http://h:65536/", 8, Problem::Port),
+            ("http://h:+80/", 8, Problem::Port),
+            ("http://[::1]x/", 12, Problem::Port),
+            ("tcp://h", 7, Problem::NoPort),
+            ("tcp://h:1/x", 9, Problem::PathOnTcp),
+            ("http://a%zz:b@h/", 8, Problem::UserEncoding),
+            ("http://a%0a:b@h/", 8, Problem::UserEncoding),
+        ];
+        for (text, at, problem) in cases {
+            let error = Url::parse(text).expect_err(text);
+            assert_eq!(error, UrlError { at, problem }, "{text}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

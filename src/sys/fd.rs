@@ -1,0 +1,59 @@
+//! Single descriptors: what kind one is, and whether it is ready right now.
+//!
+//! Standard input and output are shared with other processes, so `O_NONBLOCK` must not be set on them: the shell would
+//! inherit it. Instead the OS is asked first, and then only so much is read or written as cannot wait.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The most bytes that a write to a ready pipe takes without waiting (POSIX: at least 512; Linux: 4096).
+pub const PIPE_BUF: usize = libc::PIPE_BUF;
+
+/// Which way data is to flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Out of the descriptor.
+    Read,
+    /// Into the descriptor.
+    Write,
+}
+
+/// Whether a read or write would return at once, if only with an error or an end.
+pub fn is_ready(fd: BorrowedFd<'_>, way: Way) -> io::Result<bool> {
+    let events = match way {
+        Way::Read => libc::POLLIN,
+        Way::Write => libc::POLLOUT,
+    };
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    loop {
+        // SAFETY: `entry` is one valid pollfd, and its count is 1.
+        match super::check(unsafe { libc::poll(&mut entry, 1, 0) }) {
+            Ok(count) => return Ok(count > 0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_pipe_is_ready_when_it_is() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        assert!(!is_ready(reader.as_fd(), Way::Read).unwrap());
+        assert!(is_ready(writer.as_fd(), Way::Write).unwrap());
+        writer.write_all(b"x").unwrap();
+        assert!(is_ready(reader.as_fd(), Way::Read).unwrap());
+        let mut filled = 1;
+        while is_ready(writer.as_fd(), Way::Write).unwrap() {
+            filled += writer.write(&[0; PIPE_BUF]).unwrap();
+        }
+        assert!(filled > PIPE_BUF);
+        drop(reader);
+        assert!(is_ready(writer.as_fd(), Way::Write).unwrap(), "an error is something to be told at once");
+    }
+}
