@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let named = matches!(first, "check" | "demo" | "mock");
     let command = if named { arguments.remove(0) } else { "check".into() };
     let result = match command.to_str() {
+        Some("mock") => command::mock::run(arguments),
         _ => Ok(exit::HEALTHY),
     };
     match result {

@@ -3,6 +3,7 @@
 //! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its own.
 
 pub mod flags;
+pub mod mock;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.
 pub mod exit {
