@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod concurrency;
 mod hostile;
+mod mock;
 mod peers;
 mod reports;
 mod signals;

@@ -10,7 +10,7 @@ mod tempdir;
 
 pub(crate) use healthy::Healthy;
 pub(crate) use report::Report;
-pub(crate) use runner::{Output, Upcheck};
+pub(crate) use runner::{Lines, Output, Running, Upcheck};
 pub(crate) use server::{Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
 

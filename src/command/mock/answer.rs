@@ -19,7 +19,7 @@ const FAILURE_BODY: &str = r#"{"status": "fail"}"#;
 const MISSPELLED_BODY: &str = r#"{"error": "this path needs numbers: see upcheck mock --help"}"#;
 
 /// What bodies of a given length are made of.
-const FILLING: &[u8] = b"0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWX\n";
+const FILLING: &[u8] = b"0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXY\n";
 
 /// How much of a body goes into one chunk.
 const CHUNK: usize = 1024;
