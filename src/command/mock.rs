@@ -185,7 +185,8 @@ impl Stats {
     fn json(&self) -> String {
         let Stats { accepted, requests, open, most_open, in_flight, most_in_flight } = self;
         format!(
-            r#"{{"accepted":{accepted},"requests":{requests},"open":{open},"most_open":{most_open},"in_flight":{in_flight},"most_in_flight":{most_in_flight}}}"#
+            "{{\"accepted\":{accepted},\"requests\":{requests},\"open\":{open},\"most_open\":{most_open},\
+             \"in_flight\":{in_flight},\"most_in_flight\":{most_in_flight}}}"
         )
     }
 
