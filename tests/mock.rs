@@ -448,7 +448,7 @@ fn signals_end_it() {
         wait_until("it hangs", || mock.stats()["in_flight"] == 1);
         let output = mock.stop(signal);
         output.expect_code(code);
-        assert!(output.err().starts_with("upcheck mock: ") && output.err().lines().count() == 1, "{output:?}");
+        assert!(output.err().starts_with("upcheck: ") && output.err().lines().count() == 1, "{output:?}");
         let quiet = Mock::with("-q");
         let output = quiet.stop(signal);
         assert_eq!(output.expect_code(code).err(), "");

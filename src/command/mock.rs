@@ -9,8 +9,8 @@
 //!     4 advance   an event that a client was waited for moves it from state to state, until it must be waited for again
 //! ```
 //!
-//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client, however slow, costs another one time.
-//! What the bytes of an answer are is `answer`'s affair, and not known here.
+//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client, however slow, costs
+//! another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
 
 mod answer;
 mod options;
@@ -26,6 +26,7 @@ use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 
+use crate::command::output::say;
 use crate::conn::{Conn, would_block};
 use crate::proto::http::HEAD_MAX;
 use crate::proto::http::request::{Head, Refused};
@@ -61,7 +62,7 @@ const STATS: &str = "/_stats";
 ///
 /// # Errors
 /// Why it could not run: a wrong flag, a port in use.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> super::Result {
+pub fn run(arguments: Vec<OsString>) -> super::Result {
     let options = match options::parse(arguments, |name| std::env::var_os(name))? {
         Asked::Serve(options) => options,
         Asked::Tell(text) => {
@@ -73,7 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> super::Result {
     tell(&server.addresses().map(|address| format!("listening on http://{address}\n")).collect::<String>());
     let signal = server.serve().map_err(|error| format!("the event loop failed: {error}"))?;
     if !options.quiet {
-        warn(&server.stats.summary());
+        say(&server.stats.summary());
     }
     Ok(super::exit::SIGNAL + signal as u8)
 }
@@ -82,11 +83,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> super::Result {
 fn tell(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// To standard error.
-fn warn(text: &str) {
-    let _ = writeln!(io::stderr(), "upcheck mock: {text}");
 }
 
 /// Whose event it is.
@@ -298,11 +294,11 @@ impl Server {
         self.reactor.again(self.listeners[id].key);
     }
 
-    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail again, and again; they wait
-    /// in the kernel's queue meanwhile.
+    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail again, and again;
+    /// they wait in the kernel's queue meanwhile.
     fn pause_accepting(&mut self, id: usize, error: &io::Error) {
         if std::mem::take(&mut self.warn_of_shortage) {
-            warn(&format!("{error}: with {} connections open, new ones wait until others close", self.stats.open));
+            say(&format!("{error}: with {} connections open, new ones wait until others close", self.stats.open));
         }
         let at = self.reactor.clock().now() + ACCEPT_PAUSE;
         self.reactor.arm(self.listeners[id].key, at);

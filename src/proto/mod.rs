@@ -1,4 +1,7 @@
 //! Protocols as values: bytes in, meaning out. Nothing here has a socket or a clock.
 
+pub mod dns;
 pub mod http;
+pub mod json;
 pub mod url;
+pub mod x509;

@@ -1,7 +1,7 @@
 //! What a path asks for, and the bytes that answer it. Pure: no sockets, no clock.
 //!
-//! An [`Answer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without end, takes no more memory
-//! than a short one, and what a slow client has not taken yet is not kept anywhere: it is made again from where that client stands.
+//! An [`Answer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without end, takes no more
+//! memory than a short one, and what a slow client has not taken yet is not kept anywhere: it is made again from where that client stands.
 
 use std::borrow::Cow;
 use std::rc::Rc;
