@@ -177,6 +177,21 @@ fn an_argument_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
+fn what_was_typed_is_repeated_without_its_escapes() {
+    use std::os::unix::ffi::OsStrExt;
+    let evil: &[u8] = b"\x1b[31m\x07red";
+    for before in ["", "--", "-", "--timeout=", "-t", "--output=", "-oxxx=/no/such/", "-Hno colon ", "-c", "ftp://"] {
+        for after in [&b""[..], b"\xff"] {
+            let argument = [before.as_bytes(), evil, after].concat();
+            let output = Upcheck::new().arg(std::ffi::OsStr::from_bytes(&argument)).arg("http://127.0.0.1:1/").run();
+            output.expect_code(3);
+            assert!(!output.err().is_empty(), "{output:?}");
+            assert!(!output.err().chars().any(|c| c.is_control() && c != '\n'), "{output:?}");
+        }
+    }
+}
+
+#[test]
 fn the_same_target_twice_is_checked_twice() {
     let server = Server::ok();
     let url = server.url("/");
