@@ -6,4 +6,5 @@ pub mod conn;
 pub mod engine;
 pub mod proto;
 pub mod reactor;
+pub mod report;
 pub mod sys;

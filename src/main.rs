@@ -6,16 +6,19 @@ use upcheck::command::{self, exit};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let first = arguments.first().and_then(|argument| argument.to_str()).unwrap_or_default();
-    let named = matches!(first, "check" | "demo" | "mock");
-    let command = if named { arguments.remove(0) } else { "check".into() };
-    let result = match command.to_str() {
-        _ => Ok(exit::HEALTHY),
+    let named = arguments.first().and_then(|argument| argument.to_str());
+    // A first argument that names no command is a target or a flag, and `check` is what is done with those.
+    let run = match named {
+        Some("check") => Some(command::check::run as fn(Vec<_>) -> command::Result),
+        _ => None,
     };
-    match result {
+    if run.is_some() {
+        arguments.remove(0);
+    }
+    match run.unwrap_or(command::check::run)(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(message) => {
-            eprintln!("upcheck: {message}");
+            command::output::say(&message);
             ExitCode::from(exit::CANNOT_RUN)
         }
     }

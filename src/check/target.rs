@@ -84,6 +84,7 @@ pub type FindSetting = fn(&str) -> Option<Setting>;
 /// Finds a variable's value in the environment.
 pub type FindVariable = fn(&str) -> Option<String>;
 
+#[derive(Clone)]
 /// Reads lines. Remembers what `default` lines said, until the [`end_of_file`](Self::end_of_file).
 pub struct Reader {
     find_setting: FindSetting,

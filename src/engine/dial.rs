@@ -46,7 +46,7 @@ impl Dial {
     }
 
     /// The next address to try.
-    pub fn next(&mut self) -> Option<SocketAddr> {
+    pub fn next_address(&mut self) -> Option<SocketAddr> {
         self.left.pop()
     }
 
@@ -143,9 +143,9 @@ mod tests {
     fn they_come_out_in_order() {
         let mut dial = Dial::new(addresses(&["10.0.0.1", "10.0.0.2"]));
         assert!(dial.has_next() && !dial.is_under_way());
-        assert_eq!(dial.next(), Some(addresses(&["10.0.0.1"])[0]));
-        assert_eq!(dial.next(), Some(addresses(&["10.0.0.2"])[0]));
+        assert_eq!(dial.next_address(), Some(addresses(&["10.0.0.1"])[0]));
+        assert_eq!(dial.next_address(), Some(addresses(&["10.0.0.2"])[0]));
         assert!(!dial.has_next());
-        assert_eq!(dial.next(), None);
+        assert_eq!(dial.next_address(), None);
     }
 }

@@ -52,6 +52,8 @@ pub enum Tag {
 }
 
 /// What a turn brought.
+// Nearly all are the large variant, so a box would cost an allocation a check and save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Event {
     /// A check is over.
@@ -261,7 +263,7 @@ impl Engine {
     fn dial_next(&mut self, id: u32) {
         loop {
             let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
-            let Some(address) = dial.next() else {
+            let Some(address) = dial.next_address() else {
                 if !dial.is_under_way() {
                     // Without any address there was no failure to remember either; the resolver sees to that.
                     if let Some(failure) = dial.take_failure() {

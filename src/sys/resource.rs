@@ -16,7 +16,7 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
             limit.rlim_cur = before;
         }
     }
-    Ok((u64::from(before), u64::from(limit.rlim_cur)))
+    Ok((before, limit.rlim_cur))
 }
 
 /// Whether the error means that no descriptor was left, to this process or to the machine.

@@ -1,0 +1,684 @@
+//! `upcheck check`: every target once, at once, from one thread.
+//!
+//! The run is one loop, and everything that it waits for is in it: the checks' sockets, standard input, standard output, signals, the run's
+//! own deadline, the progress line. One trip:
+//!
+//! ```text
+//!     1  bring targets while there is room: for another check, and for its result
+//!     2  nothing left to bring, nothing under way: done
+//!     3  turn: wait until something is ready or due
+//!     4  deal with each event: a finished check goes to every report
+//! ```
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use super::exit;
+use super::flags::{self, Asked, Flag, Given};
+use super::input::{Input, Next};
+use super::output::{Output, say};
+use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
+use crate::check::settings::{Draft, Setting};
+use crate::check::tally::Tally;
+use crate::check::target::Reader;
+use crate::check::units;
+use crate::engine::{Engine, Event, Tag};
+use crate::reactor::clock::Clock;
+use crate::reactor::{Key, Reactor};
+use crate::report::human::Human;
+use crate::report::ndjson::Ndjson;
+use crate::report::text::short_time;
+use crate::report::{Sink, Summary};
+use crate::sys::resource;
+use crate::sys::signal::{self, Signals};
+
+/// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first answers waiting.
+const START_BATCH: usize = 128;
+
+/// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
+const DESCRIPTORS_RESERVED: u64 = 16;
+
+/// How often the progress line is drawn at most.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// What the loop calls what is ours.
+const SIGNALS: u32 = 0;
+const INPUT: u32 = 1;
+const RUN_DEADLINE: u32 = 2;
+const PROGRESS: u32 = 3;
+const REPORTS: u32 = 4;
+
+/// What a flag of `check` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// How targets are checked; also an option on a target's line.
+    Setting(Setting),
+    /// A file of targets.
+    File,
+    /// How many at once.
+    Concurrency,
+    /// The time for the whole run.
+    Deadline,
+    /// A report.
+    Output,
+    /// Only what is not up.
+    Quiet,
+    /// Nothing but the exit status and what was asked for with `--output`.
+    Silent,
+    /// More.
+    Verbose,
+    /// Colour.
+    Color,
+    /// No progress line.
+    NoProgress,
+}
+
+macro_rules! flags {
+    ($($id:expr, $long:literal $(/ $alias:literal)?, $short:expr, $value:expr, $group:literal, $help:literal;)*) => {
+        &[$(Flag {
+            id: $id,
+            long: $long,
+            alias: { #[allow(unused_mut, unused_assignments)] { let alias: Option<&'static str> = None; $(let _ = alias; let alias = Some($alias);)? alias } },
+            short: $short,
+            value: $value,
+            group: $group,
+            help: $help,
+        }),*]
+    };
+}
+
+/// The one table: flags, their environment names, their help, and the options on a target's line.
+pub const FLAGS: &[Flag<What>] = flags! {
+    What::File, "file", Some('f'), Some("FILE"), "Targets", "read targets from FILE, one a line; - is standard input (repeatable)";
+    What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request", "the request method";
+    What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request", "send this header; 'NAME:' leaves a default out (repeatable)";
+    What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request", "send this body, with POST unless -X says otherwise";
+    What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request", "the User-Agent header";
+    What::Setting(Setting::Head), "head", Some('I'), None, "Request", "ask with HEAD";
+    What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request", "basic authentication";
+    What::Setting(Setting::Timeout), "timeout" / "max-time", Some('t'), Some("TIME"), "Time", "the time for one attempt, from its start [5s]";
+    What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time", "the time in it for looking up the name and connecting";
+    What::Deadline, "deadline", None, Some("TIME"), "Time", "the time for the whole run; what is unfinished then is 'unknown'";
+    What::Concurrency, "concurrency" / "parallel-max", Some('c'), Some("N"), "Load", "how many checks at once [1024]";
+    What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load", "the most body that is read [1MiB]";
+    What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output", "human or ndjson, to standard output or FILE (repeatable) [human]";
+    What::Quiet, "quiet", Some('q'), None, "Output", "only what is not up, and the summary";
+    What::Silent, "silent", Some('s'), None, "Output", "nothing but the exit status and what -o asks for";
+    What::Verbose, "verbose", Some('v'), None, "Output", "phases of each check, limits, and what the loop knows of itself";
+    What::Color, "color", None, Some("WHEN"), "Output", "auto, always or never [auto]";
+    What::NoProgress, "no-progress", None, None, "Output", "no progress line";
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// Why it could not run.
+pub fn run(arguments: Vec<OsString>) -> super::Result {
+    if arguments.is_empty() {
+        print_error(USAGE);
+        return Ok(exit::CANNOT_RUN);
+    }
+    match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
+        Asked::Help => print(&help()),
+        Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
+        Asked::Run { flags, arguments } => return check(Options::of(flags, arguments)?),
+    }
+    Ok(exit::HEALTHY)
+}
+
+const HINT: &str = "'upcheck --help' lists the flags";
+
+const USAGE: &str = "upcheck checks many HTTP services at once, from one thread.
+
+    upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
+    upcheck [FLAGS] -f FILE         one target a line
+    upcheck demo                    100 services of 200 ms, checked: no network, no arguments
+    upcheck mock                    a service to try it on, with delays and faults
+
+'upcheck --help' lists the flags.
+";
+
+fn help() -> String {
+    let mut text = String::from(USAGE);
+    text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
+    text.push_str(flags::help(FLAGS).trim_start());
+    text.push_str(
+        "  -h, --help                  this text
+  -V, --version               the version
+
+Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
+Times are 250ms 5s 1m 2h 7d, or seconds; sizes are bytes, 64KiB or 1MiB.
+
+A file of targets:
+    # comments and blank lines are skipped
+    default timeout=2s                               options for the lines that follow
+    https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
+    tcp://redis.internal:6379       name=redis
+
+Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
+
+Reasons:
+",
+    );
+    for reason in Reason::ALL {
+        text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
+    }
+    text
+}
+
+/// A report, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    format: Format,
+    file: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Human,
+    Ndjson,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    draft: Draft,
+    files: Vec<String>,
+    arguments: Vec<String>,
+    /// `None`: not said.
+    concurrency: Option<usize>,
+    deadline: Option<Duration>,
+    wanted: Vec<Wanted>,
+    quiet: bool,
+    silent: bool,
+    verbose: bool,
+    color: Color,
+    progress: bool,
+}
+
+/// How many checks at once where nothing is said.
+const CONCURRENCY: usize = 1024;
+
+impl Options {
+    fn of(flags: Vec<Given<What>>, arguments: Vec<String>) -> Result<Options, String> {
+        let mut options = Options {
+            draft: Draft::default(),
+            files: Vec::new(),
+            arguments,
+            concurrency: None,
+            deadline: None,
+            wanted: Vec::new(),
+            quiet: false,
+            silent: false,
+            verbose: false,
+            color: Color::default(),
+            progress: true,
+        };
+        for Given { id, value, spelled } in flags {
+            options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, what: What, value: &str) -> Result<(), String> {
+        match what {
+            What::Setting(setting) => self.draft.set(setting, value)?,
+            What::File => self.files.push(value.to_owned()),
+            What::Concurrency => {
+                let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+                self.concurrency = Some(number.ok_or_else(|| format!("'{value}' is not a number from 1 to 1000000"))?);
+            }
+            What::Deadline => match units::duration(value)? {
+                Duration::ZERO => return Err("must be longer than nothing".to_owned()),
+                deadline => self.deadline = Some(deadline),
+            },
+            What::Output => self.wanted.push(wanted(value)?),
+            What::Quiet => self.quiet = true,
+            What::Silent => self.silent = true,
+            What::Verbose => self.verbose = true,
+            What::Color => {
+                self.color = match value {
+                    "auto" => Color::Auto,
+                    "always" => Color::Always,
+                    "never" => Color::Never,
+                    other => return Err(format!("'{other}' is not one of auto, always, never")),
+                }
+            }
+            What::NoProgress => self.progress = false,
+        }
+        Ok(())
+    }
+
+    /// Whether what goes to this place is to be coloured.
+    fn colors(&self, is_terminal: bool) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb(),
+        }
+    }
+}
+
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+fn wanted(value: &str) -> Result<Wanted, String> {
+    let (format, file) = match value.split_once('=') {
+        Some((_, "")) => return Err(format!("'{value}' names no file")),
+        Some((format, file)) => (format, Some(file.to_owned())),
+        None => (value, None),
+    };
+    let format = match format {
+        "human" => Format::Human,
+        "ndjson" => Format::Ndjson,
+        other => return Err(format!("'{other}' is not a format: human, ndjson")),
+    };
+    Ok(Wanted { format, file })
+}
+
+/// A report on its way to where it goes.
+struct Report {
+    sink: Box<dyn Sink>,
+    output: Output,
+    place: String,
+}
+
+/// A run under way.
+struct Run {
+    engine: Engine,
+    input: Input,
+    reports: Vec<Report>,
+    tally: Tally,
+    quiet: bool,
+    verbose: bool,
+    /// Errors and warnings go to standard error unless it is to be silent.
+    progress: Option<Progress>,
+    signals: Signals,
+    deadline: Option<Instant>,
+    /// No more checks are started, for this reason.
+    stopping: Option<Failure>,
+    /// The exit status that a signal demands.
+    signalled: Option<u8>,
+}
+
+fn check(options: Options) -> super::Result {
+    let clock = Clock::start();
+    let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {error}"))?;
+    let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
+    let key = reactor.open(Tag::Owner(SIGNALS));
+    reactor
+        .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
+        .map_err(|error| format!("signals: {error}"))?;
+
+    let reader = Reader::new(options.draft.clone(), find_setting, |name| std::env::var(name).ok());
+    let (arguments, files) = (options.arguments.clone(), options.files.clone());
+    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT))?;
+    input.look_through(&mut say)?;
+    if input.errors() > 0 {
+        return Err(nothing_checked(input.errors()));
+    }
+    if input.known() == Some(0) {
+        return Err(format!("no targets: nothing to check\n{HINT}"));
+    }
+
+    let limit = concurrency(&options, input.known());
+    let deadline = options.deadline.map(|time| clock.started() + time);
+    if let Some(at) = deadline {
+        let key = reactor.open(Tag::Owner(RUN_DEADLINE));
+        reactor.arm(key, at);
+    }
+    let reports = open_reports(&options, &mut reactor)?;
+    let progress = Progress::new(&options, &mut reactor);
+    let engine = Engine::new(reactor, limit);
+    let mut run = Run {
+        engine,
+        input,
+        reports,
+        tally: Tally::default(),
+        quiet: options.quiet,
+        verbose: options.verbose,
+        progress,
+        signals,
+        deadline,
+        stopping: None,
+        signalled: None,
+    };
+    run.until_done()?;
+    run.finish()
+}
+
+fn find_setting(name: &str) -> Option<Setting> {
+    match flags::find(FLAGS, name)?.id {
+        What::Setting(setting) => Some(setting),
+        _ => None,
+    }
+}
+
+fn nothing_checked(errors: u64) -> String {
+    let s = if errors == 1 { "" } else { "s" };
+    format!("{errors} error{s} in the targets: nothing was checked")
+}
+
+/// How many checks at once: what was asked for, as far as the descriptors reach.
+fn concurrency(options: &Options, known: Option<u64>) -> usize {
+    let asked = options.concurrency.unwrap_or(CONCURRENCY);
+    let Ok((soft, hard)) = resource::raise_descriptor_limit() else { return asked };
+    let budget = usize::try_from(hard.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1);
+    if options.verbose && soft != hard {
+        say(&format!("raised the limit on open files from {soft} to {hard}"));
+    }
+    if asked <= budget {
+        return asked;
+    }
+    // Nobody needs to hear of a limit that cannot be reached.
+    let matters = known.is_none_or(|known| known > budget as u64);
+    if options.verbose || matters && options.concurrency.is_some() {
+        say(&format!("{budget} checks at once instead of {asked}: the limit on open files is {hard} (ulimit -n)"));
+    }
+    budget
+}
+
+fn open_reports(options: &Options, reactor: &mut Reactor<Tag>) -> Result<Vec<Report>, String> {
+    let mut wanted = options.wanted.clone();
+    if wanted.is_empty() && !options.silent {
+        wanted.push(Wanted { format: Format::Human, file: None });
+    }
+    let mut reports = Vec::new();
+    for (number, Wanted { format, file }) in wanted.into_iter().enumerate() {
+        let tag = Tag::Owner(REPORTS + number as u32);
+        let place = file.clone().unwrap_or_else(|| "standard output".to_owned());
+        let output = match &file {
+            Some(file) => Output::file(Path::new(file), reactor, tag),
+            None => Output::standard(io::stdout().as_fd(), reactor, tag),
+        };
+        let mut output = output.map_err(|error| format!("{place}: {error}"))?;
+        let mut sink: Box<dyn Sink> = match format {
+            Format::Human => Box::new(Human { color: options.colors(output.is_terminal()), verbose: options.verbose }),
+            Format::Ndjson => Box::new(Ndjson),
+        };
+        sink.begin(output.buffer());
+        reports.push(Report { sink, output, place });
+    }
+    Ok(reports)
+}
+
+impl Run {
+    fn until_done(&mut self) -> Result<(), String> {
+        let mut events = Vec::new();
+        loop {
+            // 1. Bring targets.
+            let all_brought = self.bring(&mut events)?;
+
+            // 2. Done?
+            if all_brought && self.engine.is_idle() && events.is_empty() {
+                return Ok(());
+            }
+
+            // 3. Turn.
+            if events.is_empty() {
+                self.engine.turn(&mut events).map_err(|error| format!("the event loop: {error}"))?;
+            }
+
+            // 4. Deal with each event.
+            let now = self.engine.reactor().clock().now();
+            for event in std::mem::take(&mut events) {
+                match event {
+                    Event::Finished(outcome) => self.finished(&outcome),
+                    Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
+                    // What has come is read when there is room for it, above.
+                    Event::Owner { id: INPUT, .. } => {}
+                    // Looked at below in every turn: the loop may have moved its deadlines, but a run's end does not move.
+                    Event::Owner { id: RUN_DEADLINE, .. } => {}
+                    Event::Owner { id: PROGRESS, .. } => self.draw_progress(now),
+                    Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
+                }
+            }
+            if self.deadline.is_some_and(|at| now >= at) {
+                self.deadline = None;
+                self.stop(Failure::new(Reason::Deadline, "the run's time was over (--deadline)"), &mut events);
+            }
+            self.push_reports(now)?;
+        }
+    }
+
+    /// Brings targets while there is room: whether all have been brought.
+    fn bring(&mut self, events: &mut Vec<Event>) -> Result<bool, String> {
+        for _ in 0..START_BATCH {
+            if !self.reports.iter().all(|report| report.output.has_room()) {
+                // The loop says when the reader has taken some.
+                return Ok(false);
+            }
+            if self.stopping.is_none() && !self.engine.has_room() {
+                return Ok(false);
+            }
+            let progress = &mut self.progress;
+            let mut tell = |message: &str| {
+                if let Some(progress) = progress {
+                    progress.erase();
+                }
+                say(message);
+            };
+            match self.input.next(self.engine.reactor(), &mut tell)? {
+                Next::End => return Ok(true),
+                // Once nothing more is to be started, nobody waits for what a pipe might still bring.
+                Next::Pending => return Ok(self.stopping.is_some()),
+                Next::Target(target, since) => match &self.stopping {
+                    None => self.engine.add(target, since),
+                    Some(failure) => {
+                        let clock = *self.engine.reactor().clock();
+                        let now = clock.now();
+                        let queue = now.saturating_duration_since(since);
+                        events.push(Event::Finished(Outcome::not_started(
+                            target,
+                            failure.clone(),
+                            queue,
+                            clock.wall(now),
+                        )));
+                    }
+                },
+            }
+        }
+        // There may be more: look at what has happened meanwhile, without waiting, and come back.
+        let key = self.input.key();
+        self.engine.reactor().again(key);
+        Ok(false)
+    }
+
+    fn finished(&mut self, outcome: &Outcome) {
+        self.tally.add(outcome);
+        if self.quiet && outcome.verdict() == Verdict::Up {
+            return;
+        }
+        for report in &mut self.reports {
+            if !report.output.is_closed() {
+                report.sink.outcome(outcome, report.output.buffer());
+            }
+        }
+    }
+
+    /// Has every report write what is due.
+    fn push_reports(&mut self, now: Instant) -> Result<(), String> {
+        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
+        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
+            progress.erase();
+        }
+        for index in 0..self.reports.len() {
+            let reactor = self.engine.reactor();
+            let report = &mut self.reports[index];
+            report.output.push(now, reactor).map_err(|error| format!("{}: {error}", report.place))?;
+        }
+        self.nobody_listens();
+        Ok(())
+    }
+
+    fn write_report(&mut self, index: usize) -> Result<(), String> {
+        let report = &mut self.reports[index];
+        report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {error}", report.place))?;
+        self.nobody_listens();
+        Ok(())
+    }
+
+    /// When the reader of every report has gone, as `head` goes, there is nobody to check for.
+    fn nobody_listens(&mut self) {
+        if self.stopping.is_none()
+            && !self.reports.is_empty()
+            && self.reports.iter().all(|report| report.output.is_closed())
+        {
+            self.stop(Failure::new(Reason::Interrupted, "the reader of the results has gone"), &mut Vec::new());
+        }
+    }
+
+    fn on_signal(&mut self, events: &mut Vec<Event>) {
+        while let Some(number) = self.signals.taken() {
+            self.signalled = Some(exit::SIGNAL + number as u8);
+            let name = if number == signal::INTERRUPT { "SIGINT" } else { "SIGTERM" };
+            self.stop(Failure::new(Reason::Interrupted, format!("{name} came before it was finished")), events);
+        }
+    }
+
+    /// Starts nothing more, and ends what is under way.
+    fn stop(&mut self, failure: Failure, events: &mut Vec<Event>) {
+        self.engine.abandon(&failure, events);
+        self.stopping.get_or_insert(failure);
+    }
+
+    fn draw_progress(&mut self, now: Instant) {
+        let Some(progress) = &mut self.progress else { return };
+        let in_flight = self.engine.queue().in_flight();
+        let clock = *self.engine.reactor().clock();
+        progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started());
+        self.engine.reactor().arm(progress.key, now + PROGRESS_EVERY);
+    }
+
+    /// Writes the summaries and waits until everything has been read. Then says how it went.
+    fn finish(mut self) -> super::Result {
+        if let Some(progress) = &mut self.progress {
+            progress.erase();
+        }
+        let summary = self.summary();
+        for report in &mut self.reports {
+            report.sink.end(&summary, report.output.buffer());
+        }
+        let mut events = Vec::new();
+        for index in 0..self.reports.len() {
+            self.write_report(index)?;
+        }
+        while !self.reports.iter().all(|report| report.output.is_drained()) {
+            self.engine.turn(&mut events).map_err(|error| format!("the event loop: {error}"))?;
+            for event in std::mem::take(&mut events) {
+                match event {
+                    Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
+                    Event::Owner { id, .. } if id >= REPORTS => self.write_report((id - REPORTS) as usize)?,
+                    _ => {}
+                }
+            }
+        }
+        for Report { output, place, .. } in self.reports.drain(..) {
+            output.finish().map_err(|error| format!("{place}: {error}"))?;
+        }
+        if self.verbose {
+            self.say_loop();
+        }
+        let errors = self.input.errors();
+        if errors > 0 && self.input.taken() == 0 {
+            return Err(nothing_checked(errors));
+        }
+        if errors > 0 {
+            return Err(format!("{errors} lines of the targets could not be read; the others were checked"));
+        }
+        if self.input.taken() == 0 {
+            return Err("no targets: nothing to check".to_owned());
+        }
+        let healthy = if self.tally.all_healthy() { exit::HEALTHY } else { exit::UNHEALTHY };
+        Ok(self.signalled.unwrap_or(healthy))
+    }
+
+    fn summary(&mut self) -> Summary {
+        let reactor = self.engine.reactor();
+        let (clock, stats) = (*reactor.clock(), reactor.stats());
+        let usage = resource::usage();
+        Summary {
+            tally: self.tally.clone(),
+            wall: clock.now() - clock.started(),
+            most_in_flight: self.engine.queue().most_in_flight(),
+            cpu: usage.user + usage.system,
+            peak_memory: usage.peak_memory,
+            turns: stats.turns,
+            longest_turn: stats.longest_turn,
+        }
+    }
+
+    fn say_loop(&mut self) {
+        let stats = self.engine.reactor().stats();
+        say(&format!(
+            "the loop turned {} times; its longest turn took {} and held {} events",
+            stats.turns,
+            short_time(stats.longest_turn),
+            stats.longest_turn_events
+        ));
+        if stats.absent > Duration::ZERO {
+            say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));
+        }
+    }
+}
+
+/// The line on a terminal that says how far it is.
+struct Progress {
+    key: Key,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(options: &Options, reactor: &mut Reactor<Tag>) -> Option<Progress> {
+        let wanted = options.progress && !options.silent && io::stderr().is_terminal() && !dumb();
+        wanted.then(|| {
+            let key = reactor.open(Tag::Owner(PROGRESS));
+            let now = reactor.clock().now();
+            reactor.arm(key, now + PROGRESS_EVERY);
+            Progress { key, shown: false }
+        })
+    }
+
+    fn draw(&mut self, tally: &Tally, known: Option<u64>, in_flight: usize, elapsed: Duration) {
+        let of = known.map_or(String::new(), |known| format!("/{known}"));
+        let bad = tally.total() - tally.verdict(Verdict::Up);
+        let line = format!(
+            "\r\x1b[K{}{of} checked, {bad} not up, {in_flight} in flight, {}",
+            tally.total(),
+            short_time(elapsed)
+        );
+        print_error(&line);
+        self.shown = true;
+    }
+
+    fn erase(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            print_error("\r\x1b[K");
+        }
+    }
+}
+
+fn print(text: &str) {
+    // A reader that has gone has read enough.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn print_error(text: &str) {
+    // Where standard error is gone there is nobody to tell.
+    let _ = io::stderr().write_all(text.as_bytes());
+}

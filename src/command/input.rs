@@ -1,0 +1,370 @@
+//! Where targets come from: arguments, files, standard input; one after the other, never more of them in memory than a buffer holds.
+//!
+//! What can be read twice is: arguments and regular files are looked through for errors before anything is sent, so that one bad line among a
+//! million stops everything in time, and every bad line is named. A pipe cannot be read twice. What has come of it is looked through
+//! before the first target of the run starts; an error that comes later is named when it comes, and decides how the run ends.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Instant;
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use crate::check::target::{LINE_MAX, Reader, Target};
+use crate::engine::Tag;
+use crate::reactor::{Key, Reactor};
+use crate::sys::fd::{self, Way};
+
+/// How much is read at a time.
+const PIECE: usize = 64 * 1024;
+
+/// What the input has to offer now.
+#[derive(Debug)]
+pub enum Next {
+    /// A target, and since when it has been waiting.
+    Target(Target, Instant),
+    /// Nothing yet: a pipe has more to come.
+    Pending,
+    /// Nothing any more.
+    End,
+}
+
+/// A place where targets come from.
+#[derive(Debug)]
+enum Source {
+    Argument { number: usize, text: String },
+    File { name: String, file: File, kind: Kind },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Can be read twice; its lines begin here.
+    Regular { start: u64 },
+    /// Can be read once, as it comes.
+    Stream,
+}
+
+/// All the targets of a run.
+pub struct Input {
+    reader: Reader,
+    sources: VecDeque<Source>,
+    lines: Option<Lines>,
+    key: Key,
+    started_at: Instant,
+    /// How many targets regular files and arguments have; `None` when only a pipe knows.
+    known: Option<u64>,
+    taken: u64,
+    errors: u64,
+    /// An error was found before the first target was handed out, so none will be.
+    refusing: bool,
+}
+
+impl Input {
+    /// The targets of these arguments, then of these files (`-` is standard input), read as `reader` says. `tag` is what the loop is to say
+    /// when more can be read.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, by its name.
+    pub fn new(
+        reader: Reader,
+        arguments: Vec<String>,
+        files: Vec<String>,
+        reactor: &mut Reactor<Tag>,
+        tag: Tag,
+    ) -> Result<Input, String> {
+        let numbered = arguments.into_iter().enumerate();
+        let mut sources: VecDeque<Source> =
+            numbered.map(|(index, text)| Source::Argument { number: index + 1, text }).collect();
+        let mut known = Some(0);
+        for name in files {
+            let source = open(&name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?;
+            if matches!(source, Source::File { kind: Kind::Stream, .. }) {
+                known = None;
+            }
+            sources.push_back(source);
+        }
+        let started_at = reactor.clock().started();
+        let key = reactor.open(tag);
+        Ok(Input { reader, sources, lines: None, key, started_at, known, taken: 0, errors: 0, refusing: false })
+    }
+
+    /// Looks through all that can be read twice. Each error goes to `tell`, with its place. Afterwards [`known`](Self::known) says how many targets there are.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+        let (mut targets, mut errors) = (0, 0);
+        for source in &mut self.sources {
+            let mut see = |result: Result<bool, String>| match result {
+                Ok(target) => targets += u64::from(target),
+                Err(message) => {
+                    errors += 1;
+                    tell(&message);
+                }
+            };
+            match source {
+                Source::Argument { number, text } => see(match self.reader.argument(text) {
+                    Ok(_) => Ok(true),
+                    Err(error) => Err(format!("argument {number}:{error}")),
+                }),
+                Source::File { kind: Kind::Stream, .. } => {}
+                Source::File { name, file, kind: Kind::Regular { start } } => {
+                    let cannot = |error: io::Error| format!("{name}: {}", plain(&error));
+                    let mut lines = Lines::new(name.clone(), file.try_clone().map_err(cannot)?, self.started_at);
+                    loop {
+                        match lines.next() {
+                            Line::Whole(number, line) => {
+                                let read = self.reader.line(line);
+                                see(read
+                                    .map(|target| target.is_some())
+                                    .map_err(|error| format!("{name}:{number}:{error}")));
+                            }
+                            Line::Ended => break,
+                            Line::NotYet => drop(lines.fill(self.started_at).map_err(cannot)?),
+                        }
+                    }
+                    self.reader.end_of_file();
+                    file.seek(SeekFrom::Start(*start)).map_err(cannot)?;
+                }
+            }
+        }
+        self.errors += errors;
+        self.known = self.known.map(|_| targets);
+        Ok(())
+    }
+
+    /// How many targets there are in all, once all of them could be looked through.
+    pub fn known(&self) -> Option<u64> {
+        self.known
+    }
+
+    /// How many targets were handed out.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How many errors were found.
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// The key under which the loop knows it, to go [`again`](Reactor::again) when there is more than was taken.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The next target. An error on the way to it goes to `tell` and is counted.
+    ///
+    /// # Errors
+    /// A file or pipe that cannot be read.
+    pub fn next(&mut self, reactor: &mut Reactor<Tag>, tell: &mut dyn FnMut(&str)) -> Result<Next, String> {
+        loop {
+            let Some(lines) = &mut self.lines else {
+                match self.sources.pop_front() {
+                    None => return Ok(Next::End),
+                    Some(Source::Argument { number, text }) => match self.reader.argument(&text) {
+                        Ok(target) => return Ok(self.hand_out(target, self.started_at)),
+                        Err(error) => self.wrong(&format!("argument {number}:{error}"), tell),
+                    },
+                    Some(Source::File { name, file, kind }) => {
+                        let mut lines = Lines::new(name, file, self.started_at);
+                        if kind == Kind::Stream {
+                            lines.asked =
+                                watch(&lines.file, self.key, reactor).map_err(|error| lines.cannot(&error))?;
+                        }
+                        self.lines = Some(lines);
+                    }
+                }
+                continue;
+            };
+            match lines.next() {
+                Line::Whole(number, line) => match self.reader.line(line) {
+                    Ok(None) => {}
+                    Ok(Some(_)) if self.refusing => {}
+                    Ok(Some(target)) => {
+                        let since = lines.since;
+                        return Ok(self.hand_out(target, since));
+                    }
+                    Err(error) => {
+                        let message = format!("{}:{number}:{error}", lines.name);
+                        self.wrong(&message, tell);
+                    }
+                },
+                Line::Ended => {
+                    if lines.asked {
+                        // Standard input stays open elsewhere, so closing our descriptor would not end the watch.
+                        let _ = reactor.unwatch(&mut SourceFd(&lines.file.as_raw_fd()));
+                    }
+                    self.lines = None;
+                    self.reader.end_of_file();
+                }
+                Line::NotYet => {
+                    let now = reactor.clock().now();
+                    match lines.fill(now) {
+                        Ok(true) if self.taken == 0 && lines.asked => self.look_at_first_piece(),
+                        Ok(true) => {}
+                        Ok(false) => return Ok(Next::Pending),
+                        Err(error) => return Err(lines.cannot(&error)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing has been sent yet, so the first piece of a pipe can still be refused as a whole. Its errors are named when its lines are taken.
+    fn look_at_first_piece(&mut self) {
+        let Some(lines) = &self.lines else { return };
+        let mut reader = self.reader.clone();
+        self.refusing |= lines.waiting().any(|line| reader.line(line).is_err());
+    }
+
+    fn hand_out(&mut self, target: Target, since: Instant) -> Next {
+        self.taken += 1;
+        Next::Target(target, since)
+    }
+
+    fn wrong(&mut self, message: &str, tell: &mut dyn FnMut(&str)) {
+        self.errors += 1;
+        tell(message);
+    }
+}
+
+/// A file's lines, as they come.
+struct Lines {
+    name: String,
+    file: File,
+    /// It is a pipe or the like: ask before reading.
+    asked: bool,
+    buffer: Vec<u8>,
+    /// Where the next line begins.
+    at: usize,
+    /// How many lines have begun.
+    number: u64,
+    /// When the last piece came; for a regular file, when the run began.
+    since: Instant,
+    /// There is no more to be read.
+    ended: bool,
+    /// The rest of a line that was too long is being passed over.
+    skipping: bool,
+}
+
+enum Line<'a> {
+    /// The line's number, from 1, and the line.
+    Whole(u64, &'a [u8]),
+    /// No whole line is there; more must be read.
+    NotYet,
+    /// There are no more.
+    Ended,
+}
+
+impl Lines {
+    fn new(name: String, file: File, since: Instant) -> Lines {
+        Lines { name, file, asked: false, buffer: Vec::new(), at: 0, number: 0, since, ended: false, skipping: false }
+    }
+
+    fn next(&mut self) -> Line<'_> {
+        let rest = &self.buffer[self.at..];
+        let end = rest.iter().position(|&b| b == b'\n').map(|at| at + 1);
+        if self.skipping {
+            self.at += end.unwrap_or(rest.len());
+            self.skipping = end.is_none();
+            return match (self.skipping, self.ended) {
+                (true, true) => Line::Ended,
+                (true, false) => Line::NotYet,
+                (false, _) => self.next(),
+            };
+        }
+        let end = match end {
+            Some(end) => end,
+            None if self.ended && !rest.is_empty() => rest.len(),
+            None if rest.len() > LINE_MAX + 2 => {
+                self.skipping = true;
+                rest.len()
+            }
+            None if self.ended => return Line::Ended,
+            None => return Line::NotYet,
+        };
+        let line = self.at..self.at + end;
+        self.at = line.end;
+        self.number += 1;
+        let line = &self.buffer[line];
+        let mark = if self.number == 1 { &b"\xef\xbb\xbf"[..] } else { b"" };
+        Line::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
+    }
+
+    /// The whole lines that are there, without taking them.
+    fn waiting(&self) -> impl Iterator<Item = &[u8]> {
+        let rest = &self.buffer[self.at..];
+        let whole = rest.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        rest[..whole].split_inclusive(|&b| b == b'\n')
+    }
+
+    /// Reads another piece, if that can be done without waiting.
+    fn fill(&mut self, now: Instant) -> io::Result<bool> {
+        if self.asked && !fd::is_ready(self.file.as_fd(), Way::Read)? {
+            return Ok(false);
+        }
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let length = self.buffer.len();
+        self.buffer.resize(length + PIECE, 0);
+        let read = loop {
+            match self.file.read(&mut self.buffer[length..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(read) => {
+                self.ended = read == 0;
+                if self.asked {
+                    self.since = now;
+                }
+                Ok(true)
+            }
+            // Somebody else who has the same pipe set it so and was quicker.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn cannot(&self, error: &io::Error) -> String {
+        format!("{}: {}", self.name, plain(error))
+    }
+}
+
+/// Opens a file of targets; `-` is standard input.
+fn open(name: &str) -> io::Result<Source> {
+    let (name, mut file) = match name {
+        "-" => ("<stdin>".to_owned(), File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+        path => (path.escape_debug().to_string(), File::open(path)?),
+    };
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let kind = match about.is_file() {
+        true => Kind::Regular { start: file.stream_position()? },
+        false => Kind::Stream,
+    };
+    Ok(Source::File { name, file, kind })
+}
+
+/// Has the loop say when a pipe can be read. False for what cannot be waited for because it never makes anybody wait, such as /dev/null.
+fn watch(file: &File, key: Key, reactor: &mut Reactor<Tag>) -> io::Result<bool> {
+    match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::READABLE) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The system's words without the number behind them.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,206 @@
+//! Where reports go: standard output, a file, a device, a pipe. Written when it takes bytes, so that a slow reader holds up nobody's check.
+//!
+//! Three kinds, told apart once:
+//!
+//! - a regular file (and a device that cannot be waited for) always takes bytes, and is written in large pieces;
+//! - a pipe or socket is asked first and given at most `PIPE_BUF` at a time, which cannot wait;
+//! - a terminal, the same and at once, since somebody is watching.
+//!
+//! `O_NONBLOCK` is never set: it would belong to every process that shares the descriptor, the user's shell among them.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use crate::engine::Tag;
+use crate::reactor::{Key, Reactor};
+use crate::sys::fd::{self, PIPE_BUF, Way};
+
+/// When so much waits to be written, no new check starts.
+const BUFFER_FULL: usize = 256 * 1024;
+
+/// When so much waits, it is written without waiting for more.
+const WRITE_AT: usize = 32 * 1024;
+
+/// The most that a terminal is given at a time. Its buffer may have room for less than `PIPE_BUF` when it says it is ready.
+const TERMINAL_PIECE: usize = 512;
+
+/// How long a line waits for others to be written with it.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// How the descriptor takes bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Always,
+    Asked,
+    Terminal,
+}
+
+/// Bytes on their way to one place.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    kind: Kind,
+    key: Key,
+    buffer: Vec<u8>,
+    written: usize,
+    /// A write is due at this time. `None`: nothing waits.
+    due: Option<Instant>,
+    /// Its reader has gone: what else is written to it is lost, and that is no error.
+    closed: bool,
+    /// The file beside its place, to be renamed when whole.
+    rename: Option<(PathBuf, PathBuf)>,
+}
+
+impl Output {
+    /// An output to standard output or error, known to the loop as `tag`.
+    pub fn standard(fd: BorrowedFd<'_>, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
+        Output::new(File::from(fd.try_clone_to_owned()?), reactor, tag)
+    }
+
+    /// An output to a file. A regular file is written beside its place and renamed by [`finish`](Self::finish); anything else that is already there
+    /// is written as it is.
+    pub fn file(path: &Path, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
+        // Behind a link, the place is where the link points.
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        match place.metadata() {
+            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(there) if !there.is_file() => {
+                return Output::new(File::options().write(true).open(&place)?, reactor, tag);
+            }
+            _ => {}
+        }
+        let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+        let beside = place.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let file = File::options().write(true).create(true).truncate(true).open(&beside)?;
+        if let Ok(there) = place.metadata() {
+            file.set_permissions(there.permissions())?;
+        }
+        let mut output = Output::new(file, reactor, tag)?;
+        output.rename = Some((beside, place));
+        Ok(output)
+    }
+
+    fn new(file: File, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
+        let key = reactor.open(tag);
+        let kind = if file.metadata()?.is_file() {
+            Kind::Always
+        } else {
+            match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::WRITABLE) {
+                Ok(()) if file.is_terminal() => Kind::Terminal,
+                Ok(()) => Kind::Asked,
+                // Such as /dev/null: it cannot be waited for because it never makes anybody wait.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kind::Always,
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Output { file, kind, key, buffer: Vec::new(), written: 0, due: None, closed: false, rename: None })
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.kind == Kind::Terminal
+    }
+
+    /// Where to append what is to be written. Tell [`push`](Self::push) afterwards.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Whether it has little enough waiting that more may be brought.
+    pub fn has_room(&self) -> bool {
+        self.closed || self.buffer.len() - self.written < BUFFER_FULL
+    }
+
+    /// Whether everything has been written, or never will be.
+    pub fn is_drained(&self) -> bool {
+        self.closed || self.buffer.len() == self.written
+    }
+
+    /// Whether its reader has gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Sees to it that what was appended is written: now, or together with what follows shortly.
+    ///
+    /// # Errors
+    /// Why it cannot be written. A reader that has gone is no error.
+    pub fn push(&mut self, now: Instant, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+        if self.is_drained() {
+            return Ok(());
+        }
+        let due = *self.due.get_or_insert_with(|| {
+            let due = if self.kind == Kind::Terminal { now } else { now + DELAY };
+            reactor.arm(self.key, due);
+            due
+        });
+        if now >= due || self.buffer.len() - self.written >= WRITE_AT {
+            return self.write(reactor);
+        }
+        Ok(())
+    }
+
+    /// Writes as much as is taken without waiting. What is left is written when the loop says that it is ready.
+    ///
+    /// # Errors
+    /// Why it cannot be written. A reader that has gone is no error.
+    pub fn write(&mut self, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+        let piece = match self.kind {
+            Kind::Always => usize::MAX,
+            Kind::Asked => PIPE_BUF,
+            Kind::Terminal => TERMINAL_PIECE,
+        };
+        while !self.is_drained() {
+            if self.kind != Kind::Always && !fd::is_ready(self.file.as_fd(), Way::Write)? {
+                return Ok(());
+            }
+            let rest = &self.buffer[self.written..];
+            match self.file.write(&rest[..rest.len().min(piece)]) {
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer.clear();
+        self.written = 0;
+        self.due = None;
+        reactor.disarm(self.key);
+        Ok(())
+    }
+
+    /// Puts a file into its place. Everything must have been written.
+    pub fn finish(mut self) -> io::Result<()> {
+        debug_assert!(self.is_drained());
+        match self.rename.take() {
+            Some((beside, place)) => std::fs::rename(beside, place),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Output {
+    /// A file that was not finished is no file.
+    fn drop(&mut self) {
+        if let Some((beside, _)) = &self.rename {
+            // Nothing is left to be done about a failure here.
+            let _ = std::fs::remove_file(beside);
+        }
+    }
+}
+
+/// Standard error, for what must be said before there is a loop or after it.
+pub fn say(message: &str) {
+    let mut line = b"upcheck: ".to_vec();
+    crate::report::text::push_shown(message, &mut line);
+    line.push(b'\n');
+    // Where standard error is gone there is nobody to tell.
+    let _ = io::stderr().write_all(&line);
+}

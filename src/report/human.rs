@@ -1,0 +1,125 @@
+//! For a person: a line a target as it finishes, and a summary.
+//!
+//! ```text
+//!     up     200   203 ms  http://127.0.0.1:8000/health
+//!     down     -   1.2 ms  http://127.0.0.1:1/  connect_refused: 127.0.0.1:1 refused the connection
+//! ```
+
+use std::io::Write;
+
+use super::text::{push_shown, short_time};
+use super::{Sink, Summary};
+use crate::check::outcome::{Outcome, Verdict};
+
+/// The format, and how much of it.
+#[derive(Debug)]
+pub struct Human {
+    /// Verdicts in colour.
+    pub color: bool,
+    /// Address and phases of every target, too.
+    pub verbose: bool,
+}
+
+impl Human {
+    fn push_verdict(&self, verdict: Verdict, out: &mut Vec<u8>) {
+        let word = verdict.as_str();
+        if self.color {
+            let color = match verdict {
+                Verdict::Up => "32",
+                Verdict::Degraded => "33",
+                Verdict::Down => "31",
+                Verdict::Unknown => "35",
+            };
+            push(out, format_args!("\x1b[{color}m{word}\x1b[0m"));
+        } else {
+            push(out, format_args!("{word}"));
+        }
+    }
+}
+
+impl Sink for Human {
+    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
+        let verdict = outcome.verdict();
+        self.push_verdict(verdict, out);
+        let padding = "degraded".len().saturating_sub(verdict.as_str().len());
+        let status = outcome.status.map_or("-".to_owned(), |status| status.to_string());
+        let time = if outcome.attempts == 0 { "-".to_owned() } else { short_time(outcome.phases.total()) };
+        push(out, format_args!("{:padding$} {status:>4} {time:>8}  ", ""));
+        if let Some(name) = outcome.target.name() {
+            push_shown(name, out);
+            out.extend_from_slice(b"  ");
+        }
+        push_shown(outcome.target.url.as_str(), out);
+        if let Some(detail) = &outcome.detail {
+            push(out, format_args!("  {}: ", outcome.reason.as_str()));
+            push_shown(detail, out);
+        }
+        out.push(b'\n');
+        if self.verbose {
+            push_phases(outcome, out);
+        }
+    }
+
+    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+        let tally = &summary.tally;
+        push(out, format_args!("\n{} checked:", tally.total()));
+        let mut separator = " ";
+        for verdict in Verdict::ALL {
+            let count = tally.verdict(verdict);
+            if count > 0 {
+                push(out, format_args!("{separator}{count} "));
+                self.push_verdict(verdict, out);
+                separator = ", ";
+            }
+        }
+        out.push(b'\n');
+        let reasons = tally.reasons();
+        if !reasons.is_empty() {
+            let listed: Vec<String> =
+                reasons.iter().map(|(reason, count)| format!("{} {count}", reason.as_str())).collect();
+            push(out, format_args!("reasons: {}\n", listed.join(", ")));
+        }
+        let times = tally.times();
+        if let (Some(p50), Some(p90), Some(p99), Some(max)) =
+            (times.percentile(50), times.percentile(90), times.percentile(99), times.max())
+        {
+            let [p50, p90, p99, max] = [p50, p90, p99, max].map(short_time);
+            push(out, format_args!("answers: p50 {p50}, p90 {p90}, p99 {p99}, max {max}\n"));
+        }
+        push(
+            out,
+            format_args!(
+                "run: {} wall, {} in flight at most, {} CPU, 1 thread\n",
+                short_time(summary.wall),
+                summary.most_in_flight,
+                short_time(summary.cpu)
+            ),
+        );
+    }
+}
+
+fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
+    let phases = &outcome.phases;
+    push(out, format_args!("         "));
+    if let Some(address) = outcome.address {
+        push(out, format_args!("{address}: "));
+    }
+    push(out, format_args!("queue {}", short_time(phases.queue)));
+    for (name, phase) in [
+        ("dns", phases.dns),
+        ("connect", phases.connect),
+        ("tls", phases.tls),
+        ("wait", phases.wait),
+        ("body", phases.body),
+    ] {
+        if let Some(phase) = phase {
+            push(out, format_args!(", {name} {}", short_time(phase)));
+        }
+    }
+    push(out, format_args!(", {} body bytes\n", outcome.body_bytes));
+}
+
+fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing to a Vec cannot fail.
+    let _ = out.write_fmt(text);
+}

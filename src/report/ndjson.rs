@@ -1,0 +1,120 @@
+//! NDJSON: one object a line as each check finishes, then one summary. All keys are always there; times are in seconds.
+
+use super::text::{push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null, push_timestamp};
+use super::{Sink, Summary};
+use crate::check::outcome::{Outcome, Verdict};
+
+/// The format. It has no state.
+#[derive(Debug, Default)]
+pub struct Ndjson;
+
+impl Sink for Ndjson {
+    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
+        push_check(outcome, out);
+        out.push(b'\n');
+    }
+
+    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+        push_summary(summary, out);
+        out.push(b'\n');
+    }
+}
+
+/// Appends the object of one check.
+fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
+    let phases = &outcome.phases;
+    out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
+    push_json(outcome.target.url.as_str(), out);
+    out.extend_from_slice(b",\"name\":");
+    push_json_or_null(outcome.target.name(), out);
+    out.extend_from_slice(b",\"labels\":{");
+    for (index, (name, value)) in outcome.target.labels().iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(name, out);
+        out.push(b':');
+        push_json(value, out);
+    }
+    out.extend_from_slice(b"},\"verdict\":");
+    push_json(outcome.verdict().as_str(), out);
+    out.extend_from_slice(b",\"reason\":");
+    push_json(outcome.reason.as_str(), out);
+    out.extend_from_slice(b",\"detail\":");
+    push_json_or_null(outcome.detail.as_deref(), out);
+    out.extend_from_slice(b",\"failed\":[],\"status\":");
+    match outcome.status {
+        Some(status) => push_number(u64::from(status), out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"address\":");
+    push_json_or_null(outcome.address.map(|address| address.to_string()).as_deref(), out);
+    out.extend_from_slice(b",\"http_version\":");
+    push_json_or_null(outcome.http_version, out);
+    out.extend_from_slice(b",\"body_bytes\":");
+    push_number(outcome.body_bytes, out);
+    out.extend_from_slice(b",\"seconds\":{\"queue\":");
+    push_seconds(phases.queue, out);
+    for (key, phase) in [
+        (&b",\"dns\":"[..], phases.dns),
+        (b",\"connect\":", phases.connect),
+        (b",\"tls\":", phases.tls),
+        (b",\"wait\":", phases.wait),
+        (b",\"body\":", phases.body),
+    ] {
+        out.extend_from_slice(key);
+        push_seconds_or_null(phase, out);
+    }
+    out.extend_from_slice(b",\"total\":");
+    push_seconds(phases.total(), out);
+    out.extend_from_slice(b"},\"tls\":null,\"attempts\":");
+    push_number(u64::from(outcome.attempts), out);
+    out.extend_from_slice(b",\"redirects\":0,\"reused\":false,\"started\":\"");
+    push_timestamp(outcome.started, out);
+    out.extend_from_slice(b"\"}");
+}
+
+/// Appends the object of the whole run.
+fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
+    let tally = &summary.tally;
+    out.extend_from_slice(b"{\"schema\":1,\"type\":\"summary\",\"total\":");
+    push_number(tally.total(), out);
+    for verdict in Verdict::ALL {
+        out.push(b',');
+        push_json(verdict.as_str(), out);
+        out.push(b':');
+        push_number(tally.verdict(verdict), out);
+    }
+    out.extend_from_slice(b",\"reasons\":{");
+    for (index, (reason, count)) in tally.reasons().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(reason.as_str(), out);
+        out.push(b':');
+        push_number(count, out);
+    }
+    out.extend_from_slice(b"},\"seconds\":{");
+    let times = tally.times();
+    for (key, time) in [
+        (&b"\"p50\":"[..], times.percentile(50)),
+        (b",\"p90\":", times.percentile(90)),
+        (b",\"p99\":", times.percentile(99)),
+        (b",\"max\":", times.max()),
+        (b",\"wall\":", Some(summary.wall)),
+    ] {
+        out.extend_from_slice(key);
+        push_seconds_or_null(time, out);
+    }
+    out.extend_from_slice(b"},\"most_in_flight\":");
+    push_number(summary.most_in_flight as u64, out);
+    out.extend_from_slice(b",\"cpu_seconds\":");
+    push_seconds(summary.cpu, out);
+    out.extend_from_slice(b",\"peak_memory_bytes\":");
+    push_number(summary.peak_memory, out);
+    out.extend_from_slice(b",\"threads\":1,\"loop\":{\"turns\":");
+    push_number(summary.turns, out);
+    out.extend_from_slice(b",\"longest_turn_seconds\":");
+    push_seconds(summary.longest_turn, out);
+    out.extend_from_slice(b"}}");
+}

@@ -1,0 +1,202 @@
+//! Text for where it is shown: strings without control bytes, times, and dates.
+//!
+//! Everything that a server or a file put into a string is hostile until it has been through here: a terminal obeys escape sequences, and JSON
+//! must stay JSON.
+
+use std::time::Duration;
+
+/// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like escapes.
+pub fn push_shown(text: &str, out: &mut Vec<u8>) {
+    if text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for c in text.chars() {
+        if c.is_control() || is_invisible(c) {
+            out.extend(c.escape_unicode().collect::<String>().bytes());
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+/// Characters that make a line look like another line: marks of direction, separators of lines, joiners, the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Appends a JSON string with its quotes (RFC 8259, 7).
+pub fn push_json(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut plain_from = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        // DEL needs no escape in JSON; it gets one, since NDJSON is looked at on terminals, too.
+        if byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f {
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain_from..at]);
+        plain_from = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[plain_from..]);
+    out.push(b'"');
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends a JSON string, or null.
+pub fn push_json_or_null(text: Option<&str>, out: &mut Vec<u8>) {
+    match text {
+        Some(text) => push_json(text, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends a number.
+pub fn push_number(number: u64, out: &mut Vec<u8>) {
+    push_padded(number, 1, out);
+}
+
+/// Appends a number with zeros in front up to `width`, at most 20 digits.
+fn push_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
+}
+
+/// Appends a time in seconds, to the microsecond: `0.203114`.
+pub fn push_seconds(time: Duration, out: &mut Vec<u8>) {
+    push_number(time.as_secs(), out);
+    out.push(b'.');
+    push_padded(u64::from(time.subsec_micros()), 6, out);
+}
+
+/// Appends a time in seconds, or null.
+pub fn push_seconds_or_null(time: Option<Duration>, out: &mut Vec<u8>) {
+    match time {
+        Some(time) => push_seconds(time, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// A time for a person, in four to seven characters: `734 us`, `203 ms`, `1.48 s`, `25.0 s`.
+pub fn short_time(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..1_000 => format!("{micros} us"),
+        1_000..10_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        10_000..999_500 => format!("{:.0} ms", time.as_secs_f64() * 1e3),
+        999_500..10_000_000 => format!("{:.2} s", time.as_secs_f64()),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
+/// Appends a date and time in UTC to the millisecond (RFC 3339): `2026-11-22T16:40:00.123Z`. `wall` is since the Unix epoch.
+pub fn push_timestamp(wall: Duration, out: &mut Vec<u8>) {
+    let seconds = wall.as_secs();
+    let (year, month, day) = civil_from_days(seconds / 86400);
+    for (number, width, separator) in [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (seconds / 3600 % 24, 2, b':'),
+        (seconds / 60 % 60, 2, b':'),
+        (seconds % 60, 2, b'.'),
+        (u64::from(wall.subsec_millis()), 3, b'Z'),
+    ] {
+        push_padded(number, width, out);
+        out.push(separator);
+    }
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day is the last.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    // From 0000-03-01, in eras of 400 years, all of the same 146,097 days.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pushed(push: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        push(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_control_byte_reaches_a_terminal() {
+        assert_eq!(pushed(|out| push_shown("plain ä", out)), "plain ä");
+        assert_eq!(pushed(|out| push_shown("\u{1b}[31mred\r\n\u{9b}", out)), r"\u{1b}[31mred\u{d}\u{a}\u{9b}");
+        assert_eq!(pushed(|out| push_shown("a\u{202e}b", out)), r"a\u{202e}b");
+        for c in (0..0xa0u32).filter_map(char::from_u32) {
+            assert!(!pushed(|out| push_shown(&c.to_string(), out)).contains(char::is_control));
+        }
+    }
+
+    #[test]
+    fn json_strings_are_json() {
+        assert_eq!(pushed(|out| push_json("a\"b\\c\n\t\r\u{1b}\u{7f}ä", out)), r#""a\"b\\c\n\t\r\u001b\u007fä""#);
+        assert_eq!(pushed(|out| push_json("", out)), "\"\"");
+        assert_eq!(pushed(|out| push_json_or_null(None, out)), "null");
+    }
+
+    #[test]
+    fn numbers_and_times() {
+        assert_eq!(pushed(|out| push_number(0, out)), "0");
+        assert_eq!(pushed(|out| push_number(u64::MAX, out)), u64::MAX.to_string());
+        assert_eq!(pushed(|out| push_seconds(Duration::from_micros(203_114), out)), "0.203114");
+        assert_eq!(pushed(|out| push_seconds(Duration::from_micros(12_000_007), out)), "12.000007");
+        assert_eq!(pushed(|out| push_seconds_or_null(None, out)), "null");
+        let cases = [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_500, "1.5 ms"),
+            (203_400, "203 ms"),
+            (999_999, "1.00 s"),
+            (25_040_000, "25.0 s"),
+        ];
+        for (micros, shown) in cases {
+            assert_eq!(short_time(Duration::from_micros(micros)), shown);
+        }
+    }
+
+    #[test]
+    fn dates() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (1_795_365_600_123, "2026-11-22T16:40:00.123Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ];
+        for (millis, date) in cases {
+            assert_eq!(pushed(|out| push_timestamp(Duration::from_millis(millis), out)), date);
+        }
+    }
+}
