@@ -10,6 +10,7 @@ mod cli;
 mod concurrency;
 mod hostile;
 mod peers;
+mod regression;
 mod reports;
 mod signals;
 mod targets;
