@@ -11,6 +11,7 @@
 //! never syntax: spaces and quotes in it separate and group nothing. This module reads no files and no environment: lines and a
 //! look-up come in.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
@@ -84,8 +85,8 @@ pub type FindSetting = fn(&str) -> Option<Setting>;
 /// Finds a variable's value in the environment.
 pub type FindVariable = fn(&str) -> Option<String>;
 
-#[derive(Clone)]
 /// Reads lines. Remembers what `default` lines said, until the [`end_of_file`](Self::end_of_file).
+#[derive(Clone)]
 pub struct Reader {
     find_setting: FindSetting,
     find_variable: FindVariable,
@@ -160,7 +161,7 @@ impl Reader {
     /// # Errors
     /// [`LineError`], with the column in the argument.
     pub fn argument(&self, text: &str) -> Result<Target, LineError> {
-        let (url, user) = self.url(&Word { text: text.to_owned(), at: 0, line: text, plain: true })?;
+        let (url, user) = self.url(&Word { text: text.into(), at: 0, line: text, plain: true })?;
         Ok(Target { url, user, tags: None, settings: self.flags.settings.clone() })
     }
 
@@ -222,7 +223,7 @@ fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
 
 /// A word of a line, unquoted and with its variables filled in.
 struct Word<'a> {
-    text: String,
+    text: Cow<'a, str>,
     /// Where it starts in the line, in bytes.
     at: usize,
     line: &'a str,
@@ -250,44 +251,48 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> Result<Option<Word<'a>>, LineError> {
-        let is_blank = |c: char| c == ' ' || c == '\t';
-        let rest = &self.line[self.at..];
-        self.at += rest.len() - rest.trim_start_matches(is_blank).len();
+        let is_blank = |b: u8| b == b' ' || b == b'\t';
+        let rest = self.line[self.at..].as_bytes();
+        self.at += rest.iter().position(|&b| !is_blank(b)).unwrap_or(rest.len());
         let rest = &self.line[self.at..];
         // A '#' begins a comment only where a word could begin: a URL may have a fragment.
         if rest.is_empty() || rest.starts_with('#') {
             self.at = self.line.len();
             return Ok(None);
         }
-        let start = self.at;
-        let simple = rest.find(|c: char| is_blank(c) || matches!(c, '\'' | '"' | '$')).unwrap_or(rest.len());
+        // Most words have no quotes and no variables: they are taken as they stand.
+        let simple = rest.bytes().position(|b| is_blank(b) || matches!(b, b'\'' | b'"' | b'$')).unwrap_or(rest.len());
+        let mut word = Word { text: rest[..simple].into(), at: self.at, line: self.line, plain: true };
         self.at += simple;
-        let mut word = Word { text: rest[..simple].to_owned(), at: start, line: self.line, plain: true };
-        // Of a word without quotes and variables, all has been read now.
+        if self.line[self.at..].starts_with(['\'', '"', '$']) {
+            word.plain = false;
+            self.rest_of_word(word.text.to_mut())?;
+        }
+        Ok(Some(word))
+    }
+
+    /// Takes the rest of a word from its first quote or dollar on.
+    fn rest_of_word(&mut self, text: &mut String) -> Result<(), LineError> {
         let mut quote = None;
         while let Some(c) = self.line[self.at..].chars().next() {
             match (c, quote) {
-                (c, None) if is_blank(c) => break,
-                ('\'' | '"', None) => {
-                    quote = Some((c, self.at));
-                    word.plain = false;
-                }
+                (' ' | '\t', None) => break,
+                ('\'' | '"', None) => quote = Some((c, self.at)),
                 (c, Some((open, _))) if c == open => quote = None,
                 ('\\', Some(('"', _))) => {
                     self.at += 1;
-                    word.text.extend(self.line[self.at..].chars().next());
+                    text.extend(self.line[self.at..].chars().next());
                 }
                 ('$', _) => {
-                    word.plain = false;
-                    self.dollar(&mut word.text)?;
+                    self.dollar(text)?;
                     continue;
                 }
-                (c, _) => word.text.push(c),
+                (c, _) => text.push(c),
             }
             self.at += self.line[self.at..].chars().next().map_or(0, char::len_utf8);
         }
         match quote {
-            None => Ok(Some(word)),
+            None => Ok(()),
             Some((c, at)) => {
                 Err(LineError { column: column(self.line, at), message: format!("the {c} is never closed") })
             }

@@ -42,7 +42,8 @@ impl Dial {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
         let mut left = order(addresses);
         left.reverse();
-        Dial { left, attempts: Vec::new(), failure: None }
+        // Nearly always one is enough.
+        Dial { left, attempts: Vec::with_capacity(1), failure: None }
     }
 
     /// The next address to try.
@@ -95,11 +96,15 @@ impl Dial {
 /// Alternates the families, beginning with the first address's own, each in its given order; duplicates and all beyond
 /// [`ADDRESSES_MAX`] are left out (RFC 8305, 4, with a "First Address Family Count" of 1).
 pub fn order(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut unique: Vec<SocketAddr> = Vec::new();
+    let addresses = addresses.into_iter();
+    let mut unique: Vec<SocketAddr> = Vec::with_capacity(addresses.size_hint().0);
     for address in addresses {
         if !unique.contains(&address) {
             unique.push(address);
         }
+    }
+    if unique.len() <= 1 {
+        return unique;
     }
     let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);

@@ -1,4 +1,6 @@
 //! Protocols as values: bytes in, meaning out. Nothing here has a socket or a clock.
 
+pub mod dns;
 pub mod http;
 pub mod url;
+pub mod json;

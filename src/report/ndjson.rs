@@ -1,6 +1,8 @@
 //! NDJSON: one object a line as each check finishes, then one summary. All keys are always there; times are in seconds.
 
-use super::text::{push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null, push_timestamp};
+use super::text::{
+    push_address, push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null, push_timestamp,
+};
 use super::{Sink, Summary};
 use crate::check::outcome::{Outcome, Verdict};
 
@@ -36,11 +38,12 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         out.push(b':');
         push_json(value, out);
     }
-    out.extend_from_slice(b"},\"verdict\":");
-    push_json(outcome.verdict().as_str(), out);
-    out.extend_from_slice(b",\"reason\":");
-    push_json(outcome.reason.as_str(), out);
-    out.extend_from_slice(b",\"detail\":");
+    // Words from our own lists need no escaping.
+    out.extend_from_slice(b"},\"verdict\":\"");
+    out.extend_from_slice(outcome.verdict().as_str().as_bytes());
+    out.extend_from_slice(b"\",\"reason\":\"");
+    out.extend_from_slice(outcome.reason.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"detail\":");
     push_json_or_null(outcome.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[],\"status\":");
     match outcome.status {
@@ -48,7 +51,14 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"address\":");
-    push_json_or_null(outcome.address.map(|address| address.to_string()).as_deref(), out);
+    match outcome.address {
+        Some(address) => {
+            out.push(b'"');
+            push_address(address, out);
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
     out.extend_from_slice(b",\"http_version\":");
     push_json_or_null(outcome.http_version, out);
     out.extend_from_slice(b",\"body_bytes\":");

@@ -3,6 +3,8 @@
 //! Everything that a server or a file put into a string is hostile until it has been through here: a terminal obeys escape sequences, and JSON
 //! must stay JSON.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like escapes.
@@ -64,27 +66,55 @@ pub fn push_json_or_null(text: Option<&str>, out: &mut Vec<u8>) {
 }
 
 /// Appends a number.
-pub fn push_number(number: u64, out: &mut Vec<u8>) {
-    push_padded(number, 1, out);
-}
-
-/// Appends a number with zeros in front up to `width`, at most 20 digits.
-fn push_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
+pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 20];
     let mut at = digits.len();
-    while number > 0 {
+    loop {
         at -= 1;
         digits[at] = b'0' + (number % 10) as u8;
         number /= 10;
+        if number == 0 {
+            break;
+        }
     }
-    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Fills all of `place` with the last digits of a number.
+fn fill_digits(mut number: u32, place: &mut [u8]) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Appends an address and port as `SocketAddr` shows itself.
+pub fn push_address(address: SocketAddr, out: &mut Vec<u8>) {
+    match address {
+        SocketAddr::V4(address) => {
+            for (octet, separator) in address.ip().octets().into_iter().zip(*b"...:") {
+                push_number(u64::from(octet), out);
+                out.push(separator);
+            }
+            push_number(u64::from(address.port()), out);
+        }
+        // Writing to a Vec cannot fail.
+        SocketAddr::V6(address) => drop(write!(out, "{address}")),
+    }
 }
 
 /// Appends a time in seconds, to the microsecond: `0.203114`.
 pub fn push_seconds(time: Duration, out: &mut Vec<u8>) {
-    push_number(time.as_secs(), out);
-    out.push(b'.');
-    push_padded(u64::from(time.subsec_micros()), 6, out);
+    let mut text = *b"0.000000";
+    fill_digits(time.subsec_micros(), &mut text[2..]);
+    match time.as_secs() {
+        seconds @ 0..10 => text[0] += seconds as u8,
+        seconds => {
+            push_number(seconds, out);
+            return out.extend_from_slice(&text[1..]);
+        }
+    }
+    out.extend_from_slice(&text);
 }
 
 /// Appends a time in seconds, or null.
@@ -111,18 +141,20 @@ pub fn short_time(time: Duration) -> String {
 pub fn push_timestamp(wall: Duration, out: &mut Vec<u8>) {
     let seconds = wall.as_secs();
     let (year, month, day) = civil_from_days(seconds / 86400);
-    for (number, width, separator) in [
-        (year, 4, b'-'),
-        (month, 2, b'-'),
-        (day, 2, b'T'),
-        (seconds / 3600 % 24, 2, b':'),
-        (seconds / 60 % 60, 2, b':'),
-        (seconds % 60, 2, b'.'),
-        (u64::from(wall.subsec_millis()), 3, b'Z'),
+    let second_of_day = (seconds % 86400) as u32;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (number, place) in [
+        (year as u32, 0..4),
+        (month as u32, 5..7),
+        (day as u32, 8..10),
+        (second_of_day / 3600, 11..13),
+        (second_of_day / 60 % 60, 14..16),
+        (second_of_day % 60, 17..19),
+        (wall.subsec_millis(), 20..23),
     ] {
-        push_padded(number, width, out);
-        out.push(separator);
+        fill_digits(number, &mut text[place]);
     }
+    out.extend_from_slice(&text);
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day is the last.
@@ -183,6 +215,13 @@ mod tests {
         ];
         for (micros, shown) in cases {
             assert_eq!(short_time(Duration::from_micros(micros)), shown);
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for address in ["127.0.0.1:8000", "10.200.30.4:1", "[::1]:80"] {
+            assert_eq!(pushed(|out| push_address(address.parse().unwrap(), out)), address);
         }
     }
 

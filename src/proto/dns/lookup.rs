@@ -1,0 +1,1247 @@
+//! The lookup of one host name: whom to ask what, how long to wait, and what the answers amount to.
+//!
+//! A machine without sockets, clock or randomness of its own; it refuses to know how bytes travel, what a cache is and
+//! who waits for the answer. **One [`handle`](Lookup::handle), then [`poll`](Lookup::poll) until `None`, then the next
+//! `handle`; exactly one [`Finish`](Action::Finish) a lookup.**
+//!
+//! A lookup goes through these steps, and each is numbered again where it stands in the code:
+//!
+//! 1. Take the next name of the search list and ask for its A and AAAA records at once.
+//! 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
+//! 3. A server that fails, refuses or cannot be reached is left for the next one at once, a silent one after the
+//!    timeout; a round through all servers is repeated as often as `resolv.conf` says. An answer that was cut short is
+//!    asked for over TCP; a server that cannot read EDNS is asked without it.
+//! 4. An answer that ends in a CNAME is asked on for, up to [`MAX_CNAMES`](message::MAX_CNAMES).
+//! 5. With the addresses of one family there, the other is given [`RESOLUTION_DELAY`] more.
+//! 6. Addresses end the lookup, and so does any failure but the absence of the name: that goes back to 1.
+//!
+//! Names that need no server, literals and `localhost` and the hosts file, are the caller's to find first.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, DropReason, Dropped, Failure, Families, LookupError, Missing};
+use super::config::{self, ResolvConf};
+use super::message::{self, AnswerError, MAX_TTL, Malformed, Response};
+use super::name::{Name, NameError};
+use super::query::{Query, Random, RecordType, Transport};
+use super::question::{Awaits, Plan, Question, seconds};
+
+/// How long the second family is waited for when the first has come (RFC 8305 §3).
+pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// What happened, told to [`Lookup::handle`].
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The lookup may begin. Anything before it is ignored.
+    Start,
+    /// A datagram came.
+    Datagram {
+        /// Who sent it.
+        from: SocketAddr,
+        /// All of it.
+        bytes: &'a [u8],
+    },
+    /// A whole message came over the TCP connection of this record type; see [`tcp_message`](super::query::tcp_message).
+    TcpMessage {
+        /// Whose connection.
+        record: RecordType,
+        /// The message without the length in front.
+        bytes: &'a [u8],
+    },
+    /// The TCP connection of this record type could not be made, or ended before a whole message.
+    TcpFailed {
+        /// Whose connection.
+        record: RecordType,
+    },
+    /// No datagram gets through to this server: sending failed, or an ICMP error came back.
+    Unreachable {
+        /// The server.
+        server: SocketAddr,
+    },
+    /// The time of the last [`Action::Arm`] has come.
+    Deadline,
+}
+
+/// What is to be done, told by [`Lookup::poll`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Send a datagram. It replaces the last one of the same record type: answers to that one's id are no longer
+    /// wanted if the id has changed.
+    SendUdp {
+        /// The question it belongs to.
+        record: RecordType,
+        /// Whom to send it to.
+        server: SocketAddr,
+        /// The id its answer will carry. The two questions of a lookup never have the same.
+        id: u16,
+        /// The datagram.
+        bytes: &'a [u8],
+    },
+    /// Connect, send, and hand back one message. There is one connection a record type at most.
+    OpenTcp {
+        /// The question it belongs to.
+        record: RecordType,
+        /// Whom to connect to.
+        server: SocketAddr,
+        /// What to send, its length in front.
+        bytes: &'a [u8],
+    },
+    /// Close the connection of this record type, which is done with; nothing happens if it is closed already.
+    CloseTcp {
+        /// Whose connection.
+        record: RecordType,
+    },
+    /// Say [`Input::Deadline`] at this time. It replaces any earlier one.
+    Arm(Instant),
+    /// The lookup is over. Nothing comes after this, and further inputs are ignored.
+    Finish(Result<Answer, LookupError>),
+}
+
+/// The lookup of one host name. See the head of this file for how it is driven.
+#[derive(Debug)]
+pub struct Lookup {
+    plan: Plan,
+    /// The names that are still to be tried.
+    names: std::vec::IntoIter<Name>,
+    /// The name that is being asked for.
+    name: Name,
+    /// One for each family, AAAA before A; none before the start.
+    questions: Vec<Question>,
+    /// How long the second family is still waited for.
+    grace: Option<Instant>,
+    /// The deadline that the caller knows.
+    armed: Option<Instant>,
+    /// What the names tried so far had in common: they were not there.
+    absent: Option<Failure>,
+    dropped: Dropped,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    AwaitsStart,
+    AwaitsAnswers,
+    Finishing(Result<Answer, LookupError>),
+    Finished,
+}
+
+impl Lookup {
+    /// Prepares the lookup of `host`, with or without a final dot. `rotation` chooses the server to begin with if
+    /// `conf` says that lookups rotate: any number that differs from lookup to lookup.
+    ///
+    /// # Errors
+    /// [`Failure::BadName`], when `host` is not a name.
+    pub fn new(host: &str, conf: &ResolvConf, families: Families, rotation: usize) -> Result<Lookup, LookupError> {
+        let bad_name = |error| LookupError { failure: Failure::BadName(error), dropped: Dropped::default() };
+        let mut names = config::candidates(host, conf).map_err(bad_name)?.into_iter();
+        let name = names.next().ok_or(bad_name(NameError::Empty))?;
+        Ok(Lookup {
+            plan: Plan::new(conf, families, rotation),
+            names,
+            name,
+            questions: Vec::new(),
+            grace: None,
+            armed: None,
+            absent: None,
+            dropped: Dropped::default(),
+            phase: Phase::AwaitsStart,
+        })
+    }
+
+    /// Takes note of what happened. `random` has to be unpredictable: ids and letter case are drawn from it.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) {
+        match (&self.phase, input) {
+            (Phase::AwaitsStart, Input::Start) => self.ask(now, random),
+            (Phase::AwaitsAnswers, input) => {
+                if let Err(reason) = self.attend(input, now, random) {
+                    self.dropped.add(reason);
+                }
+                self.settle(now, random);
+            }
+            _ => {}
+        }
+    }
+
+    /// The next thing to do; `None` when there is nothing until the next [`Lookup::handle`].
+    pub fn poll(&mut self) -> Option<Action<'_>> {
+        if let Some(question) = self.questions.iter_mut().find(|question| question.close_tcp) {
+            question.close_tcp = false;
+            let record = question.query.record();
+            return Some(Action::CloseTcp { record });
+        }
+        if let Some(index) = self.questions.iter().position(|question| question.unsent) {
+            return Some(self.questions[index].transmit(&self.plan));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Finished) {
+            Phase::Finishing(result) => Some(Action::Finish(result)),
+            unfinished => {
+                self.phase = unfinished;
+                self.arm()
+            }
+        }
+    }
+
+    fn arm(&mut self) -> Option<Action<'static>> {
+        let next = match self.phase {
+            Phase::AwaitsAnswers => self.next_deadline(),
+            _ => None,
+        };
+        if next == self.armed {
+            return None;
+        }
+        self.armed = next;
+        next.map(Action::Arm)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let untils = self.questions.iter().filter_map(Question::until);
+        untils.chain(self.grace).min()
+    }
+
+    // === 1. Take the next name of the search list and ask for its A and AAAA records at once.
+    fn ask(&mut self, now: Instant, random: Random<'_>) {
+        self.phase = Phase::AwaitsAnswers;
+        self.grace = None;
+        let until = now + self.plan.timeout;
+        let records = self.plan.families.records();
+        let old = std::mem::replace(&mut self.questions, Vec::with_capacity(records.len()));
+        for (index, &record) in records.iter().enumerate() {
+            let mut query = Query::new(&self.name, record, true, random);
+            if let Some(other) = self.questions.first() {
+                query.avoid_id(other.query.id());
+            }
+            let mut question = Question::new(query, self.plan.preferred, until);
+            question.close_tcp = old.get(index).is_some_and(Question::has_tcp);
+            self.questions.push(question);
+        }
+    }
+
+    /// Acts on an input, or says why it is nothing to act on.
+    fn attend(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) -> Result<(), DropReason> {
+        match input {
+            Input::Start => Ok(()),
+            Input::Datagram { from, bytes } => self.on_datagram(from, bytes, now, random),
+            Input::TcpMessage { record, bytes } => self.on_tcp_message(record, bytes, now, random),
+            Input::TcpFailed { record } => {
+                self.on_tcp_failed(record, now);
+                Ok(())
+            }
+            Input::Unreachable { server } => {
+                self.on_unreachable(server, now);
+                Ok(())
+            }
+            Input::Deadline => {
+                self.on_deadline(now);
+                Ok(())
+            }
+        }
+    }
+
+    // === 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
+    fn on_datagram(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+        random: Random<'_>,
+    ) -> Result<(), DropReason> {
+        let id = message::message_id(bytes).ok_or(AnswerError::from(Malformed::Short))?;
+        let index = self.questions.iter().position(|question| question.query.id() == id).ok_or(AnswerError::WrongId)?;
+        let question = &mut self.questions[index];
+        if question.is_settled() {
+            // The same answer twice, from a network that doubles or a server that was asked again.
+            return Ok(());
+        }
+        let server = self
+            .plan
+            .index_of(from)
+            .filter(|&server| question.was_asked(server, &self.plan))
+            .ok_or(DropReason::WrongServer)?;
+        match Response::parse(bytes, &question.query, Transport::Udp) {
+            Ok(response) => {
+                self.accept(index, server, response, Transport::Udp, now, random);
+                Ok(())
+            }
+            Err(error) => {
+                // A server that does not keep the case would never be believed, and one that answers over TCP need
+                // not keep it.
+                if error == AnswerError::WrongCase && question.is_asking(server, Transport::Udp, &self.plan) {
+                    question.ask_over_tcp(&self.plan, now);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn on_tcp_message(
+        &mut self,
+        record: RecordType,
+        bytes: &[u8],
+        now: Instant,
+        random: Random<'_>,
+    ) -> Result<(), DropReason> {
+        let Some(index) = self.on_tcp(record) else {
+            return Ok(());
+        };
+        let question = &self.questions[index];
+        let server = question.server(&self.plan);
+        match Response::parse(bytes, &question.query, Transport::Tcp) {
+            Ok(response) => {
+                self.accept(index, server, response, Transport::Tcp, now, random);
+                Ok(())
+            }
+            Err(error) => {
+                self.on_tcp_failed(record, now);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Where the question stands that waits on the TCP connection of this record type.
+    fn on_tcp(&self, record: RecordType) -> Option<usize> {
+        self.questions
+            .iter()
+            .position(|question| question.query.record() == record && question.waits_on(Transport::Tcp))
+    }
+
+    // === 3. A server that fails is left for the next one at once, a silent one after the timeout.
+    fn on_tcp_failed(&mut self, record: RecordType, now: Instant) {
+        if let Some(index) = self.on_tcp(record) {
+            let question = &mut self.questions[index];
+            let server = self.plan.servers[question.server(&self.plan)];
+            let failure = Failure::TcpFailed { server };
+            question.next_server(Some(failure), &self.plan, now);
+        }
+    }
+
+    fn on_unreachable(&mut self, server: SocketAddr, now: Instant) {
+        let Some(index) = self.plan.index_of(server) else {
+            return;
+        };
+        for question in &mut self.questions {
+            if question.is_asking(index, Transport::Udp, &self.plan) {
+                let failure = Failure::Unreachable { server };
+                question.next_server(Some(failure), &self.plan, now);
+            }
+        }
+    }
+
+    fn on_deadline(&mut self, now: Instant) {
+        // The caller's timer is spent, even if it went off too early.
+        self.armed = None;
+        for question in &mut self.questions {
+            if question.until().is_some_and(|until| until <= now) {
+                question.next_server(None, &self.plan, now);
+            }
+        }
+    }
+
+    /// Acts on an answer of a server to the question at `index`, both of which are there.
+    fn accept(
+        &mut self,
+        index: usize,
+        server: usize,
+        response: Response,
+        transport: Transport,
+        now: Instant,
+        random: Random<'_>,
+    ) {
+        if response.rcode.is_about_the_name() {
+            self.plan.preferred = server;
+        }
+        let question = &mut self.questions[index];
+        let Some(name) = question.take(response, server, transport, &self.plan, now) else {
+            return;
+        };
+        let (record, edns) = (question.query.record(), question.query.has_edns());
+        let mut query = Query::new(&name, record, edns, random);
+        for other in &self.questions {
+            if other.query.record() != record {
+                query.avoid_id(other.query.id());
+            }
+        }
+        self.questions[index].ask_on(query, server, &self.plan, now);
+    }
+
+    fn settle(&mut self, now: Instant, random: Random<'_>) {
+        // === 5. With the addresses of one family there, the other is given a little more.
+        let over = self.grace.is_some_and(|until| until <= now);
+        if !over && !self.questions.iter().all(Question::is_settled) {
+            if self.grace.is_none() && self.questions.iter().any(Question::is_decisive) {
+                self.grace = Some(now + RESOLUTION_DELAY);
+            }
+            return;
+        }
+
+        // === 6. Addresses end the lookup, and so does any failure but the absence of the name.
+        if let Some(answer) = self.answer() {
+            return self.finish(Ok(answer));
+        }
+        let failure = self.failure();
+        if !failure.is_negative() {
+            return self.finish(Err(failure));
+        }
+        let absent = match self.absent.take() {
+            Some(earlier) => Failure::of_names(earlier, failure),
+            None => failure,
+        };
+        match self.names.next() {
+            Some(name) => {
+                self.absent = Some(absent);
+                self.name = name;
+                self.ask(now, random);
+            }
+            None => self.finish(Err(absent)),
+        }
+    }
+
+    /// The addresses that came, if any did.
+    fn answer(&self) -> Option<Answer> {
+        let mut addresses = Vec::new();
+        let mut ttl = MAX_TTL;
+        let mut canonical = None;
+        let mut missing = None;
+        for question in &self.questions {
+            let why = match &question.awaits {
+                Awaits::Nothing(Ok(found)) => {
+                    addresses.extend_from_slice(found);
+                    ttl = ttl.min(question.ttl);
+                    canonical = canonical.or(question.canonical.as_ref());
+                    continue;
+                }
+                Awaits::Nothing(Err(failure)) if failure.is_negative() => continue,
+                Awaits::Nothing(Err(failure)) => Some(failure),
+                _ => question.failure.as_ref(),
+            };
+            missing = Some(Missing { record: question.query.record(), why: why.cloned() });
+        }
+        if addresses.is_empty() {
+            return None;
+        }
+        Some(Answer {
+            addresses,
+            ttl: seconds(ttl),
+            canonical: canonical.unwrap_or(&self.name).clone(),
+            missing,
+            dropped: self.dropped,
+        })
+    }
+
+    /// What both families' failures amount to.
+    fn failure(&self) -> Failure {
+        let failures = self.questions.iter().filter_map(Question::failure);
+        failures.cloned().reduce(Failure::of_families).unwrap_or_else(|| self.plan.timed_out())
+    }
+
+    fn finish(&mut self, result: Result<Answer, Failure>) {
+        for question in &mut self.questions {
+            question.close_tcp = question.has_tcp();
+            question.unsent = false;
+        }
+        let dropped = self.dropped;
+        self.phase = Phase::Finishing(result.map_err(|failure| LookupError { failure, dropped }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Reply, XorShift};
+    use std::net::IpAddr;
+
+    use super::super::message::Rcode;
+    use super::super::query::tcp_message;
+    use super::RecordType::{A, Aaaa};
+    use super::*;
+
+    const ONE: &str = "10.0.0.1:53";
+    const TWO: &str = "10.0.0.2:53";
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What a server makes of the beginning of an answer.
+    type Say = fn(Reply) -> Reply;
+
+    /// An action, with times since the start of the test.
+    #[derive(Clone, Debug, PartialEq)]
+    enum Did {
+        Sent(RecordType, SocketAddr),
+        Opened(RecordType, SocketAddr),
+        Closed(RecordType),
+        Armed(Duration),
+        Finished(Result<Answer, LookupError>),
+    }
+
+    /// A lookup, its clock, its random numbers, and the last query of each record type that it sent.
+    struct Bench {
+        lookup: Lookup,
+        start: Instant,
+        now: Instant,
+        random: XorShift,
+        queries: [Vec<u8>; 2],
+        finishes: usize,
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn conf(servers: &[&str]) -> ResolvConf {
+        ResolvConf { servers: servers.iter().map(|server| address(server)).collect(), ..ResolvConf::default() }
+    }
+
+    fn sent(record: RecordType, server: &str) -> Did {
+        Did::Sent(record, address(server))
+    }
+
+    fn failed(failure: Failure) -> Did {
+        Did::Finished(Err(LookupError { failure, dropped: Dropped::default() }))
+    }
+
+    fn timed_out(servers: &[&str], attempts: u32) -> Failure {
+        Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
+    }
+
+    fn answer(addresses: &[&str], ttl: u64, canonical: &str) -> Answer {
+        Answer {
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            ttl: Duration::from_secs(ttl),
+            canonical: Name::parse(canonical).unwrap(),
+            missing: None,
+            dropped: Dropped::default(),
+        }
+    }
+
+    impl Bench {
+        fn new(host: &str, conf: &ResolvConf, families: Families) -> Bench {
+            let start = Instant::now();
+            Bench {
+                lookup: Lookup::new(host, conf, families, 0).unwrap(),
+                start,
+                now: start,
+                random: XorShift(42),
+                queries: [Vec::new(), Vec::new()],
+                finishes: 0,
+            }
+        }
+
+        /// A lookup of "www.example" that was started.
+        fn started(servers: &[&str], families: Families) -> Bench {
+            let mut bench = Bench::new("www.example", &conf(servers), families);
+            bench.step(Input::Start);
+            bench
+        }
+
+        fn step(&mut self, input: Input<'_>) -> Vec<Did> {
+            let random = &mut || self.random.next();
+            self.lookup.handle(input, self.now, random);
+            let mut done = Vec::new();
+            while let Some(action) = self.lookup.poll() {
+                assert!(done.len() < 8, "does not drain: {done:?}");
+                done.push(match action {
+                    Action::SendUdp { record, server, id, bytes } => {
+                        assert_eq!(message::message_id(bytes), Some(id));
+                        self.queries[record as usize] = bytes.to_vec();
+                        Did::Sent(record, server)
+                    }
+                    Action::OpenTcp { record, server, bytes } => {
+                        let query = tcp_message(bytes).unwrap();
+                        assert_eq!(query.len() + 2, bytes.len());
+                        self.queries[record as usize] = query.to_vec();
+                        Did::Opened(record, server)
+                    }
+                    Action::CloseTcp { record } => Did::Closed(record),
+                    Action::Arm(at) => Did::Armed(at - self.start),
+                    Action::Finish(result) => {
+                        self.finishes += 1;
+                        Did::Finished(result)
+                    }
+                });
+            }
+            done
+        }
+
+        fn after(&mut self, time: Duration) -> Vec<Did> {
+            self.now += time;
+            self.step(Input::Deadline)
+        }
+
+        /// The beginning of a true answer to the last query of this record type.
+        fn reply(&self, record: RecordType) -> Reply {
+            Reply::to(&self.queries[record as usize])
+        }
+
+        fn datagram(&mut self, from: &str, reply: Reply) -> Vec<Did> {
+            let from = address(from);
+            let bytes = &reply.bytes();
+            self.step(Input::Datagram { from, bytes })
+        }
+
+        fn tcp(&mut self, record: RecordType, reply: Reply) -> Vec<Did> {
+            let bytes = &reply.bytes();
+            self.step(Input::TcpMessage { record, bytes })
+        }
+
+        fn has_edns(&self, record: RecordType) -> bool {
+            self.queries[record as usize][11] == 1
+        }
+
+        fn dropped(&self) -> (u32, Option<DropReason>) {
+            (self.lookup.dropped.count, self.lookup.dropped.last)
+        }
+    }
+
+    #[test]
+    fn asks_for_both_families_at_once_and_finishes_with_both() {
+        let mut bench = Bench::new("www.example", &conf(&[ONE]), Families::Both);
+        assert_eq!(bench.step(Input::Start), [sent(Aaaa, ONE), sent(A, ONE), Did::Armed(5 * SECOND)]);
+        let reply = bench.reply(Aaaa).aaaa("www.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
+        let reply = bench.reply(A).a("www.example", 30, 2).a("www.example", 90, 1);
+        let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, "www.example");
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
+        assert_eq!(bench.step(Input::Start), []);
+        assert_eq!(bench.after(60 * SECOND), []);
+    }
+
+    #[test]
+    fn asks_for_one_family_alone() {
+        for (families, record) in [(Families::V4, A), (Families::V6, Aaaa)] {
+            let mut bench = Bench::new("www.example", &conf(&[ONE]), families);
+            assert_eq!(bench.step(Input::Start), [sent(record, ONE), Did::Armed(5 * SECOND)]);
+            let reply = match record {
+                A => bench.reply(A).a("www.example", 30, 1),
+                Aaaa => bench.reply(Aaaa).aaaa("www.example", 30, 1),
+            };
+            let done = bench.datagram(ONE, reply);
+            assert!(matches!(&done[..], [Did::Finished(Ok(_))]), "{done:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_happens_before_the_start() {
+        let mut bench = Bench::new("www.example", &conf(&[ONE]), Families::Both);
+        let server = address(ONE);
+        let bytes = &[][..];
+        let record = A;
+        for input in [
+            Input::Deadline,
+            Input::Unreachable { server },
+            Input::TcpFailed { record },
+            Input::TcpMessage { record, bytes },
+            Input::Datagram { from: server, bytes },
+        ] {
+            assert_eq!(bench.step(input), []);
+        }
+        assert_eq!(bench.step(Input::Start).len(), 3);
+        assert_eq!(bench.step(Input::Start), []);
+    }
+
+    #[test]
+    fn ids_differ_even_if_the_random_numbers_do_not() {
+        let mut lookup = Lookup::new("www.example", &conf(&[ONE]), Families::Both, 0).unwrap();
+        lookup.handle(Input::Start, Instant::now(), &mut || 7);
+        let mut ids = Vec::new();
+        while let Some(action) = lookup.poll() {
+            if let Action::SendUdp { id, .. } = action {
+                ids.push(id);
+            }
+        }
+        assert_eq!(ids, [7, 6]);
+    }
+
+    #[test]
+    fn a_bad_name_is_refused_at_once() {
+        let error = Lookup::new("a..b", &conf(&[ONE]), Families::Both, 0).unwrap_err();
+        assert_eq!(error.failure, Failure::BadName(NameError::EmptyLabel));
+        assert_eq!(error.to_string(), "a part of the name is empty");
+    }
+
+    #[test]
+    fn rotates_only_if_told_to() {
+        let mut conf = conf(&[ONE, TWO]);
+        for (rotate, rotation, first) in [(false, 1, ONE), (true, 0, ONE), (true, 7, TWO)] {
+            conf.rotate = rotate;
+            let mut bench = Bench::new("www.example", &conf, Families::V4);
+            bench.lookup = Lookup::new("www.example", &conf, Families::V4, rotation).unwrap();
+            assert_eq!(bench.step(Input::Start)[0], sent(A, first));
+        }
+    }
+
+    #[test]
+    fn an_empty_configuration_asks_this_machine_once() {
+        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..ResolvConf::default() };
+        let mut bench = Bench::new("www.example", &conf, Families::V4);
+        assert_eq!(bench.step(Input::Start)[0], sent(A, "127.0.0.1:53"));
+        assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&["127.0.0.1:53"], 1))]);
+    }
+
+    #[test]
+    fn silence_goes_round_all_servers_and_ends_as_a_timeout() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::Both);
+        for (turn, server) in [(1, TWO), (2, ONE), (3, TWO)] {
+            let done = bench.after(5 * SECOND);
+            let next = Did::Armed((turn + 1) * 5 * SECOND);
+            assert_eq!(done, [sent(Aaaa, server), sent(A, server), next]);
+        }
+        assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&[ONE, TWO], 2))]);
+    }
+
+    #[test]
+    fn a_retransmission_is_the_same_datagram() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::Both);
+        let before = bench.queries.clone();
+        bench.after(5 * SECOND);
+        assert_eq!(bench.queries, before);
+    }
+
+    #[test]
+    fn an_early_deadline_only_arms_again() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        assert_eq!(bench.after(SECOND), [Did::Armed(5 * SECOND)]);
+    }
+
+    #[test]
+    fn an_answer_after_a_timeout_is_still_taken() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        bench.after(5 * SECOND);
+        let late = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+    }
+
+    #[test]
+    fn a_complaint_after_a_timeout_changes_nothing() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        bench.after(5 * SECOND);
+        for rcode in [1, 2, 5] {
+            let late = bench.reply(A).rcode(rcode);
+            assert_eq!(bench.datagram(ONE, late), []);
+        }
+        let late = bench.reply(A).truncated();
+        assert_eq!(bench.datagram(ONE, late), []);
+        let server = address(ONE);
+        assert_eq!(bench.step(Input::Unreachable { server }), []);
+        assert!(bench.has_edns(A));
+        assert_eq!(bench.dropped(), (0, None));
+    }
+
+    #[test]
+    fn a_failing_server_is_left_at_once() {
+        let server = address(TWO);
+        let complaints: [(Say, Failure); 4] = [
+            (|reply| reply.rcode(2), Failure::ServerFailed { server, rcode: Rcode::SERVFAIL }),
+            (|reply| reply.rcode(4), Failure::ServerFailed { server, rcode: Rcode::NOTIMP }),
+            (|reply| reply.rcode(5), Failure::Refused { server }),
+            (|reply| reply.lame(), Failure::Referral { server }),
+        ];
+        for (complain, failure) in complaints {
+            let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+            bench.now += SECOND;
+            for (from, next) in [(ONE, TWO), (TWO, ONE), (ONE, TWO)] {
+                let reply = complain(bench.reply(A));
+                let done = bench.datagram(from, reply);
+                assert_eq!(done[0], sent(A, next));
+            }
+            let reply = complain(bench.reply(A));
+            assert_eq!(bench.datagram(TWO, reply), [failed(failure)]);
+        }
+    }
+
+    #[test]
+    fn a_server_change_starts_a_new_wait() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        bench.now += SECOND;
+        let reply = bench.reply(A).rcode(2);
+        assert_eq!(bench.datagram(ONE, reply), [sent(A, TWO), Did::Armed(6 * SECOND)]);
+    }
+
+    #[test]
+    fn what_a_server_said_outlasts_the_silence_of_the_others() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        let reply = bench.reply(A).rcode(5);
+        bench.datagram(ONE, reply);
+        bench.after(5 * SECOND);
+        bench.after(5 * SECOND);
+        let server = address(ONE);
+        assert_eq!(bench.after(5 * SECOND), [failed(Failure::Refused { server })]);
+    }
+
+    #[test]
+    fn an_unreachable_server_is_left_at_once_by_both_families() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::Both);
+        let (one, two) = (address(ONE), address(TWO));
+        for (server, next) in [(one, TWO), (two, ONE), (one, TWO)] {
+            let done = bench.step(Input::Unreachable { server });
+            assert_eq!(done, [sent(Aaaa, next), sent(A, next)]);
+        }
+        let failure = Failure::Unreachable { server: two };
+        assert_eq!(bench.step(Input::Unreachable { server: two }), [failed(failure)]);
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        assert_eq!(bench.step(Input::Unreachable { server: two }), []);
+    }
+
+    #[test]
+    fn a_server_without_edns_is_asked_without() {
+        for (rcode, extended) in [(1, 0), (0, 1)] {
+            let mut bench = Bench::started(&[ONE, TWO], Families::Both);
+            let reply = bench.reply(A).rcode(rcode).opt(extended);
+            assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
+            assert!(!bench.has_edns(A));
+            assert!(bench.has_edns(Aaaa));
+            // Asked without and still not understood: on to the next.
+            let reply = bench.reply(A).rcode(1);
+            assert_eq!(bench.datagram(ONE, reply), [sent(A, TWO)]);
+        }
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        for _ in 0..2 {
+            let reply = bench.reply(A).rcode(1);
+            bench.datagram(ONE, reply);
+        }
+        let failure = Failure::ServerFailed { server: address(ONE), rcode: Rcode::FORMERR };
+        let reply = bench.reply(A).rcode(1);
+        assert_eq!(bench.datagram(ONE, reply), [failed(failure)]);
+    }
+
+    #[test]
+    fn an_answer_cut_short_is_asked_for_over_tcp() {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        bench.now += SECOND;
+        let reply = bench.reply(A).truncated();
+        assert_eq!(bench.datagram(ONE, reply), [Did::Opened(A, address(ONE)), Did::Armed(6 * SECOND)]);
+        // The network doubled it.
+        let reply = bench.reply(A).truncated();
+        assert_eq!(bench.datagram(ONE, reply), []);
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+    }
+
+    #[test]
+    fn tcp_that_fails_leads_to_the_next_server() {
+        type Fail = fn(&mut Bench) -> Vec<Did>;
+        let failures: [(Fail, bool); 5] = [
+            (|bench| bench.step(Input::TcpFailed { record: A }), true),
+            (|bench| bench.tcp(A, bench.reply(A).truncated()), true),
+            (|bench| bench.tcp(A, bench.reply(A).patch(0, &[0, 0])), true),
+            (
+                |bench| {
+                    let (record, bytes) = (A, &[1, 2, 3][..]);
+                    bench.step(Input::TcpMessage { record, bytes })
+                },
+                true,
+            ),
+            (|bench| bench.after(5 * SECOND), false),
+        ];
+        for (index, (fail, spoke)) in failures.into_iter().enumerate() {
+            let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+            let reply = bench.reply(A).truncated();
+            bench.datagram(ONE, reply);
+            let done = fail(&mut bench);
+            assert_eq!(done[..2], [Did::Closed(A), sent(A, TWO)], "case {index}");
+            let server = address(ONE);
+            let expected = spoke.then_some(Failure::TcpFailed { server });
+            assert_eq!(bench.lookup.questions[0].failure, expected, "case {index}");
+        }
+    }
+
+    #[test]
+    fn tcp_events_of_no_connection_are_ignored() {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        for record in [A, Aaaa] {
+            assert_eq!(bench.step(Input::TcpFailed { record }), []);
+            let bytes = &[][..];
+            assert_eq!(bench.step(Input::TcpMessage { record, bytes }), []);
+        }
+        assert_eq!(bench.dropped(), (0, None));
+    }
+
+    #[test]
+    fn a_datagram_may_still_come_while_tcp_is_tried() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        bench.after(5 * SECOND);
+        let reply = bench.reply(A).truncated();
+        bench.datagram(TWO, reply);
+        let late = bench.reply(A).a("www.example", 60, 1);
+        let done = bench.datagram(ONE, late);
+        assert_eq!(done[0], Did::Closed(A));
+        assert!(matches!(done[1], Did::Finished(Ok(_))), "{done:?}");
+    }
+
+    #[test]
+    fn false_answers_are_dropped_and_counted_and_the_lookup_goes_on() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        let good = |bench: &Bench| bench.reply(A).a("www.example", 60, 66);
+        let other_id = bench.queries[A as usize][0] ^ 1;
+        let cases: [(&str, Reply, DropReason); 6] = [
+            ("10.0.0.3:53", good(&bench), DropReason::WrongServer),
+            ("10.0.0.1:54", good(&bench), DropReason::WrongServer),
+            (TWO, good(&bench), DropReason::WrongServer), // not asked yet
+            (ONE, good(&bench).patch(0, &[other_id]), AnswerError::WrongId.into()),
+            (ONE, good(&bench).patch(13, b"vww"), AnswerError::WrongQuestion.into()),
+            (ONE, good(&bench).patch(2, &[0x01]), AnswerError::NotAResponse.into()),
+        ];
+        for (index, (from, reply, reason)) in cases.into_iter().enumerate() {
+            assert_eq!(bench.datagram(from, reply), []);
+            assert_eq!(bench.dropped(), (index as u32 + 1, Some(reason)));
+        }
+        let (from, bytes) = (address(ONE), &[1][..]);
+        assert_eq!(bench.step(Input::Datagram { from, bytes }), []);
+        let short = DropReason::from(AnswerError::Malformed(Malformed::Short));
+        assert_eq!(bench.dropped(), (7, Some(short)));
+
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        expected.dropped = Dropped { count: 7, last: Some(short) };
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
+    }
+
+    #[test]
+    fn every_prefix_of_an_answer_is_dropped() {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        let whole = bench.reply(A).a("www.example", 60, 1).opt(0).bytes();
+        let from = address(ONE);
+        for end in 0..whole.len() {
+            let bytes = &whole[..end];
+            assert_eq!(bench.step(Input::Datagram { from, bytes }), []);
+        }
+        assert_eq!(bench.dropped().0, whole.len() as u32);
+        let bytes = &whole[..];
+        let done = bench.step(Input::Datagram { from, bytes });
+        assert!(matches!(done[..], [Did::Finished(Ok(_))]), "{done:?}");
+    }
+
+    #[test]
+    fn an_answer_in_other_letter_case_is_asked_for_over_tcp() {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        let first = bench.queries[A as usize][13] ^ 0x20;
+        let reply = bench.reply(A).patch(13, &[first]).a("www.example", 60, 66);
+        let done = bench.datagram(ONE, reply);
+        assert_eq!(done, [Did::Opened(A, address(ONE))]);
+        let wrong_case = DropReason::from(AnswerError::WrongCase);
+        assert_eq!(bench.dropped(), (1, Some(wrong_case)));
+        let reply = bench.reply(A).patch(13, &[first]).a("www.example", 60, 1);
+        let done = bench.tcp(A, reply);
+        let Did::Finished(Ok(answer)) = &done[1] else {
+            panic!("{done:?}");
+        };
+        assert_eq!(answer.addresses, [IpAddr::from([10, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn the_same_answer_twice_is_not_a_false_one() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        for _ in 0..2 {
+            let reply = bench.reply(A).a("www.example", 60, 1);
+            bench.datagram(ONE, reply);
+        }
+        assert_eq!(bench.dropped(), (0, None));
+        assert_eq!(bench.finishes, 0);
+    }
+
+    #[test]
+    fn the_second_family_is_waited_for_a_little() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        bench.now += SECOND;
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
+        let almost = RESOLUTION_DELAY - Duration::from_millis(1);
+        assert_eq!(bench.after(almost), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
+        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        let missing = Missing { record: Aaaa, why: None };
+        assert_eq!(missing.to_string(), "AAAA: no answer in time");
+        expected.missing = Some(missing);
+        assert_eq!(bench.after(Duration::from_millis(1)), [Did::Finished(Ok(expected))]);
+    }
+
+    #[test]
+    fn one_family_is_enough() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        for _ in 0..2 {
+            let reply = bench.reply(Aaaa).rcode(2);
+            bench.datagram(ONE, reply);
+        }
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        let done = bench.datagram(ONE, reply);
+        let [Did::Finished(Ok(found))] = &done[..] else {
+            panic!("{done:?}");
+        };
+        let missing = found.missing.as_ref().unwrap();
+        assert_eq!(missing.to_string(), "AAAA: 10.0.0.1 answered SERVFAIL");
+
+        // No AAAA records is an answer: nothing is missing. So is a wrong NXDOMAIN for AAAA alone.
+        for rcode in [0, 3] {
+            let mut bench = Bench::started(&[ONE], Families::Both);
+            let reply = bench.reply(Aaaa).rcode(rcode).soa(60, 60);
+            assert_eq!(bench.datagram(ONE, reply), []);
+            let reply = bench.reply(A).a("www.example", 60, 1);
+            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_no_longer_needed_is_closed() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        let reply = bench.reply(Aaaa).truncated();
+        bench.datagram(ONE, reply);
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        bench.datagram(ONE, reply);
+        let done = bench.after(RESOLUTION_DELAY);
+        assert_eq!(done[0], Did::Closed(Aaaa));
+        assert!(matches!(done[1], Did::Finished(Ok(_))), "{done:?}");
+
+        // The same between two names of a search list.
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch example");
+        let mut bench = Bench::new("www", &conf, Families::Both);
+        bench.step(Input::Start);
+        let reply = bench.reply(Aaaa).truncated();
+        bench.datagram(ONE, reply);
+        let reply = bench.reply(A).rcode(3);
+        bench.datagram(ONE, reply);
+        assert_eq!(
+            bench.after(RESOLUTION_DELAY),
+            [Did::Closed(Aaaa), sent(Aaaa, ONE), sent(A, ONE), Did::Armed(RESOLUTION_DELAY + 5 * SECOND)]
+        );
+    }
+
+    /// What a lookup ends with when the A and AAAA questions are answered so, and how long that may be remembered.
+    fn end_of(aaaa: Say, a: Say) -> (String, Option<Duration>) {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        let mut done = Vec::new();
+        while bench.finishes == 0 {
+            done = bench.datagram(ONE, aaaa(bench.reply(Aaaa)));
+            if bench.finishes == 0 {
+                done = bench.datagram(ONE, a(bench.reply(A)));
+            }
+        }
+        match done.pop() {
+            Some(Did::Finished(Err(error))) => (error.to_string(), error.failure.negative_ttl()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn absence_has_to_be_agreed_on() {
+        let ttl = |count| Some(Duration::from_secs(count));
+        let no_name = "no such name (NXDOMAIN from 10.0.0.1)";
+        let no_address = "the name has no address (said 10.0.0.1)";
+        let failed = "10.0.0.1 answered SERVFAIL";
+        let cases: [(Say, Say, &str, _); 10] = [
+            (|r| r.rcode(2), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
+            (|r| r.soa(8, 8), |r| r.rcode(3).soa(9, 9), no_name, ttl(9)),
+            (|r| r.rcode(3).soa(9, 9), |r| r.rcode(3).soa(8, 8), no_name, ttl(8)),
+            (|r| r.soa(7, 9), |r| r.soa(8, 8), no_address, ttl(7)),
+            (|r| r, |r| r.soa(8, 8), no_address, None),
+            (|r| r.soa(8, 8), |r| r, no_address, None),
+            (|r| r.rcode(3).soa(8, 8), |r| r.soa(9, 9), no_address, ttl(8)),
+            (|r| r.rcode(3).soa(8, 8), |r| r.rcode(2), failed, None),
+            (|r| r.rcode(2), |r| r.soa(9, 9), failed, None),
+            (|r| r.rcode(5), |r| r.rcode(2), failed, None),
+        ];
+        for (index, (aaaa, a, words, ttl)) in cases.into_iter().enumerate() {
+            assert_eq!(end_of(aaaa, a), (words.to_string(), ttl), "case {index}");
+        }
+    }
+
+    #[test]
+    fn no_such_name_does_not_wait_for_a_silent_family() {
+        let mut bench = Bench::started(&[ONE], Families::Both);
+        let reply = bench.reply(A).rcode(3).soa(60, 60);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
+        let failure = Failure::NotFound { server: address(ONE), ttl: Some(60 * SECOND) };
+        assert_eq!(bench.after(RESOLUTION_DELAY), [failed(failure)]);
+    }
+
+    #[test]
+    fn a_cname_without_addresses_is_asked_on_for() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        bench.after(5 * SECOND);
+        let old = bench.queries[A as usize].clone();
+        let reply = bench.reply(A).cname("www.example", 40, "web.example.net");
+        // The server that answered is asked first, and waited for from now on.
+        bench.now += SECOND;
+        assert_eq!(bench.datagram(TWO, reply), [sent(A, TWO), Did::Armed(11 * SECOND)]);
+        let new = &bench.queries[A as usize];
+        assert_ne!(old[..2], new[..2]);
+        assert!(new[12..].to_ascii_lowercase().starts_with(b"\x03web\x07example\x03net\0"));
+        let reply = bench.reply(A).a("web.example.net", 60, 1);
+        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, "web.example.net")))]);
+    }
+
+    #[test]
+    fn a_cname_with_a_soa_is_an_end() {
+        let mut bench = Bench::started(&[ONE], Families::V6);
+        let reply = bench.reply(Aaaa).cname("www.example", 40, "web.example").soa(70, 60);
+        let failure = Failure::NoAddresses { server: address(ONE), ttl: Some(60 * SECOND), families: Families::V6 };
+        assert_eq!(failure.to_string(), "the name has no IPv6 address (said 10.0.0.1)");
+        assert_eq!(bench.datagram(ONE, reply), [failed(failure)]);
+    }
+
+    #[test]
+    fn what_was_learnt_of_edns_holds_for_the_next_name() {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        let reply = bench.reply(A).rcode(1);
+        bench.datagram(ONE, reply);
+        let reply = bench.reply(A).cname("www.example", 40, "web.example");
+        assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
+        assert!(!bench.has_edns(A));
+    }
+
+    /// A chain of CNAMEs from "www.example", that many in each answer.
+    fn chase(parts: &[usize]) -> Did {
+        let mut bench = Bench::started(&[ONE], Families::V4);
+        let mut owner = "www.example".to_string();
+        let mut count = 0;
+        for &part in parts {
+            let mut reply = bench.reply(A);
+            for _ in 0..part {
+                count += 1;
+                let target = format!("c{count}.example");
+                reply = reply.cname(&owner, 60, &target);
+                owner = target;
+            }
+            if count == parts.iter().sum::<usize>() {
+                reply = reply.a(&owner, 60, 1);
+            }
+            let done = bench.datagram(ONE, reply);
+            if let Some(Did::Finished(_)) = done.last() {
+                return done[0].clone();
+            }
+        }
+        panic!("no end");
+    }
+
+    #[test]
+    fn eight_cnames_are_followed_and_nine_are_not() {
+        let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, "c8.example")));
+        let server = address(ONE);
+        let bad = failed(Failure::TooManyCnames { server });
+        for parts in [&[8][..], &[1, 7], &[4, 4], &[1; 8]] {
+            assert_eq!(chase(parts), good, "{parts:?}");
+        }
+        for parts in [&[9][..], &[1, 8], &[8, 1], &[1; 9], &[40]] {
+            assert_eq!(chase(parts), bad, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn the_search_list_is_tried_until_a_name_is_there() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch a.example b.example");
+        let mut bench = Bench::new("db", &conf, Families::V4);
+        bench.step(Input::Start);
+        let asked = |bench: &Bench, name: &[u8]| bench.queries[A as usize][12..].to_ascii_lowercase().starts_with(name);
+        assert!(asked(&bench, b"\x02db\x01a\x07example\0"));
+        let reply = bench.reply(A).rcode(3).soa(60, 60);
+        assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
+        assert!(asked(&bench, b"\x02db\x01b\x07example\0"));
+        let reply = bench.reply(A).a("db.b.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "db.b.example")))]);
+    }
+
+    #[test]
+    fn the_search_list_ends_with_what_says_most() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch a.example b.example");
+        let end = |says: [Say; 3]| {
+            let mut bench = Bench::new("db", &conf, Families::V4);
+            bench.step(Input::Start);
+            let mut done = Vec::new();
+            for say in says {
+                done = bench.datagram(ONE, say(bench.reply(A)));
+            }
+            match done.pop() {
+                Some(Did::Finished(Err(error))) => error.failure,
+                other => panic!("{other:?}"),
+            }
+        };
+        let server = address(ONE);
+        let nothing = |ttl: Option<u64>| Failure::NotFound { server, ttl: ttl.map(Duration::from_secs) };
+        let no_addresses =
+            |ttl: u64| Failure::NoAddresses { server, ttl: Some(Duration::from_secs(ttl)), families: Families::V4 };
+        let missing = |reply: Reply| reply.rcode(3).soa(50, 50);
+        let shorter = |reply: Reply| reply.rcode(3).soa(40, 40);
+        let unsaid = |reply: Reply| reply.rcode(3);
+        let empty = |reply: Reply| reply.soa(60, 60);
+        assert_eq!(end([missing, shorter, missing]), nothing(Some(40)));
+        assert_eq!(end([missing, unsaid, missing]), nothing(None));
+        assert_eq!(end([empty, missing, missing]), no_addresses(50));
+        assert_eq!(end([missing, missing, empty]), no_addresses(50));
+    }
+
+    #[test]
+    fn a_failure_ends_the_search_list() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch a.example\noptions attempts:1");
+        let mut bench = Bench::new("db", &conf, Families::V4);
+        bench.step(Input::Start);
+        assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&[ONE], 1))]);
+    }
+
+    #[test]
+    fn a_dead_server_is_waited_for_once_a_lookup() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example");
+        let mut bench = Bench::new("db", &conf, Families::V4);
+        bench.step(Input::Start);
+        bench.after(5 * SECOND);
+        let reply = bench.reply(A).rcode(3);
+        assert_eq!(bench.datagram(TWO, reply)[0], sent(A, TWO));
+    }
+
+    /// Any inputs in any order, with answers that are true, false and damaged: no panic, one end, and it comes.
+    #[test]
+    fn any_order_of_inputs_ends_once() {
+        for seed in 1..=2_000 {
+            let mut world = XorShift(seed * 0x9e37_79b9);
+            let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example b.example");
+            let families = [Families::Both, Families::V4, Families::V6][world.below(3)];
+            let mut bench = Bench::new("www", &conf, families);
+            bench.step(Input::Start);
+            for _ in 0..world.below(60) {
+                random_step(&mut bench, &mut world);
+            }
+            // From now on there is only silence: every question of every name uses up its turns.
+            for _ in 0..100 {
+                bench.after(5 * SECOND);
+            }
+            assert_eq!(bench.finishes, 1, "seed {seed}");
+            random_step(&mut bench, &mut world);
+            assert_eq!(bench.finishes, 1, "seed {seed}");
+        }
+    }
+
+    fn random_step(bench: &mut Bench, world: &mut XorShift) {
+        bench.now += Duration::from_millis(world.next() % 100);
+        let record = match world.below(2) {
+            0 if !bench.queries[A as usize].is_empty() => A,
+            _ if !bench.queries[Aaaa as usize].is_empty() => Aaaa,
+            _ => A,
+        };
+        let from = address([ONE, TWO, "10.0.0.3:53"][world.below(3)]);
+        let bytes = random_reply(bench.reply(record), world);
+        let bytes = &bytes[..];
+        bench.step(match world.below(12) {
+            0 => Input::Start,
+            1 => Input::Deadline,
+            2 => Input::TcpFailed { record },
+            3 => Input::Unreachable { server: from },
+            4 | 5 => Input::TcpMessage { record, bytes },
+            _ => Input::Datagram { from, bytes },
+        });
+    }
+
+    fn random_reply(reply: Reply, world: &mut XorShift) -> Vec<u8> {
+        let names = ["www.a.example", "www.b.example", "www", "x.example"];
+        let owner = names[world.below(4)];
+        let target = names[world.below(4)];
+        let reply = match world.below(8) {
+            0 => reply.truncated(),
+            1 => reply.rcode(world.below(6) as u8),
+            2 => reply.rcode(3).soa(60, 60),
+            3 => reply.soa(60, 60),
+            4 => reply.lame(),
+            5 => reply.a(owner, 60, 1).aaaa(owner, 60, 1),
+            _ => reply.cname(owner, 60, target),
+        };
+        let mut bytes = reply.bytes();
+        if world.below(3) == 0 {
+            let at = world.below(bytes.len());
+            bytes[at] = world.next() as u8;
+        }
+        bytes
+    }
+}

@@ -1,0 +1,375 @@
+//! One question of a lookup: whom it asks in turn, what it waits for, what an answer to it amounts to.
+//!
+//! A lookup has two, A and AAAA, that know nothing of each other. This file refuses to know the search list and what the
+//! two amount to together; [`super::lookup`] does, and its tests step both.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::answer::{Failure, Families};
+use super::config::{self, ResolvConf};
+use super::lookup::Action;
+use super::message::{MAX_CNAMES, MAX_TTL, Rcode, Response};
+use super::name::Name;
+use super::query::{Query, RecordType, Transport};
+
+/// Whom to ask, how long and how often.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// At least one.
+    pub(super) servers: Vec<SocketAddr>,
+    pub(super) timeout: Duration,
+    attempts: u32,
+    pub(super) families: Families,
+    /// The server to ask first: the last that gave a usable answer. The next name need not wait for a dead one again.
+    pub(super) preferred: usize,
+}
+
+impl Plan {
+    pub(super) fn new(conf: &ResolvConf, families: Families, rotation: usize) -> Plan {
+        let mut servers = conf.servers.clone();
+        servers.truncate(config::MAX_SERVERS);
+        if servers.is_empty() {
+            servers = ResolvConf::default().servers;
+        }
+        let preferred = if conf.rotate { rotation % servers.len() } else { 0 };
+        Plan {
+            servers,
+            timeout: conf.timeout,
+            attempts: conf.attempts.clamp(1, config::MAX_ATTEMPTS),
+            families,
+            preferred,
+        }
+    }
+
+    /// How often a question may be sent, to whichever server.
+    fn turns(&self) -> usize {
+        self.servers.len() * self.attempts as usize
+    }
+
+    pub(super) fn index_of(&self, server: SocketAddr) -> Option<usize> {
+        // Flow labels and scope ids of IPv6 do not tell servers apart: a datagram may come back with others.
+        let same = |other: &SocketAddr| other.ip() == server.ip() && other.port() == server.port();
+        self.servers.iter().position(same)
+    }
+
+    pub(super) fn timed_out(&self) -> Failure {
+        Failure::TimedOut { servers: self.servers.clone(), attempts: self.attempts }
+    }
+}
+
+/// The A or the AAAA half of a lookup.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) query: Query,
+    /// The server that is asked first, and how many were asked since, over and over in a ring.
+    first: usize,
+    turn: usize,
+    pub(super) awaits: Awaits,
+    /// CNAMEs followed so far, and the smallest of their TTLs in seconds.
+    cnames: usize,
+    pub(super) ttl: u32,
+    /// Where they led, once that was asked for.
+    pub(super) canonical: Option<Name>,
+    /// What the last server that was heard of did wrong: better to report than that the others were silent.
+    pub(super) failure: Option<Failure>,
+    /// To be done at the next poll.
+    pub(super) unsent: bool,
+    pub(super) close_tcp: bool,
+}
+
+/// What a question waits for.
+#[derive(Debug)]
+pub(super) enum Awaits {
+    Datagram { until: Instant },
+    TcpMessage { until: Instant },
+    Nothing(Result<Vec<IpAddr>, Failure>),
+}
+
+impl Question {
+    pub(super) fn new(query: Query, first: usize, until: Instant) -> Question {
+        Question {
+            query,
+            first,
+            turn: 0,
+            awaits: Awaits::Datagram { until },
+            cnames: 0,
+            ttl: MAX_TTL,
+            canonical: None,
+            failure: None,
+            unsent: true,
+            close_tcp: false,
+        }
+    }
+
+    pub(super) fn until(&self) -> Option<Instant> {
+        match self.awaits {
+            Awaits::Datagram { until } | Awaits::TcpMessage { until } => Some(until),
+            Awaits::Nothing(_) => None,
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.awaits, Awaits::Nothing(_))
+    }
+
+    /// Whether the other family is only worth a short wait: there are addresses, or no such name. That is believed
+    /// of A alone (RFC 8020), since some servers say it of AAAA when the name has A records (RFC 4074 §4.2).
+    pub(super) fn is_decisive(&self) -> bool {
+        match &self.awaits {
+            Awaits::Nothing(Ok(_)) => true,
+            Awaits::Nothing(Err(Failure::NotFound { .. })) => self.query.record() == RecordType::A,
+            _ => false,
+        }
+    }
+
+    pub(super) fn server(&self, plan: &Plan) -> usize {
+        (self.first + self.turn) % plan.servers.len()
+    }
+
+    /// Whether the server was sent this question: it may answer late, when another is asked already.
+    pub(super) fn was_asked(&self, server: usize, plan: &Plan) -> bool {
+        let count = plan.servers.len();
+        (server + count - self.first) % count <= self.turn
+    }
+
+    /// Leaves what was awaited for something else.
+    fn now_awaits(&mut self, next: Awaits) {
+        self.close_tcp |= matches!(self.awaits, Awaits::TcpMessage { .. });
+        self.unsent = !matches!(next, Awaits::Nothing(_));
+        self.awaits = next;
+    }
+
+    fn settle(&mut self, result: Result<Vec<IpAddr>, Failure>) {
+        self.now_awaits(Awaits::Nothing(result));
+    }
+
+    fn resend(&mut self, plan: &Plan, now: Instant) {
+        self.now_awaits(Awaits::Datagram { until: now + plan.timeout });
+    }
+
+    pub(super) fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {
+        self.now_awaits(Awaits::TcpMessage { until: now + plan.timeout });
+    }
+
+    /// Goes on to the next server, or gives up after the last turn. `failure` is what the present one did wrong, if it
+    /// did anything.
+    pub(super) fn next_server(&mut self, failure: Option<Failure>, plan: &Plan, now: Instant) {
+        self.failure = failure.or(self.failure.take());
+        self.turn += 1;
+        if self.turn < plan.turns() {
+            self.resend(plan, now);
+        } else {
+            let failure = self.failure.take().unwrap_or_else(|| plan.timed_out());
+            self.settle(Err(failure));
+        }
+    }
+
+    /// Acts on a checked answer of a server. Gives the name to ask for next, if the answer leads to one and no further.
+    pub(super) fn take(
+        &mut self,
+        response: Response,
+        server: usize,
+        transport: Transport,
+        plan: &Plan,
+        now: Instant,
+    ) -> Option<Name> {
+        // A server that was given up for the next may still come with an answer, but not with a complaint.
+        let current = self.is_asking(server, transport, plan);
+        match Meaning::of(response, plan.servers[server], plan.families) {
+            Meaning::Complaint(failure) if current => self.next_server(Some(failure), plan, now),
+            Meaning::Unreadable(_) if current && self.query.has_edns() => {
+                self.query.drop_edns();
+                self.resend(plan, now);
+            }
+            Meaning::Unreadable(failure) if current => self.next_server(Some(failure), plan, now),
+            Meaning::CutShort if current && transport == Transport::Udp => {
+                self.ask_over_tcp(plan, now);
+            }
+            Meaning::CutShort if current => {
+                let server = plan.servers[server];
+                self.next_server(Some(Failure::TcpFailed { server }), plan, now);
+            }
+            Meaning::Complaint(_) | Meaning::Unreadable(_) | Meaning::CutShort => {}
+            Meaning::About(chain, says) => return self.follow(chain, says, plan.servers[server]),
+        }
+        None
+    }
+
+    // === 4. An answer that ends in a CNAME is asked on for.
+    fn follow(&mut self, chain: Chain, says: Says, server: SocketAddr) -> Option<Name> {
+        self.cnames += chain.cnames;
+        self.ttl = self.ttl.min(chain.ttl);
+        self.canonical = chain.canonical.or(self.canonical.take());
+        if self.cnames > MAX_CNAMES {
+            self.settle(Err(Failure::TooManyCnames { server }));
+            return None;
+        }
+        match says {
+            Says::Addresses(addresses) => self.settle(Ok(addresses)),
+            Says::Absent(failure) => self.settle(Err(failure)),
+            Says::AskOn => return self.canonical.clone(),
+        }
+        None
+    }
+
+    /// Asks for the name that the CNAMEs led to, as if nothing had been asked before.
+    pub(super) fn ask_on(&mut self, query: Query, server: usize, plan: &Plan, now: Instant) {
+        self.query = query;
+        self.first = server;
+        self.turn = 0;
+        self.failure = None;
+        self.resend(plan, now);
+    }
+
+    pub(super) fn waits_on(&self, transport: Transport) -> bool {
+        match self.awaits {
+            Awaits::Datagram { .. } => transport == Transport::Udp,
+            Awaits::TcpMessage { .. } => transport == Transport::Tcp,
+            Awaits::Nothing(_) => false,
+        }
+    }
+
+    pub(super) fn is_asking(&self, server: usize, transport: Transport, plan: &Plan) -> bool {
+        self.waits_on(transport) && self.server(plan) == server
+    }
+
+    /// Whether the caller has a connection of this question to close.
+    pub(super) fn has_tcp(&self) -> bool {
+        self.close_tcp || self.waits_on(Transport::Tcp)
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        match &self.awaits {
+            Awaits::Nothing(Err(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// What to send for what is awaited, and to whom.
+    pub(super) fn transmit(&mut self, plan: &Plan) -> Action<'_> {
+        self.unsent = false;
+        let record = self.query.record();
+        let server = plan.servers[self.server(plan)];
+        if let Awaits::TcpMessage { .. } = self.awaits {
+            let bytes = self.query.framed();
+            Action::OpenTcp { record, server, bytes }
+        } else {
+            Action::SendUdp { record, server, id: self.query.id(), bytes: self.query.datagram() }
+        }
+    }
+}
+
+/// What a checked answer amounts to.
+enum Meaning {
+    /// It speaks about the name.
+    About(Chain, Says),
+    /// The rest has to be fetched over TCP.
+    CutShort,
+    /// The server could not read the question, perhaps because of its OPT record.
+    Unreadable(Failure),
+    /// It speaks about the server.
+    Complaint(Failure),
+}
+
+/// The CNAMEs that an answer followed.
+struct Chain {
+    cnames: usize,
+    canonical: Option<Name>,
+    ttl: u32,
+}
+
+/// What an answer says of the name at the end of its chain.
+enum Says {
+    Addresses(Vec<IpAddr>),
+    Absent(Failure),
+    /// Nothing: the server left it to us to ask.
+    AskOn,
+}
+
+impl Meaning {
+    fn of(response: Response, server: SocketAddr, families: Families) -> Meaning {
+        if response.truncated {
+            return Meaning::CutShort;
+        }
+        let rcode = response.rcode;
+        let ttl = response.negative_ttl.map(seconds);
+        let says = match rcode {
+            Rcode::NXDOMAIN => Says::Absent(Failure::NotFound { server, ttl }),
+            Rcode::NOERROR if !response.addresses.is_empty() => Says::Addresses(response.addresses),
+            // A SOA record says that the server went to the end of the chain and found nothing (RFC 2308 §2.2).
+            Rcode::NOERROR if response.cnames > 0 && ttl.is_none() => Says::AskOn,
+            Rcode::NOERROR if response.lame && ttl.is_none() => {
+                return Meaning::Complaint(Failure::Referral { server });
+            }
+            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families }),
+            Rcode::FORMERR | Rcode::BADVERS => {
+                return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
+            }
+            Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
+            _ => return Meaning::Complaint(Failure::ServerFailed { server, rcode }),
+        };
+        let chain = Chain { cnames: response.cnames, canonical: response.canonical, ttl: response.ttl };
+        Meaning::About(chain, says)
+    }
+}
+
+pub(super) fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(servers: &[&str], attempts: u32) -> Plan {
+        let conf = ResolvConf {
+            servers: servers.iter().map(|text| text.parse().unwrap()).collect(),
+            attempts,
+            ..ResolvConf::default()
+        };
+        Plan::new(&conf, Families::Both, 0)
+    }
+
+    fn question(first: usize, plan: &Plan) -> Question {
+        let name = Name::parse("www.example").unwrap();
+        let query = Query::new(&name, RecordType::A, true, &mut || 7);
+        Question::new(query, first, Instant::now() + plan.timeout)
+    }
+
+    #[test]
+    fn asks_in_a_ring_from_any_server() {
+        let plan = plan(&["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"], 2);
+        let now = Instant::now();
+        for first in 0..3 {
+            let mut question = question(first, &plan);
+            for turn in 0..6 {
+                assert_eq!(question.server(&plan), (first + turn) % 3);
+                for other in 0..3 {
+                    let asked = (0..=turn).any(|earlier| (first + earlier) % 3 == other);
+                    assert_eq!(question.was_asked(other, &plan), asked, "{first} {turn}");
+                }
+                assert!(!question.is_settled());
+                question.next_server(None, &plan, now);
+            }
+            assert_eq!(question.failure(), Some(&plan.timed_out()));
+        }
+    }
+
+    #[test]
+    fn knows_servers_by_address_and_port() {
+        let plan = plan(&["10.0.0.1:53", "[fe80::1%2]:53"], 1);
+        for (text, index) in
+            [("10.0.0.1:53", Some(0)), ("10.0.0.1:54", None), ("[fe80::1]:53", Some(1)), ("[fe80::2%2]:53", None)]
+        {
+            assert_eq!(plan.index_of(text.parse().unwrap()), index, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_stays_within_its_bounds() {
+        let plan = plan(&["10.0.0.1:53"; 9], 99);
+        assert_eq!(plan.servers.len(), config::MAX_SERVERS);
+        assert_eq!(plan.turns(), config::MAX_SERVERS * 5);
+    }
+}

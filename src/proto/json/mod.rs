@@ -1,0 +1,797 @@
+//! A strict JSON reader (RFC 8259) for expectations: one pass says whether a document is JSON, and finds the
+//! value at a path.
+//!
+//! It builds no tree and keeps nothing but the value asked for: a check wants one field of a body, and wants to know
+//! exactly where a body stops being JSON. It knows no other types than JSON's own, never turns a number into a
+//! float, and does not write JSON.
+//!
+//! Four decisions that RFC 8259 leaves to the reader:
+//!
+//! - A byte order mark at the start is skipped (§8.1 allows it). Browsers, Python and jq skip it too, and the body's
+//!   value is what is judged, not the editor that saved it.
+//! - Of equal names in one object the last wins (§4), as in most parsers, also when the last one hides a longer path.
+//! - Nesting is read to [`MAX_DEPTH`] (§9).
+//! - A lone surrogate escape such as `\ud800` is JSON by the grammar (§8.2), so it is no error; it reads as U+FFFD.
+
+mod number;
+mod path;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use number::compare_numbers;
+pub use path::{MAX_STEPS, Path, PathError};
+
+use path::Step;
+
+/// How deeply arrays and objects may nest. It also bounds the recursion of the reader.
+pub const MAX_DEPTH: usize = 128;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The value at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// A number, as written: [`compare_numbers`] compares such texts without losing digits.
+    Number(&'a str),
+    /// A string, with its escapes resolved.
+    String(Cow<'a, str>),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+    /// An array, as written.
+    Array(&'a str),
+    /// An object, as written.
+    Object(&'a str),
+}
+
+/// Where a text stopped being JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonError {
+    /// The offset in bytes, from 0. It is the length of the text when the text ended too early.
+    pub at: usize,
+    /// The line, from 1. Lines end with a line feed.
+    pub line: usize,
+    /// The column, in characters, from 1.
+    pub column: usize,
+    /// What was expected and what stood there, in plain words.
+    pub what: String,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "line {}, column {}: {}",
+            self.line, self.column, self.what
+        )
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// Reads the whole of `text` as one JSON document, and gives the value at `path`.
+///
+/// `None` means that the document is JSON and holds nothing there. The document is read to its end even when the value
+/// is found early: half a document is not JSON, and a later equal name would win.
+///
+/// # Errors
+/// A [`JsonError`] says where `text` stops being JSON: the first such place, be it the grammar or the encoding.
+pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<Found<'a>>, JsonError> {
+    let (valid, tail) = valid_utf8(text);
+    let mut reader = Reader::new(valid, tail);
+    reader
+        .document(&path.steps)
+        .map_err(|fault| fault.in_text(valid))
+}
+
+/// Reads the JSON string that `text` starts with; gives its value and the text behind its closing quote.
+///
+/// # Errors
+/// A [`JsonError`] when `text` does not start with a whole, valid string.
+pub fn read_string(text: &str) -> Result<(Cow<'_, str>, &str), JsonError> {
+    let mut reader = Reader::new(text, Tail::End);
+    match reader.string() {
+        Ok(raw) => Ok((unescape(raw), reader.rest())),
+        Err(fault) => Err(fault.in_text(text)),
+    }
+}
+
+/// Whether `text` is one JSON number, and nothing else (RFC 8259 §6).
+pub fn is_number(text: &str) -> bool {
+    let mut reader = Reader::new(text, Tail::End);
+    reader.number().is_ok() && reader.rest().is_empty()
+}
+
+/// What follows the part of the input that is UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    End,
+    CutCharacter,
+    NotUtf8,
+}
+
+impl Tail {
+    fn explain(self) -> &'static str {
+        match self {
+            Tail::End => "the end of the input",
+            Tail::CutCharacter => "a character cut short by the end of the input",
+            Tail::NotUtf8 => "a byte that is not UTF-8",
+        }
+    }
+}
+
+/// Splits off the part that is not UTF-8. The grammar is checked up to there first, so that of two faults the earlier
+/// one is named: a page in Latin-1 is "not JSON at `<`", not "not UTF-8 on line 40".
+fn valid_utf8(text: &[u8]) -> (&str, Tail) {
+    match std::str::from_utf8(text) {
+        Ok(valid) => (valid, Tail::End),
+        Err(error) => {
+            let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            let tail = match error.error_len() {
+                None => Tail::CutCharacter,
+                Some(_) => Tail::NotUtf8,
+            };
+            (valid, tail)
+        }
+    }
+}
+
+/// A fault before its line and column are counted: only the one that is reported needs them.
+struct Fault {
+    at: usize,
+    what: String,
+}
+
+impl Fault {
+    fn in_text(self, text: &str) -> JsonError {
+        let before = text.get(..self.at).unwrap_or(text);
+        let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        JsonError {
+            at: self.at,
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or("").chars().count() + 1,
+            what: self.what,
+        }
+    }
+}
+
+/// Walks over the text. `at` is a character boundary whenever a token starts or ends, and wherever a fault is found:
+/// every token ends with an ASCII byte, and a fault stands behind one.
+struct Reader<'a> {
+    text: &'a str,
+    tail: Tail,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, tail: Tail) -> Reader<'a> {
+        Reader {
+            text,
+            tail,
+            at: 0,
+            depth: 0,
+        }
+    }
+
+    fn document(&mut self, steps: &[Step]) -> Result<Option<Found<'a>>, Fault> {
+        if self.text.starts_with(BYTE_ORDER_MARK) {
+            self.at = BYTE_ORDER_MARK.len_utf8();
+        }
+        let found = self.value(Some(steps))?;
+        self.skip_space();
+        if !self.rest().is_empty() || self.tail != Tail::End {
+            return Err(self.expected("the end"));
+        }
+        Ok(found)
+    }
+
+    /// Reads any value. `steps` is what is left of the path here; `None` when this value lies beside the path.
+    fn value(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+        self.skip_space();
+        let start = self.at;
+        let mut inside = None;
+        match self.peek() {
+            Some(b'{') => inside = self.object(steps)?,
+            Some(b'[') => inside = self.array(steps)?,
+            Some(b'"') => drop(self.string()?),
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => return Err(self.expected("a value")),
+        }
+        match steps {
+            Some([]) => Ok(Some(Found::from_raw(self.since(start)))),
+            _ => Ok(inside),
+        }
+    }
+
+    fn object(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+        self.enter()?;
+        let mut found = None;
+        self.skip_space();
+        if !self.eat(b'}') {
+            loop {
+                let name = self.name()?;
+                let below = steps.and_then(|steps| below_name(steps, name));
+                let value = self.value(below)?;
+                if below.is_some() {
+                    found = value;
+                }
+                if self.last_item(b'}')? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(found)
+    }
+
+    fn array(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+        self.enter()?;
+        let mut found = None;
+        self.skip_space();
+        if !self.eat(b']') {
+            for index in 0.. {
+                let below = steps.and_then(|steps| below_index(steps, index));
+                let value = self.value(below)?;
+                if below.is_some() {
+                    found = value;
+                }
+                if self.last_item(b']')? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(found)
+    }
+
+    /// Steps over an opening bracket.
+    fn enter(&mut self) -> Result<(), Fault> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.fault(format!("nested deeper than {MAX_DEPTH}")));
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// A name and its colon; the name is still escaped.
+    fn name(&mut self) -> Result<&'a str, Fault> {
+        self.skip_space();
+        if self.peek() != Some(b'"') {
+            return Err(self.expected("a name in double quotes"));
+        }
+        let name = self.string()?;
+        self.skip_space();
+        if !self.eat(b':') {
+            return Err(self.expected("':'"));
+        }
+        Ok(name)
+    }
+
+    /// Steps over what follows an item: a comma, or the closing bracket (then it is true).
+    fn last_item(&mut self, close: u8) -> Result<bool, Fault> {
+        self.skip_space();
+        if self.eat(close) {
+            return Ok(true);
+        }
+        if self.eat(b',') {
+            return Ok(false);
+        }
+        Err(self.expected(&format!("',' or '{}'", char::from(close))))
+    }
+
+    /// A string; what stands between its quotes, still escaped.
+    fn string(&mut self) -> Result<&'a str, Fault> {
+        if !self.eat(b'"') {
+            return Err(self.expected("'\"'"));
+        }
+        let start = self.at;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => self.escape()?,
+                Some(0..=0x1f) => {
+                    return Err(self.fault("a control character in a string is escaped".into()));
+                }
+                Some(_) => self.at += 1,
+                None => return Err(self.expected("'\"' at the end of the string")),
+            }
+        }
+        let raw = self.since(start);
+        self.at += 1;
+        Ok(raw)
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                        return Err(self.expected("four hexadecimal digits after '\\u'"));
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return Err(self.expected("one of \"\\/bfnrtu after '\\'")),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        self.eat(b'-');
+        let starts_with_zero = self.eat(b'0');
+        if !starts_with_zero {
+            self.digits()?;
+        } else if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.fault("a number has no leading zero".into()));
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _sign = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == start {
+            return Err(self.expected("a digit"));
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Fault> {
+        for byte in word.bytes() {
+            if !self.eat(byte) {
+                return Err(self.expected(&format!("`{word}`")));
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        // The `unwrap_or` is never taken: a token starts and ends on a character boundary (see `Reader`).
+        self.text.get(start..self.at).unwrap_or("")
+    }
+
+    fn expected(&self, what: &str) -> Fault {
+        let found = match self.rest().chars().next() {
+            Some('\'') => "'\\''".into(),
+            Some('"') => "'\"'".into(),
+            Some(c) => format!("'{}'", c.escape_debug()),
+            None => self.tail.explain().to_string(),
+        };
+        self.fault(format!("expected {what}, found {found}"))
+    }
+
+    fn fault(&self, what: String) -> Fault {
+        Fault { at: self.at, what }
+    }
+}
+
+/// The steps left below the member `name` (still escaped), if the path leads through it.
+fn below_name<'s>(steps: &'s [Step], name: &str) -> Option<&'s [Step]> {
+    match steps {
+        [Step::Name(wanted), below @ ..] if unescape(name) == *wanted => Some(below),
+        _ => None,
+    }
+}
+
+/// The steps left below the item `index`, if the path leads through it.
+fn below_index(steps: &[Step], index: usize) -> Option<&[Step]> {
+    match steps {
+        [Step::Index(wanted), below @ ..] if *wanted == index => Some(below),
+        _ => None,
+    }
+}
+
+impl<'a> Found<'a> {
+    /// `raw` is one whole value that the reader has accepted, so its first byte tells its type.
+    fn from_raw(raw: &'a str) -> Found<'a> {
+        match raw.as_bytes().first() {
+            Some(b'{') => Found::Object(raw),
+            Some(b'[') => Found::Array(raw),
+            Some(b'"') => Found::String(unescape(raw.get(1..raw.len() - 1).unwrap_or(""))),
+            Some(b't') => Found::Bool(true),
+            Some(b'f') => Found::Bool(false),
+            Some(b'n') => Found::Null,
+            _ => Found::Number(raw),
+        }
+    }
+}
+
+// --- Strings ---
+
+/// Resolves the escapes of a string that the reader has accepted.
+fn unescape(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('\\') {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let (c, behind) = resolve_escape(escape);
+        out.push(c);
+        rest = behind;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// `escape` starts behind the backslash; gives the character and the text behind the escape.
+fn resolve_escape(escape: &str) -> (char, &str) {
+    let mut chars = escape.chars();
+    let c = match chars.next() {
+        Some('u') => return resolve_unicode(chars.as_str()),
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some(itself) => itself,
+        None => char::REPLACEMENT_CHARACTER,
+    };
+    (c, chars.as_str())
+}
+
+/// `hex` starts behind `\u`. A character past U+FFFF is two escapes, a high and a low surrogate (RFC 8259 §7).
+fn resolve_unicode(hex: &str) -> (char, &str) {
+    let (unit, rest) = code_unit(hex);
+    if let Some(hex) = rest.strip_prefix("\\u") {
+        let (low, behind) = code_unit(hex);
+        if let Some(Ok(c)) = char::decode_utf16([unit, low]).next()
+            && c.len_utf16() == 2
+        {
+            return (c, behind);
+        }
+    }
+    let c = char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER);
+    (c, rest)
+}
+
+fn code_unit(hex: &str) -> (u16, &str) {
+    let (digits, rest) = hex.split_at_checked(4).unwrap_or((hex, ""));
+    // The reader has seen four hexadecimal digits here; the 0 is never taken.
+    (u16::from_str_radix(digits, 16).unwrap_or(0), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
+    }
+
+    fn get<'a>(text: &'a str, at: &str) -> Option<Found<'a>> {
+        find(text.as_bytes(), &path(at)).unwrap()
+    }
+
+    fn string(text: &str) -> Option<Found<'_>> {
+        Some(Found::String(text.into()))
+    }
+
+    fn is_json(text: &[u8]) -> bool {
+        find(text, &path(".x")).is_ok()
+    }
+
+    fn error(text: &[u8]) -> JsonError {
+        find(text, &path(".x")).unwrap_err()
+    }
+
+    const DOCUMENT: &str = "{\"name\": \"caf\u{e9} \\ud83d\\ude00 \\n\",\r\n\t\"list\": [1, -2.5e+3, true, false, null, \
+                            {\"odd name\": [[], {}]}], \"z\u{1f600}\": 0}";
+
+    #[test]
+    fn finds_values_of_every_type() {
+        let text =
+            r#"{"s":"a\"b","n":-1.50e2,"t":true,"f":false,"z":null,"a":[ 1 ],"o":{"k" : 2}}"#;
+        assert_eq!(get(text, ".s"), string("a\"b"));
+        assert_eq!(get(text, ".n"), Some(Found::Number("-1.50e2")));
+        assert_eq!(get(text, ".t"), Some(Found::Bool(true)));
+        assert_eq!(get(text, ".f"), Some(Found::Bool(false)));
+        assert_eq!(get(text, ".z"), Some(Found::Null));
+        assert_eq!(get(text, ".a"), Some(Found::Array("[ 1 ]")));
+        assert_eq!(get(text, ".o"), Some(Found::Object(r#"{"k" : 2}"#)));
+    }
+
+    #[test]
+    fn follows_paths() {
+        assert_eq!(get(DOCUMENT, ".name"), string("caf\u{e9} \u{1f600} \n"));
+        assert_eq!(get(DOCUMENT, ".list[1]"), Some(Found::Number("-2.5e+3")));
+        let inner = ".list[5][\"odd name\"]";
+        assert_eq!(get(DOCUMENT, inner), Some(Found::Array("[[], {}]")));
+        assert_eq!(
+            get(DOCUMENT, &format!("{inner}[1]")),
+            Some(Found::Object("{}"))
+        );
+        assert_eq!(
+            get(DOCUMENT, "[\"z\\ud83d\\ude00\"]"),
+            Some(Found::Number("0"))
+        );
+        assert_eq!(get("[[7]]", "[0][0]"), Some(Found::Number("7")));
+        assert_eq!(get("[[7]]", ".[0].[0]"), Some(Found::Number("7")));
+        assert_eq!(get(r#"{"\u0061":1}"#, ".a"), Some(Found::Number("1")));
+        assert_eq!(get(r#"{"":1}"#, r#"[""]"#), Some(Found::Number("1")));
+    }
+
+    #[test]
+    fn what_is_absent_is_none() {
+        for absent in [
+            ".nope",
+            ".list[6]",
+            ".list.name",
+            ".name[0]",
+            ".name.x",
+            "[0]",
+            ".list[5].odd",
+            ".Name",
+        ] {
+            assert_eq!(get(DOCUMENT, absent), None, "{absent}");
+        }
+        assert_eq!(get("5", ".x"), None);
+    }
+
+    #[test]
+    fn the_last_of_equal_names_wins() {
+        let text = r#"{"a":{"b":1},"a":{"b":2,"\u0062":3}}"#;
+        assert_eq!(get(text, ".a.b"), Some(Found::Number("3")));
+        assert_eq!(get(r#"{"a":{"b":1},"a":{}}"#, ".a.b"), None);
+        assert_eq!(get(r#"{"a":{"b":1},"a":2}"#, ".a.b"), None);
+        assert_eq!(get(r#"{"a":1,"a":null}"#, ".a"), Some(Found::Null));
+    }
+
+    #[test]
+    fn accepts_what_the_grammar_accepts() {
+        for good in [
+            "0",
+            "-0",
+            "0.0",
+            "1e5",
+            "1E+5",
+            "1e-05",
+            "123.456e7",
+            "true",
+            "false",
+            "null",
+            "[]",
+            "{}",
+            "\"\"",
+            " \t\r\n[ ] ",
+            "[1,2]",
+            "[ 1 , 2 ]",
+            "{\"a\":1,\"b\":[]}",
+            r#""\"\\\/\b\f\n\r\t\u00e9\u00E9""#,
+            "\"\u{7f}\u{2028}\"",
+            r#""\u0000""#,
+            r#""\ud800""#,
+            "\u{feff}{}",
+        ] {
+            assert!(is_json(good.as_bytes()), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn says_where_and_why_a_text_is_not_json() {
+        #[rustfmt::skip]
+        let table: &[(&[u8], usize, usize, usize, &str)] = &[
+            (b"", 0, 1, 1, "expected a value, found the end of the input"),
+            (b" \n ", 3, 2, 2, "expected a value, found the end of the input"),
+            (b"\xef\xbb\xbf", 3, 1, 1, "expected a value, found the end of the input"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf{}", 3, 1, 1, "expected a value, found '\\u{feff}'"),
+            (b"<html>", 0, 1, 1, "expected a value, found '<'"),
+            (b"{\"ok\" true}", 6, 1, 7, "expected ':', found 't'"),
+            (b"{\n  \"a\": 1,\n}", 12, 3, 1, "expected a name in double quotes, found '}'"),
+            (b"{", 1, 1, 2, "expected a name in double quotes, found the end of the input"),
+            (b"{'a':1}", 1, 1, 2, "expected a name in double quotes, found '\\''"),
+            (b"{\"a\":1 \"b\":2}", 7, 1, 8, "expected ',' or '}', found '\"'"),
+            (b"[1 2]", 3, 1, 4, "expected ',' or ']', found '2'"),
+            (b"[1,]", 3, 1, 4, "expected a value, found ']'"),
+            (b"[1}", 2, 1, 3, "expected ',' or ']', found '}'"),
+            (b"]", 0, 1, 1, "expected a value, found ']'"),
+            (b"{} x", 3, 1, 4, "expected the end, found 'x'"),
+            (b"{}\0", 2, 1, 3, "expected the end, found '\\0'"),
+            (b"1 2", 2, 1, 3, "expected the end, found '2'"),
+            (b"01", 1, 1, 2, "a number has no leading zero"),
+            (b"-", 1, 1, 2, "expected a digit, found the end of the input"),
+            (b"-x", 1, 1, 2, "expected a digit, found 'x'"),
+            (b"+1", 0, 1, 1, "expected a value, found '+'"),
+            (b".5", 0, 1, 1, "expected a value, found '.'"),
+            (b"1.", 2, 1, 3, "expected a digit, found the end of the input"),
+            (b"1.e5", 2, 1, 3, "expected a digit, found 'e'"),
+            (b"1e", 2, 1, 3, "expected a digit, found the end of the input"),
+            (b"1e+-2", 3, 1, 4, "expected a digit, found '-'"),
+            (b"0x1", 1, 1, 2, "expected the end, found 'x'"),
+            (b"NaN", 0, 1, 1, "expected a value, found 'N'"),
+            (b"nul", 3, 1, 4, "expected `null`, found the end of the input"),
+            (b"nil", 1, 1, 2, "expected `null`, found 'i'"),
+            (b"tRue", 1, 1, 2, "expected `true`, found 'R'"),
+            (b"falsy", 4, 1, 5, "expected `false`, found 'y'"),
+            (b"truex", 4, 1, 5, "expected the end, found 'x'"),
+            (b"\"a", 2, 1, 3, "expected '\"' at the end of the string, found the end of the input"),
+            (b"\"\\", 2, 1, 3, "expected one of \"\\/bfnrtu after '\\', found the end of the input"),
+            (b"\"\\x\"", 2, 1, 3, "expected one of \"\\/bfnrtu after '\\', found 'x'"),
+            (b"\"\\u12g4\"", 5, 1, 6, "expected four hexadecimal digits after '\\u', found 'g'"),
+            (b"\"\\u12\"", 5, 1, 6, "expected four hexadecimal digits after '\\u', found '\"'"),
+            (b"\"a\nb\"", 2, 1, 3, "a control character in a string is escaped"),
+            (b"\"\x1f\"", 1, 1, 2, "a control character in a string is escaped"),
+            (b"/* */ 1", 0, 1, 1, "expected a value, found '/'"),
+            (b"\xff", 0, 1, 1, "expected a value, found a byte that is not UTF-8"),
+            (b"{}\xff", 2, 1, 3, "expected the end, found a byte that is not UTF-8"),
+            (b"{}\xc3", 2, 1, 3, "expected the end, found a character cut short by the end of the input"),
+            (b"\"\xc3\xa9\xe9\"", 3, 1, 3, "expected '\"' at the end of the string, found a byte that is not UTF-8"),
+            (b"\"\xc3", 1, 1, 2, "expected '\"' at the end of the string, found a character cut short by the end of the input"),
+            (b"\"\xed\xa0\x80\"", 1, 1, 2, "expected '\"' at the end of the string, found a byte that is not UTF-8"),
+            (b"\"\xc0\x80\"", 1, 1, 2, "expected '\"' at the end of the string, found a byte that is not UTF-8"),
+            (b"<p>caf\xe9", 0, 1, 1, "expected a value, found '<'"),
+            (b"\xc3\xa9", 0, 1, 1, "expected a value, found '\u{e9}'"),
+        ];
+        for (text, at, line, column, what) in table {
+            let wanted = JsonError {
+                at: *at,
+                line: *line,
+                column: *column,
+                what: what.to_string(),
+            };
+            assert_eq!(error(text), wanted, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn an_error_reads_as_a_place_and_a_reason() {
+        let shown = error(b"{\"ok\"  true}").to_string();
+        assert_eq!(shown, "line 1, column 8: expected ':', found 't'");
+    }
+
+    #[test]
+    fn every_proper_prefix_of_a_document_is_an_error_at_its_end_or_before() {
+        assert!(is_json(DOCUMENT.as_bytes()));
+        for end in 0..DOCUMENT.len() {
+            let part = &DOCUMENT.as_bytes()[..end];
+            assert!(error(part).at <= end, "{end}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_read_to_its_limit() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let deepest = "[0]".repeat(MAX_DEPTH - 1);
+        assert_eq!(get(&nested(MAX_DEPTH), &deepest), Some(Found::Array("[]")));
+        let too_deep = error(nested(MAX_DEPTH + 1).as_bytes());
+        assert_eq!(too_deep.what, "nested deeper than 128");
+        assert_eq!(too_deep.at, MAX_DEPTH);
+        // Depth is of one place, not a count of all brackets.
+        assert!(is_json(
+            format!("[{}]", vec!["[{}]"; 500].join(",")).as_bytes()
+        ));
+        assert!(!is_json("{\"a\":".repeat(100_000).as_bytes()));
+        assert!(!is_json("[".repeat(100_000).as_bytes()));
+    }
+
+    #[test]
+    fn reads_escapes_and_surrogates() {
+        let bad = char::REPLACEMENT_CHARACTER;
+        for (raw, value) in [
+            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t".to_string()),
+            (r#""\u0041\u00e9\u20AC""#, "A\u{e9}\u{20ac}".into()),
+            (r#""\ud83d\ude00!""#, "\u{1f600}!".into()),
+            (r#""\u0000""#, "\0".into()),
+            (r#""\ud800""#, format!("{bad}")),
+            (r#""\udc00""#, format!("{bad}")),
+            (r#""\ud800x""#, format!("{bad}x")),
+            (r#""\ud800\n""#, format!("{bad}\n")),
+            (r#""\ud800\u0041""#, format!("{bad}A")),
+            (r#""\ud800\ud83d\ude00""#, format!("{bad}\u{1f600}")),
+            (r#""\ude00\ud83d""#, format!("{bad}{bad}")),
+            (r#""\\u0041""#, "\\u0041".into()),
+        ] {
+            let read = read_string(raw).unwrap();
+            assert_eq!(read, (Cow::Borrowed(value.as_str()), ""), "{raw}");
+        }
+    }
+
+    #[test]
+    fn reads_a_string_and_leaves_the_rest() {
+        let (value, rest) = read_string("\"a\" b").unwrap();
+        assert_eq!((value.as_ref(), rest), ("a", " b"));
+        assert_eq!(
+            read_string("a").unwrap_err().what,
+            "expected '\"', found 'a'"
+        );
+        assert_eq!(read_string("\"a").unwrap_err().at, 2);
+    }
+
+    #[test]
+    fn knows_a_number() {
+        for good in ["0", "-0", "10", "1.5", "1e9", "-1.25E-3"] {
+            assert!(is_number(good), "{good}");
+        }
+        for bad in [
+            "", "-", "01", "1.", ".5", "1e", "+1", " 1", "1 ", "0x1", "1,5", "\u{661}",
+        ] {
+            assert!(!is_number(bad), "{bad}");
+        }
+    }
+
+    /// A small generator (xorshift64), so that a failure repeats.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % limit as u64) as usize
+        }
+    }
+
+    #[test]
+    fn mutated_documents_do_not_break_the_reader() {
+        const SEED: u64 = 0x5eed_0006;
+        const BYTES: &[u8] = b"{}[]\",:\\u0d-+.eE truefalsn\n\x00\x1f\x80\xc3\xff";
+        let mut random = Random(SEED);
+        let paths = [path(".list[5][\"odd name\"][0]"), path(".name")];
+        for round in 0..20_000 {
+            let mut text = DOCUMENT.as_bytes().to_vec();
+            for _ in 0..=random.below(3) {
+                let at = random.below(text.len());
+                match random.below(3) {
+                    0 => text[at] = BYTES[random.below(BYTES.len())],
+                    1 => text.insert(at, BYTES[random.below(BYTES.len())]),
+                    _ => drop(text.remove(at)),
+                }
+            }
+            let answers = paths.each_ref().map(|path| find(&text, path));
+            // Whether a text is JSON does not depend on the path, and not on what is around it.
+            assert_eq!(
+                answers[0].as_ref().err(),
+                answers[1].as_ref().err(),
+                "seed {SEED:#x}, round {round}"
+            );
+            let wrapped = [b"[", text.as_slice(), b"]"].concat();
+            if answers[0].is_ok() {
+                assert!(is_json(&wrapped), "seed {SEED:#x}, round {round}");
+            } else if let Err(error) = &answers[0] {
+                assert!(error.at <= text.len(), "seed {SEED:#x}, round {round}");
+            }
+        }
+    }
+}
