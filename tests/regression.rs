@@ -1,6 +1,8 @@
 //! Bugs that were found, each with the test that would have found it.
 
-use crate::support::{Server, Upcheck};
+use std::fs;
+
+use crate::support::{Report, Server, TempDir, Upcheck};
 
 #[test]
 fn peak_memory_is_the_programs_own() {
@@ -30,4 +32,44 @@ fn no_c1_control_is_printed_raw_in_json() {
     assert!(!output.out().chars().any(|c| c.is_control() && c != '\n'), "{output:?}");
     assert_eq!(output.report().single()["name"], "a\u{9b}31mb", "escaped, not lost");
     assert_eq!(output.report().single()["labels"]["c1"], "\u{80}\u{85}\u{9f}");
+}
+
+#[test]
+fn dev_stdout_is_standard_output_not_a_file_to_replace() {
+    // /dev/stdout leads to the file that the shell opened. Renaming a new one over it lost what was in it.
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let log = folder.write("log", "yesterday's\n");
+    Upcheck::in_shell(&format!("exec \"$0\" \"$@\" >>'{log}'"))
+        .args(["-o", "ndjson=/dev/stdout"])
+        .arg(server.url("/"))
+        .run()
+        .expect_code(0);
+    let written = fs::read(&log).expect("it is there");
+    let appended = written.strip_prefix(b"yesterday's\n").expect("what was there stays");
+    assert_eq!(Report::parse(appended).single()["verdict"], "up");
+}
+
+#[test]
+fn two_reports_cannot_go_to_one_file() {
+    // They shared the file beside it, and each wrote over the other.
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let file = folder.path("results");
+    let file = file.display();
+    let output = Upcheck::new()
+        .args(["-o", &format!("ndjson={file}"), "-o", &format!("human={file}")])
+        .arg(server.url("/"))
+        .run();
+    output.expect_code(3);
+    assert!(output.err().contains("results"), "{output:?}");
+    assert_eq!(server.accepted(), 0, "it is known before the start");
+    assert_eq!(folder.names(), [""; 0], "nothing is left behind");
+}
+
+#[test]
+fn an_error_is_told_without_the_systems_number() {
+    let output = Upcheck::new().args(["-o", "ndjson=/no/such/folder/results", "http://127.0.0.1:1/"]).run();
+    output.expect_code(3);
+    assert!(!output.err().contains("os error"), "{output:?}");
 }
