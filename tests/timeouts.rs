@@ -93,7 +93,6 @@ fn a_timeout_starts_with_its_attempt_not_in_the_queue() {
     let report = Upcheck::new().args(["-c", "1", "-t", "1500ms"]).args(&targets).report();
     assert_eq!(report.summary["up"], 10, "{:#?}", report.not("up"));
     assert_eq!(report.summary["most_in_flight"], 1, "{}", report.summary);
-    assert_eq!(server.most_open(), 1);
     let longest_queue =
         report.checks.iter().map(|check| check["seconds"]["queue"].as_f64().expect("a number")).fold(0.0, f64::max);
     assert!(longest_queue > 1.6, "{longest_queue}");
