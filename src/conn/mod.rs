@@ -3,6 +3,8 @@
 //! A [`Conn`] does not register itself: it is a mio `Source`, and its owner gives it to a reactor.
 
 pub mod tcp;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::io::{self, Read, Write};
 

@@ -2,5 +2,6 @@
 
 pub mod dns;
 pub mod http;
-pub mod url;
 pub mod json;
+pub mod url;
+pub mod x509;

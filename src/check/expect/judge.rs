@@ -78,11 +78,7 @@ impl Expectation {
         match self.test.passes(value) {
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => Err(format!("{subject} was {value}")),
-            None => Err(format!(
-                "{subject} is {}, not {}",
-                value.with_type(),
-                self.test.wants()
-            )),
+            None => Err(format!("{subject} is {}, not {}", value.with_type(), self.test.wants())),
         }
     }
 
@@ -96,9 +92,7 @@ impl Expectation {
         match passes {
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => Err(format!("body was {}", Value::Text(seen.body))),
-            None => Err(format!(
-                "body was cut: only its first {kept} bytes were kept"
-            )),
+            None => Err(format!("body was cut: only its first {kept} bytes were kept")),
         }
     }
 
@@ -108,17 +102,12 @@ impl Expectation {
         let Some(first) = values().next() else {
             return Err(format!("{} is missing", self.subject));
         };
-        let one_passes = values()
-            .filter_map(|value| self.test.passes(&value))
-            .reduce(|one, other| one || other);
+        let one_passes = values().filter_map(|value| self.test.passes(&value)).reduce(|one, other| one || other);
         match one_passes {
             None => self.judge_value(&first),
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => {
-                let shown: Vec<String> = values()
-                    .take(MAX_LISTED)
-                    .map(|value| value.to_string())
-                    .collect();
+                let shown: Vec<String> = values().take(MAX_LISTED).map(|value| value.to_string()).collect();
                 Err(format!("{} was {}", self.subject, shown.join(" and ")))
             }
         }
@@ -129,9 +118,7 @@ impl Expectation {
     fn judge_json(&self, seen: &Seen<'_>, path: &json::Path) -> Result<(), String> {
         if !seen.body_whole {
             let kept = seen.body.len();
-            return Err(format!(
-                "the body was cut: its first {kept} bytes cannot be read as JSON"
-            ));
+            return Err(format!("the body was cut: its first {kept} bytes cannot be read as JSON"));
         }
         match json::find(seen.body, path) {
             Ok(Some(found)) => self.judge_value(&Value::from_json(&found)),
@@ -165,12 +152,8 @@ impl Test {
                 Some(comparison.holds(order))
             }
             (Test::In(ranges), value) => Some(is_in(value.number()?, ranges)),
-            (Test::Time(comparison, with), Value::Time(time)) => {
-                Some(comparison.holds(time.cmp(with)))
-            }
-            (Test::Text(how, with), Value::Text(text) | Value::Word(text)) => {
-                Some(how.passes(with, text))
-            }
+            (Test::Time(comparison, with), Value::Time(time)) => Some(comparison.holds(time.cmp(with))),
+            (Test::Text(how, with), Value::Text(text) | Value::Word(text)) => Some(how.passes(with, text)),
             (Test::Bool(with), Value::Bool(value)) => Some(value == with),
             (Test::Null, value) => Some(matches!(value, Value::Null)),
             _ => None,
@@ -226,10 +209,7 @@ impl Match {
 /// A search that is linear in both lengths. Only the parts of `text` that are UTF-8 are searched, which loses nothing:
 /// `wanted` is UTF-8, and none of it can lie in a part that is not.
 fn contains(text: &[u8], wanted: &str) -> bool {
-    wanted.is_empty()
-        || text
-            .utf8_chunks()
-            .any(|chunk| chunk.valid().contains(wanted))
+    wanted.is_empty() || text.utf8_chunks().any(|chunk| chunk.valid().contains(wanted))
 }
 
 /// Matches `text` against a pattern in which `*` stands for any characters, also none, and `?` for any one.
@@ -265,9 +245,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 /// Whether a set holds a number: one of its plain ranges does (or it has none), and none of the excluded ones does.
 fn is_in(number: &str, ranges: &[Range]) -> bool {
     let within = |excluded: bool| {
-        let mut ranges = ranges
-            .iter()
-            .filter(move |range| range.excluded == excluded);
+        let mut ranges = ranges.iter().filter(move |range| range.excluded == excluded);
         ranges.any(|range| range.holds(number))
     };
     let all_but = ranges.iter().all(|range| range.excluded);
@@ -276,8 +254,7 @@ fn is_in(number: &str, ranges: &[Range]) -> bool {
 
 impl Range {
     fn holds(&self, number: &str) -> bool {
-        json::compare_numbers(number, &self.low).is_ge()
-            && json::compare_numbers(number, &self.high).is_le()
+        json::compare_numbers(number, &self.low).is_ge() && json::compare_numbers(number, &self.high).is_le()
     }
 }
 
@@ -296,9 +273,7 @@ impl<'a> Value<'a> {
     fn number(&self) -> Option<&'a str> {
         match self {
             Value::Number(text) => Some(text),
-            Value::Word(bytes) => std::str::from_utf8(bytes)
-                .ok()
-                .filter(|text| json::is_number(text)),
+            Value::Word(bytes) => std::str::from_utf8(bytes).ok().filter(|text| json::is_number(text)),
             _ => None,
         }
     }
@@ -424,36 +399,16 @@ mod tests {
             ("redirects < 3", "redirects < 2", "redirects was 2"),
             ("cert.days < 0", "cert.days > 14", "cert.days was -3"),
             ("body.bytes == 4", "body.bytes > 1KiB", "body.bytes was 4"),
-            (
-                r#"body == "body""#,
-                r#"body == "bod""#,
-                r#"body was "body""#,
-            ),
-            (
-                "http.version == 1.1",
-                "http.version > 1.1",
-                "http.version was \"1.1\"",
-            ),
-            (
-                "tls.version >= 1.2",
-                "tls.version < \"1.2\"",
-                "tls.version was \"1.3\"",
-            ),
+            (r#"body == "body""#, r#"body == "bod""#, r#"body was "body""#),
+            ("http.version == 1.1", "http.version > 1.1", "http.version was \"1.1\""),
+            ("tls.version >= 1.2", "tls.version < \"1.2\"", "tls.version was \"1.3\""),
             ("total < 313ms", "total < 300ms", "total was 312.457ms"),
             ("dns == 1ms", "dns > 1ms", "dns was 1ms"),
             ("connect <= 20ms", "connect < 20ms", "connect was 20ms"),
             ("tls >= 300ms", "tls != 300ms", "tls was 300ms"),
             ("wait > 3", "wait < 3", "wait was 4s"),
-            (
-                r#"address starts "127.""#,
-                r#"address == "::1""#,
-                r#"address was "127.0.0.1:8000""#,
-            ),
-            (
-                "header.age == 300",
-                "header.age < 60",
-                "header.age was \"300\"",
-            ),
+            (r#"address starts "127.""#, r#"address == "::1""#, r#"address was "127.0.0.1:8000""#),
+            ("header.age == 300", "header.age < 60", "header.age was \"300\""),
         ] {
             holds(good, &seen(b"body"));
             fails(bad, &seen(b"body"), got);
@@ -505,11 +460,7 @@ mod tests {
     #[test]
     fn sets_include_and_exclude() {
         for (set, inside, outside) in [
-            (
-                "200-299,301,!204",
-                &[200, 203, 299, 301][..],
-                &[199, 204, 300, 302][..],
-            ),
+            ("200-299,301,!204", &[200, 203, 299, 301][..], &[199, 204, 300, 302][..]),
             ("!500-599", &[200, 499, 600], &[500, 599]),
             ("!404,!410", &[200], &[404, 410]),
             ("200", &[200], &[199, 201]),
@@ -517,10 +468,7 @@ mod tests {
         ] {
             for (statuses, wanted) in [(inside, true), (outside, false)] {
                 for status in statuses {
-                    let seen = Seen {
-                        status: Some(*status),
-                        ..seen(b"")
-                    };
+                    let seen = Seen { status: Some(*status), ..seen(b"") };
                     let (plain, not) = (format!("status in {set}"), format!("status not in {set}"));
                     assert_eq!(judge(&plain, &seen).is_ok(), wanted, "{plain} {status}");
                     assert_eq!(judge(&not, &seen).is_ok(), !wanted, "{not} {status}");
@@ -545,10 +493,7 @@ mod tests {
             ("dns < 1s", "has no value: no name was looked up"),
             ("connect < 1s", "has no value: no connection was made"),
             ("tls < 1s", "has no value: there was no TLS handshake"),
-            (
-                "tls.version != 1.0",
-                "has no value: there was no TLS handshake",
-            ),
+            ("tls.version != 1.0", "has no value: there was no TLS handshake"),
             ("cert.days != 0", "has no value: there was no certificate"),
             ("address != \"x\"", "has no value: there was no connection"),
         ] {
@@ -565,19 +510,11 @@ mod tests {
         holds("header.content-type == \"text/html; charset=utf-8\"", &seen);
         holds("header.CONTENT-TYPE starts \"text/html\"", &seen);
         holds("header.x-empty == \"\"", &seen);
-        for missing in [
-            "header.x != \"a\"",
-            "header.no != \"a\"",
-            "header.x-behind == 1",
-        ] {
+        for missing in ["header.x != \"a\"", "header.no != \"a\"", "header.x-behind == 1"] {
             let subject = missing.split(' ').next().unwrap();
             fails(missing, &seen, &format!("{subject} is missing"));
         }
-        fails(
-            "header.x-odd == \"a\"",
-            &seen,
-            "header.x-odd was \"\u{fffd}\\u{1b}[31m\"",
-        );
+        fails("header.x-odd == \"a\"", &seen, "header.x-odd was \"\u{fffd}\\u{1b}[31m\"");
         fails(
             "header.content-type > 5",
             &seen,
@@ -599,16 +536,8 @@ mod tests {
         holds("header.set-cookie != \"c=3\"", &seen);
         holds("header.set-cookie not starts \"c\"", &seen);
         holds("header.x-mixed == 7", &seen);
-        fails(
-            "header.x-mixed != 7",
-            &seen,
-            "header.x-mixed was \"soon\" and \"7\"",
-        );
-        fails(
-            "header.x-mixed > 7",
-            &seen,
-            "header.x-mixed was \"soon\" and \"7\"",
-        );
+        fails("header.x-mixed != 7", &seen, "header.x-mixed was \"soon\" and \"7\"");
+        fails("header.x-mixed > 7", &seen, "header.x-mixed was \"soon\" and \"7\"");
         let neither = "header.set-cookie is the string \"a=1\", not a number";
         fails("header.set-cookie == 1", &seen, neither);
         fails("header.set-cookie != 1", &seen, neither);
@@ -616,8 +545,7 @@ mod tests {
 
     #[test]
     fn json_values_keep_their_types() {
-        let seen =
-            seen(br#"{"s":"5","n":5,"t":true,"z":null,"a":[1],"o":{},"big":12345678901234567890}"#);
+        let seen = seen(br#"{"s":"5","n":5,"t":true,"z":null,"a":[1],"o":{},"big":12345678901234567890}"#);
         for text in [
             "json.s == \"5\"",
             "json.s != \"6\"",
@@ -642,14 +570,8 @@ mod tests {
             ("json.s != 5", "json.s is the string \"5\", not a number"),
             ("json.s in 1-9", "json.s is the string \"5\", not a number"),
             ("json.n == \"5\"", "json.n is the number 5, not a string"),
-            (
-                "json.n == true",
-                "json.n is the number 5, not true or false",
-            ),
-            (
-                "json.n contains \"5\"",
-                "json.n is the number 5, not a string",
-            ),
+            ("json.n == true", "json.n is the number 5, not true or false"),
+            ("json.n contains \"5\"", "json.n is the number 5, not a string"),
             ("json.t == 1", "json.t is true, not a number"),
             ("json.t == false", "json.t was true"),
             ("json.z == \"\"", "json.z is null, not a string"),
@@ -669,23 +591,11 @@ mod tests {
     #[test]
     fn a_body_that_is_not_json_says_where() {
         for (body, got) in [
-            (
-                &b""[..],
-                "line 1, column 1: expected a value, found the end of the input",
-            ),
+            (&b""[..], "line 1, column 1: expected a value, found the end of the input"),
             (b"<html>", "line 1, column 1: expected a value, found '<'"),
-            (
-                b"{\"ok\"  true}",
-                "line 1, column 8: expected ':', found 't'",
-            ),
-            (
-                b"{\n\"ok\":",
-                "line 2, column 6: expected a value, found the end of the input",
-            ),
-            (
-                b"\"\xff\"",
-                "line 1, column 2: expected '\"' at the end of the string, found a byte that is not UTF-8",
-            ),
+            (b"{\"ok\"  true}", "line 1, column 8: expected ':', found 't'"),
+            (b"{\n\"ok\":", "line 2, column 6: expected a value, found the end of the input"),
+            (b"\"\xff\"", "line 1, column 2: expected '\"' at the end of the string, found a byte that is not UTF-8"),
         ] {
             let got = format!("the body is not JSON: {got}");
             fails("json.ok != true", &seen(body), &got);
@@ -694,11 +604,7 @@ mod tests {
 
     #[test]
     fn a_cut_body_decides_only_what_it_can() {
-        let cut = Seen {
-            body_whole: false,
-            body_bytes: 1000,
-            ..seen(b"hello")
-        };
+        let cut = Seen { body_whole: false, body_bytes: 1000, ..seen(b"hello") };
         for text in [
             "body contains \"ell\"",
             "body starts \"hell\"",
@@ -710,11 +616,7 @@ mod tests {
         ] {
             holds(text, &cut);
         }
-        for text in [
-            "body not contains \"ell\"",
-            "body starts \"help\"",
-            "body == \"hel\"",
-        ] {
+        for text in ["body not contains \"ell\"", "body starts \"help\"", "body == \"hel\""] {
             fails(text, &cut, "body was \"hello\"");
         }
         for text in [
@@ -730,11 +632,7 @@ mod tests {
         ] {
             fails(text, &cut, "body was cut: only its first 5 bytes were kept");
         }
-        fails(
-            "json.a == 1",
-            &cut,
-            "the body was cut: its first 5 bytes cannot be read as JSON",
-        );
+        fails("json.a == 1", &cut, "the body was cut: its first 5 bytes cannot be read as JSON");
     }
 
     #[test]
@@ -745,11 +643,7 @@ mod tests {
         holds("body like \"*caf?*\"", &seen(body));
         holds("body not starts \"caf\"", &seen(body));
         holds("body contains \"\"", &seen(b""));
-        fails(
-            "body == \"x\"",
-            &seen(body),
-            "body was \"\u{fffd}\u{fffd}\\0caf\u{e9}\u{fffd}\"",
-        );
+        fails("body == \"x\"", &seen(body), "body was \"\u{fffd}\u{fffd}\\0caf\u{e9}\u{fffd}\"");
     }
 
     #[test]
@@ -798,9 +692,7 @@ mod tests {
         }
         let words = |letters: &str, length: usize| {
             (0..length).fold(vec![String::new()], |shorter, _| {
-                let longer = shorter
-                    .iter()
-                    .flat_map(|word| letters.chars().map(move |c| format!("{word}{c}")));
+                let longer = shorter.iter().flat_map(|word| letters.chars().map(move |c| format!("{word}{c}")));
                 shorter.iter().cloned().chain(longer).collect()
             })
         };
@@ -817,11 +709,7 @@ mod tests {
     fn no_glob_is_exponential() {
         // With a retry of every star, each of these would outlive the sun.
         let text = "a".repeat(5_000);
-        for pattern in [
-            "a*".repeat(100) + "b",
-            "*a".repeat(100) + "c",
-            "*?a".repeat(80) + "c",
-        ] {
+        for pattern in ["a*".repeat(100) + "b", "*a".repeat(100) + "c", "*?a".repeat(80) + "c"] {
             assert!(!glob(&pattern, &text), "{pattern}");
         }
     }
@@ -830,10 +718,7 @@ mod tests {
     fn what_came_is_told_in_few_words() {
         let long = "x".repeat(5_000);
         let got = judge("body == \"y\"", &seen(long.as_bytes())).unwrap_err();
-        assert_eq!(
-            got,
-            format!("body was \"{}\"... (5000 bytes)", "x".repeat(120))
-        );
+        assert_eq!(got, format!("body was \"{}\"... (5000 bytes)", "x".repeat(120)));
         let pictures = "\u{1f600}".repeat(1_000);
         let got = judge("body == \"y\"", &seen(pictures.as_bytes())).unwrap_err();
         assert!(got.ends_with("\u{1f600}\"... (4000 bytes)"), "{got}");
@@ -893,10 +778,7 @@ mod tests {
             (state % limit as u64) as usize
         };
         let whole = seen(br#"{"a":[{"odd \u00e9 name":"caf\u00e9"}],"n":5}"#);
-        let cut = Seen {
-            body_whole: false,
-            ..whole
-        };
+        let cut = Seen { body_whole: false, ..whole };
         let mut parsed = 0;
         for round in 0..20_000 {
             let mut chars: Vec<char> = SOURCES[below(SOURCES.len())].chars().collect();
@@ -914,10 +796,7 @@ mod tests {
                     parsed += 1;
                     for seen in [&whole, &cut, &seen_nothing()] {
                         if let Err(mismatch) = expectation.judge(seen) {
-                            assert!(
-                                mismatch.got.chars().count() <= MAX_GOT,
-                                "round {round}: {text}"
-                            );
+                            assert!(mismatch.got.chars().count() <= MAX_GOT, "round {round}: {text}");
                         }
                     }
                     let again = Expectation::parse(expectation.text());
@@ -925,17 +804,10 @@ mod tests {
                 }
                 Err(error) => {
                     assert!(text.is_char_boundary(error.at), "round {round}: {text}");
-                    assert_eq!(
-                        error.caret(&text).lines().count(),
-                        2,
-                        "round {round}: {text}"
-                    );
+                    assert_eq!(error.caret(&text).lines().count(), 2, "round {round}: {text}");
                 }
             }
         }
-        assert!(
-            (1_000..19_000).contains(&parsed),
-            "{parsed} of 20000 parsed"
-        );
+        assert!((1_000..19_000).contains(&parsed), "{parsed} of 20000 parsed");
     }
 }

@@ -198,10 +198,7 @@ impl Expectation {
     /// # Errors
     /// A [`Mismatch`] when the expectation does not hold: this is the peer's failure, told in words.
     pub fn judge(&self, seen: &Seen<'_>) -> Result<(), Mismatch> {
-        self.judge_subject(seen).map_err(|got| Mismatch {
-            expected: self.text.clone(),
-            got: clip(&got, MAX_GOT),
-        })
+        self.judge_subject(seen).map_err(|got| Mismatch { expected: self.text.clone(), got: clip(&got, MAX_GOT) })
     }
 }
 

@@ -49,12 +49,7 @@ pub(super) fn expectation(text: &str) -> Result<Expectation, ParseError> {
     let operator = parser.operator(&subject)?;
     let test = parser.test(&subject, &operator)?;
     parser.end()?;
-    Ok(Expectation {
-        text: text.trim_ascii().into(),
-        subject,
-        negated: operator.negated,
-        test,
-    })
+    Ok(Expectation { text: text.trim_ascii().into(), subject, negated: operator.negated, test })
 }
 
 struct Parser<'a> {
@@ -161,8 +156,8 @@ impl<'a> Parser<'a> {
 
     fn json_path(&mut self) -> Result<Subject, ParseError> {
         let start = self.at;
-        let (path, rest) = json::Path::parse_prefix(self.rest())
-            .map_err(|error| error_at(start + error.at, error.what))?;
+        let (path, rest) =
+            json::Path::parse_prefix(self.rest()).map_err(|error| error_at(start + error.at, error.what))?;
         self.at = self.text.len() - rest.len();
         Ok(Subject::Json(path))
     }
@@ -185,12 +180,7 @@ impl<'a> Parser<'a> {
         let at = self.at;
         for (text, meaning, negated) in SYMBOLS {
             if self.eat(text) {
-                return Ok(Operator {
-                    at,
-                    text,
-                    negated,
-                    meaning,
-                });
+                return Ok(Operator { at, text, negated, meaning });
             }
         }
         let mut word = self.word();
@@ -201,12 +191,7 @@ impl<'a> Parser<'a> {
         }
         let at = self.at - word.len();
         match WORDS.into_iter().find(|(text, _)| *text == word) {
-            Some((text, meaning)) => Ok(Operator {
-                at,
-                text,
-                negated,
-                meaning,
-            }),
+            Some((text, meaning)) => Ok(Operator { at, text, negated, meaning }),
             None => Err(self.no_operator(at, negated, subject)),
         }
     }
@@ -217,10 +202,7 @@ impl<'a> Parser<'a> {
         let message = if negated {
             format!("`not` stands before {NEGATABLE}; the opposite of `==` is `!=`")
         } else if odd.is_empty() {
-            format!(
-                "expected an operator after `{}`",
-                repeat(&subject.to_string())
-            )
+            format!("expected an operator after `{}`", repeat(&subject.to_string()))
         } else if odd.starts_with('=') {
             "`=` is not an operator: equality is `==`".into()
         } else {
@@ -245,9 +227,7 @@ impl<'a> Parser<'a> {
                 Kind::Size => self.size_test(subject, how),
                 Kind::Time => self.time_test(subject, how),
                 Kind::Text => self.text_test(subject, Match::Equal),
-                Kind::Word | Kind::Json if quoted && how == Comparison::Equal => {
-                    self.text_test(subject, Match::Equal)
-                }
+                Kind::Word | Kind::Json if quoted && how == Comparison::Equal => self.text_test(subject, Match::Equal),
                 Kind::Word => self.word_test(subject, how),
                 Kind::Json => self.json_test(subject, how),
             },
@@ -324,9 +304,7 @@ impl<'a> Parser<'a> {
         if !rest.starts_with('"') {
             let bare = repeat(rest.trim_ascii_end().trim_matches('\''));
             let subject = repeat(&subject.to_string());
-            return Err(self.error(format!(
-                "`{subject}` needs text in double quotes: \"{bare}\""
-            )));
+            return Err(self.error(format!("`{subject}` needs text in double quotes: \"{bare}\"")));
         }
         let start = self.at;
         let text = self.string()?;
@@ -339,8 +317,7 @@ impl<'a> Parser<'a> {
 
     fn string(&mut self) -> Result<String, ParseError> {
         let start = self.at;
-        let (value, rest) = json::read_string(self.rest())
-            .map_err(|error| error_at(start + error.at, error.what))?;
+        let (value, rest) = json::read_string(self.rest()).map_err(|error| error_at(start + error.at, error.what))?;
         self.at = self.text.len() - rest.len();
         Ok(value.into_owned())
     }
@@ -362,23 +339,12 @@ impl<'a> Parser<'a> {
         let excluded = self.eat("!");
         let start = self.at;
         let low = self.set_number()?;
-        let high = if self.eat("-") {
-            self.set_number()?
-        } else {
-            low
-        };
+        let high = if self.eat("-") { self.set_number()? } else { low };
         if json::compare_numbers(low, high).is_gt() {
-            return Err(error_at(
-                start,
-                format!("`{low}-{high}` is empty: {low} is above {high}"),
-            ));
+            return Err(error_at(start, format!("`{low}-{high}` is empty: {low} is above {high}")));
         }
         let (low, high) = (low.into(), high.into());
-        Ok(Range {
-            excluded,
-            low,
-            high,
-        })
+        Ok(Range { excluded, low, high })
     }
 
     fn set_number(&mut self) -> Result<&'a str, ParseError> {
@@ -387,10 +353,7 @@ impl<'a> Parser<'a> {
         if is_digits(number) && json::is_number(number) {
             return Ok(number);
         }
-        Err(error_at(
-            start,
-            "expected whole numbers such as 200-299,301,!204",
-        ))
+        Err(error_at(start, "expected whole numbers such as 200-299,301,!204"))
     }
 
     fn end(&mut self) -> Result<(), ParseError> {
@@ -399,9 +362,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         let word = repeat(self.peek_bare());
-        Err(self.error(format!(
-            "`{word}` stands behind the value: an expectation is one comparison"
-        )))
+        Err(self.error(format!("`{word}` stands behind the value: an expectation is one comparison")))
     }
 
     fn word(&mut self) -> &'a str {
@@ -500,9 +461,7 @@ impl Subject {
         match self {
             Subject::Status | Subject::Redirects | Subject::CertDays => Kind::Whole,
             Subject::BodyBytes => Kind::Size,
-            Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => {
-                Kind::Time
-            }
+            Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => Kind::Time,
             Subject::Body | Subject::Address => Kind::Text,
             Subject::Header(_) | Subject::HttpVersion | Subject::TlsVersion => Kind::Word,
             Subject::Json(_) => Kind::Json,
@@ -564,9 +523,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 fn split_unit(text: &str) -> Result<(u64, &str), String> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     match digits.parse() {
         Ok(number) => Ok((number, unit)),
@@ -646,16 +603,8 @@ mod tests {
             (">", Greater, false),
             (">=", GreaterOrEqual, false),
         ];
-        let numeric = [
-            "status",
-            "redirects",
-            "cert.days",
-            "body.bytes",
-            "http.version",
-            "tls.version",
-            "header.age",
-            "json.n",
-        ];
+        let numeric =
+            ["status", "redirects", "cert.days", "body.bytes", "http.version", "tls.version", "header.age", "json.n"];
         let timed = ["total", "dns", "connect", "tls", "wait"];
         for (symbol, how, negated) in comparisons {
             for subject in numeric {
@@ -683,14 +632,7 @@ mod tests {
             ("not  ends", Match::Ends, true),
             ("not\tlike", Match::Like, true),
         ];
-        let textual = [
-            "body",
-            "address",
-            "header.x",
-            "http.version",
-            "tls.version",
-            "json.s",
-        ];
+        let textual = ["body", "address", "header.x", "http.version", "tls.version", "json.s"];
         for (operator, how, negated) in matches {
             for subject in textual {
                 let parsed = parse(&format!("{subject} {operator} \"12\""));
@@ -725,10 +667,7 @@ mod tests {
             ("json.x == null", Test::Null),
             (r#"json.s == "true""#, text(Match::Equal, "true")),
             (r#"body == """#, text(Match::Equal, "")),
-            (
-                r#"body == "a\"b\\ \u00e9\ud83d\ude00""#,
-                text(Match::Equal, "a\"b\\ \u{e9}\u{1f600}"),
-            ),
+            (r#"body == "a\"b\\ \u00e9\ud83d\ude00""#, text(Match::Equal, "a\"b\\ \u{e9}\u{1f600}")),
         ] {
             assert_eq!(parse(source).test, test, "{source}");
         }
@@ -738,17 +677,9 @@ mod tests {
     fn reads_sets() {
         let range = |excluded, low: &str, high: &str| {
             let (low, high) = (low.into(), high.into());
-            Range {
-                excluded,
-                low,
-                high,
-            }
+            Range { excluded, low, high }
         };
-        let set = Test::In(vec![
-            range(false, "200", "299"),
-            range(false, "301", "301"),
-            range(true, "204", "204"),
-        ]);
+        let set = Test::In(vec![range(false, "200", "299"), range(false, "301", "301"), range(true, "204", "204")]);
         assert_eq!(parse("status in 200-299,301,!204").test, set);
         assert_eq!(parse("status in 200-299 , 301,\t!204 ").test, set);
         let excluded = Test::In(vec![range(true, "500", "599")]);
@@ -759,10 +690,7 @@ mod tests {
     fn spaces_are_needed_only_between_words() {
         assert_eq!(parse("status==200").test, number(Comparison::Equal, "200"));
         assert!(parse("header.x!=\"a\"").negated);
-        assert_eq!(
-            parse("json.a[0]<=1").test,
-            number(Comparison::LessOrEqual, "1")
-        );
+        assert_eq!(parse("json.a[0]<=1").test, number(Comparison::LessOrEqual, "1"));
         let spaced = parse(" \t status\n == 200\r\n");
         assert_eq!(spaced.text(), "status\n == 200");
     }
@@ -787,11 +715,7 @@ mod tests {
             ("status == 200", false, false),
         ] {
             let parsed = parse(source);
-            assert_eq!(
-                (parsed.needs_body(), parsed.needs_headers()),
-                (body, headers),
-                "{source}"
-            );
+            assert_eq!((parsed.needs_body(), parsed.needs_headers()), (body, headers), "{source}");
         }
     }
 
@@ -981,10 +905,7 @@ mod tests {
             ("body\t== x", "body == x\n        ^"),
             ("body ==\nx", "body == x\n        ^"),
             ("json.\u{5b57} == x", "json.\u{5b57} == x\n           ^"),
-            (
-                "json[\"e\u{301}\"] == x",
-                "json[\"e\u{301}\"] == x\n             ^",
-            ),
+            ("json[\"e\u{301}\"] == x", "json[\"e\u{301}\"] == x\n             ^"),
         ] {
             let error = Expectation::parse(source).unwrap_err();
             assert_eq!(error.caret(source), wanted);

@@ -61,11 +61,7 @@ pub struct JsonError {
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "line {}, column {}: {}",
-            self.line, self.column, self.what
-        )
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.what)
     }
 }
 
@@ -81,9 +77,7 @@ impl std::error::Error for JsonError {}
 pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<Found<'a>>, JsonError> {
     let (valid, tail) = valid_utf8(text);
     let mut reader = Reader::new(valid, tail);
-    reader
-        .document(&path.steps)
-        .map_err(|fault| fault.in_text(valid))
+    reader.document(&path.steps).map_err(|fault| fault.in_text(valid))
 }
 
 /// Reads the JSON string that `text` starts with; gives its value and the text behind its closing quote.
@@ -169,12 +163,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str, tail: Tail) -> Reader<'a> {
-        Reader {
-            text,
-            tail,
-            at: 0,
-            depth: 0,
-        }
+        Reader { text, tail, at: 0, depth: 0 }
     }
 
     fn document(&mut self, steps: &[Step]) -> Result<Option<Found<'a>>, Fault> {
@@ -522,8 +511,7 @@ mod tests {
 
     #[test]
     fn finds_values_of_every_type() {
-        let text =
-            r#"{"s":"a\"b","n":-1.50e2,"t":true,"f":false,"z":null,"a":[ 1 ],"o":{"k" : 2}}"#;
+        let text = r#"{"s":"a\"b","n":-1.50e2,"t":true,"f":false,"z":null,"a":[ 1 ],"o":{"k" : 2}}"#;
         assert_eq!(get(text, ".s"), string("a\"b"));
         assert_eq!(get(text, ".n"), Some(Found::Number("-1.50e2")));
         assert_eq!(get(text, ".t"), Some(Found::Bool(true)));
@@ -539,14 +527,8 @@ mod tests {
         assert_eq!(get(DOCUMENT, ".list[1]"), Some(Found::Number("-2.5e+3")));
         let inner = ".list[5][\"odd name\"]";
         assert_eq!(get(DOCUMENT, inner), Some(Found::Array("[[], {}]")));
-        assert_eq!(
-            get(DOCUMENT, &format!("{inner}[1]")),
-            Some(Found::Object("{}"))
-        );
-        assert_eq!(
-            get(DOCUMENT, "[\"z\\ud83d\\ude00\"]"),
-            Some(Found::Number("0"))
-        );
+        assert_eq!(get(DOCUMENT, &format!("{inner}[1]")), Some(Found::Object("{}")));
+        assert_eq!(get(DOCUMENT, "[\"z\\ud83d\\ude00\"]"), Some(Found::Number("0")));
         assert_eq!(get("[[7]]", "[0][0]"), Some(Found::Number("7")));
         assert_eq!(get("[[7]]", ".[0].[0]"), Some(Found::Number("7")));
         assert_eq!(get(r#"{"\u0061":1}"#, ".a"), Some(Found::Number("1")));
@@ -555,16 +537,7 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_none() {
-        for absent in [
-            ".nope",
-            ".list[6]",
-            ".list.name",
-            ".name[0]",
-            ".name.x",
-            "[0]",
-            ".list[5].odd",
-            ".Name",
-        ] {
+        for absent in [".nope", ".list[6]", ".list.name", ".name[0]", ".name.x", "[0]", ".list[5].odd", ".Name"] {
             assert_eq!(get(DOCUMENT, absent), None, "{absent}");
         }
         assert_eq!(get("5", ".x"), None);
@@ -665,12 +638,7 @@ mod tests {
             (b"\xc3\xa9", 0, 1, 1, "expected a value, found '\u{e9}'"),
         ];
         for (text, at, line, column, what) in table {
-            let wanted = JsonError {
-                at: *at,
-                line: *line,
-                column: *column,
-                what: what.to_string(),
-            };
+            let wanted = JsonError { at: *at, line: *line, column: *column, what: what.to_string() };
             assert_eq!(error(text), wanted, "{:?}", String::from_utf8_lossy(text));
         }
     }
@@ -699,9 +667,7 @@ mod tests {
         assert_eq!(too_deep.what, "nested deeper than 128");
         assert_eq!(too_deep.at, MAX_DEPTH);
         // Depth is of one place, not a count of all brackets.
-        assert!(is_json(
-            format!("[{}]", vec!["[{}]"; 500].join(",")).as_bytes()
-        ));
+        assert!(is_json(format!("[{}]", vec!["[{}]"; 500].join(",")).as_bytes()));
         assert!(!is_json("{\"a\":".repeat(100_000).as_bytes()));
         assert!(!is_json("[".repeat(100_000).as_bytes()));
     }
@@ -732,10 +698,7 @@ mod tests {
     fn reads_a_string_and_leaves_the_rest() {
         let (value, rest) = read_string("\"a\" b").unwrap();
         assert_eq!((value.as_ref(), rest), ("a", " b"));
-        assert_eq!(
-            read_string("a").unwrap_err().what,
-            "expected '\"', found 'a'"
-        );
+        assert_eq!(read_string("a").unwrap_err().what, "expected '\"', found 'a'");
         assert_eq!(read_string("\"a").unwrap_err().at, 2);
     }
 
@@ -744,9 +707,7 @@ mod tests {
         for good in ["0", "-0", "10", "1.5", "1e9", "-1.25E-3"] {
             assert!(is_number(good), "{good}");
         }
-        for bad in [
-            "", "-", "01", "1.", ".5", "1e", "+1", " 1", "1 ", "0x1", "1,5", "\u{661}",
-        ] {
+        for bad in ["", "-", "01", "1.", ".5", "1e", "+1", " 1", "1 ", "0x1", "1,5", "\u{661}"] {
             assert!(!is_number(bad), "{bad}");
         }
     }
@@ -781,11 +742,7 @@ mod tests {
             }
             let answers = paths.each_ref().map(|path| find(&text, path));
             // Whether a text is JSON does not depend on the path, and not on what is around it.
-            assert_eq!(
-                answers[0].as_ref().err(),
-                answers[1].as_ref().err(),
-                "seed {SEED:#x}, round {round}"
-            );
+            assert_eq!(answers[0].as_ref().err(), answers[1].as_ref().err(), "seed {SEED:#x}, round {round}");
             let wrapped = [b"[", text.as_slice(), b"]"].concat();
             if answers[0].is_ok() {
                 assert!(is_json(&wrapped), "seed {SEED:#x}, round {round}");

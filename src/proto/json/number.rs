@@ -48,9 +48,7 @@ impl<'a> Decimal<'a> {
 
     /// Compares without the sign; neither may be zero.
     fn compare_size(&self, other: &Decimal<'_>) -> Ordering {
-        self.magnitude
-            .cmp(&other.magnitude)
-            .then_with(|| compare_digits(self.digits(), other.digits()))
+        self.magnitude.cmp(&other.magnitude).then_with(|| compare_digits(self.digits(), other.digits()))
     }
 
     fn digits(&self) -> impl Iterator<Item = u8> {
@@ -139,17 +137,7 @@ mod tests {
     #[test]
     fn comparing_what_is_no_number_does_not_panic() {
         let long = "9".repeat(10_000);
-        let odd = [
-            "",
-            "-",
-            "e",
-            "1e",
-            "--1",
-            "x",
-            "\u{e9}.\u{e9}e\u{e9}",
-            "1.2.3",
-            &long,
-        ];
+        let odd = ["", "-", "e", "1e", "--1", "x", "\u{e9}.\u{e9}e\u{e9}", "1.2.3", &long];
         for a in odd {
             for b in odd {
                 assert_eq!(compare_numbers(a, b), compare_numbers(b, a).reverse());

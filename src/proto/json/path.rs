@@ -50,10 +50,7 @@ impl Path {
         if rest.is_empty() {
             return Ok(path);
         }
-        Err(PathError {
-            at: text.len() - rest.len(),
-            what: "expected `.name`, `[0]` or `[\"odd name\"]`".into(),
-        })
+        Err(PathError { at: text.len() - rest.len(), what: "expected `.name`, `[0]` or `[\"odd name\"]`".into() })
     }
 
     /// Reads the longest path that `text` starts with; gives the text behind it too.
@@ -69,10 +66,7 @@ impl Path {
                 let what = format!("a path has at most {MAX_STEPS} steps");
                 return Err(PathError { at, what });
             }
-            let (step, behind) = read_step(rest).map_err(|error| PathError {
-                at: at + error.at,
-                what: error.what,
-            })?;
+            let (step, behind) = read_step(rest).map_err(|error| PathError { at: at + error.at, what: error.what })?;
             steps.push(step);
             rest = behind;
         }
@@ -92,22 +86,15 @@ fn read_step(text: &str) -> Result<(Step, &str), PathError> {
     let bracketed = text.strip_prefix('.').unwrap_or(text);
     if let Some(inside) = bracketed.strip_prefix('[') {
         let opened = text.len() - inside.len();
-        return read_bracket(inside).map_err(|error| PathError {
-            at: opened + error.at,
-            what: error.what,
-        });
+        return read_bracket(inside).map_err(|error| PathError { at: opened + error.at, what: error.what });
     }
     let Some(name) = text.strip_prefix('.') else {
-        return Err(PathError {
-            at: 0,
-            what: "a path starts with `.name`, `[0]` or `[\"odd name\"]`".into(),
-        });
+        return Err(PathError { at: 0, what: "a path starts with `.name`, `[0]` or `[\"odd name\"]`".into() });
     };
     match split_while(name, is_bare) {
-        ("", _) => Err(PathError {
-            at: 1,
-            what: "expected a name after `.` (an odd one is written `[\"odd name\"]`)".into(),
-        }),
+        ("", _) => {
+            Err(PathError { at: 1, what: "expected a name after `.` (an odd one is written `[\"odd name\"]`)".into() })
+        }
         (name, rest) => Ok((Step::Name(name.into()), rest)),
     }
 }
@@ -115,10 +102,7 @@ fn read_step(text: &str) -> Result<(Step, &str), PathError> {
 /// Reads what stands between brackets, and the closing one.
 fn read_bracket(text: &str) -> Result<(Step, &str), PathError> {
     let (step, rest) = if text.starts_with('"') {
-        let (name, rest) = read_string(text).map_err(|error| PathError {
-            at: error.at,
-            what: error.what,
-        })?;
+        let (name, rest) = read_string(text).map_err(|error| PathError { at: error.at, what: error.what })?;
         (Step::Name(name.into_owned()), rest)
     } else {
         let (digits, rest) = split_while(text, |c| c.is_ascii_digit());
@@ -126,10 +110,7 @@ fn read_bracket(text: &str) -> Result<(Step, &str), PathError> {
     };
     match rest.strip_prefix(']') {
         Some(behind) => Ok((step, behind)),
-        None => Err(PathError {
-            at: text.len() - rest.len(),
-            what: "expected `]`".into(),
-        }),
+        None => Err(PathError { at: text.len() - rest.len(), what: "expected `]`".into() }),
     }
 }
 
@@ -139,10 +120,7 @@ fn read_index(digits: &str) -> Result<usize, PathError> {
         Err(_) if digits.is_empty() => "expected an index from 0, or a name in double quotes",
         Err(_) => "the index is too large",
     };
-    Err(PathError {
-        at: 0,
-        what: what.into(),
-    })
+    Err(PathError { at: 0, what: what.into() })
 }
 
 fn is_bare(c: char) -> bool {
@@ -168,14 +146,8 @@ mod tests {
         let name = |name: &str| Step::Name(name.into());
         assert_eq!(steps(".a_b-1"), [name("a_b-1")]);
         assert_eq!(steps(".\u{e9}t\u{e9}"), [name("\u{e9}t\u{e9}")]);
-        assert_eq!(
-            steps(".name[0][\"odd name\"]"),
-            [name("name"), Step::Index(0), name("odd name")]
-        );
-        assert_eq!(
-            steps(r#"["a\"]\n"][12]"#),
-            [name("a\"]\n"), Step::Index(12)]
-        );
+        assert_eq!(steps(".name[0][\"odd name\"]"), [name("name"), Step::Index(0), name("odd name")]);
+        assert_eq!(steps(r#"["a\"]\n"][12]"#), [name("a\"]\n"), Step::Index(12)]);
         assert_eq!(path(".a[0]").to_string(), ".a[0]");
     }
 
@@ -204,16 +176,8 @@ mod tests {
             ("[0", 2, "expected `]`"),
             ("[0 ]", 2, "expected `]`"),
             ("[\"a\" ]", 4, "expected `]`"),
-            (
-                ".b[\"a",
-                5,
-                "expected '\"' at the end of the string, found the end of the input",
-            ),
-            (
-                "[\"\\q\"]",
-                3,
-                "expected one of \"\\/bfnrtu after '\\', found 'q'",
-            ),
+            (".b[\"a", 5, "expected '\"' at the end of the string, found the end of the input"),
+            ("[\"\\q\"]", 3, "expected one of \"\\/bfnrtu after '\\', found 'q'"),
         ] {
             let what = what.to_string();
             assert_eq!(Path::parse(text), Err(PathError { at, what }), "{text}");
