@@ -7,7 +7,7 @@ fn no_arguments_get_a_short_help() {
     let output = Upcheck::new().run();
     output.expect_code(3);
     let said = format!("{}{}", output.out(), output.err());
-    assert!(said.to_lowercase().contains("usage"), "{output:?}");
+    assert!(said.contains("upcheck [FLAGS] TARGET"), "{output:?}");
     assert!(said.contains("--help"), "where to read on: {output:?}");
     assert!(said.lines().count() < 30, "short: {output:?}");
 }
@@ -74,7 +74,7 @@ fn a_wrong_flag_is_refused_with_its_name() {
         (&["--color", "blue"], &["color", "blue"]),
         (&["--quiet=yes"], &["quiet"]),
         (&["-o", "ndjsn"], &["ndjsn", "ndjson"]),
-        (&["-H", "no colon"], &["no colon"]),
+        (&["-H", "no colon"], &["-H", "header"]),
     ];
     for (flags, words) in cases {
         let output = Upcheck::new().arg(&url).args(*flags).run();
@@ -90,6 +90,7 @@ fn a_wrong_flag_is_refused_with_its_name() {
     assert_eq!(server.accepted(), 0, "nothing is sent");
 }
 
+// FAILS TODAY: the letter -m of --max-time is unknown (CONTRACT, "Flags").
 #[test]
 fn flags_can_be_written_as_people_write_them() {
     let server = Server::ok();
@@ -126,8 +127,10 @@ fn every_wrong_target_is_listed_and_nothing_is_sent() {
     let output = Upcheck::new().arg(server.url("/")).args(wrong).run();
     output.expect_code(3);
     assert_eq!(output.out(), "");
-    for target in wrong.iter().filter(|target| target.is_ascii()) {
-        assert!(output.err().contains(target), "{target} is not listed: {output:?}");
+    for n in 0..wrong.len() {
+        // The first argument is the right one.
+        let place = format!("argument {}:", n + 2);
+        assert!(output.err().contains(&place), "{place} is not listed: {output:?}");
     }
     assert!(output.err().contains("xn--"), "the punycode form is hinted at: {output:?}");
     assert_eq!(server.accepted(), 0);
@@ -174,6 +177,21 @@ fn an_argument_that_is_not_utf_8_is_refused() {
     let output = Upcheck::new().arg(std::ffi::OsStr::from_bytes(b"http://\xff\xfe/")).run();
     output.expect_code(3);
     assert!(!output.err().is_empty());
+}
+
+#[test]
+fn what_was_typed_is_repeated_without_its_escapes() {
+    use std::os::unix::ffi::OsStrExt;
+    let evil: &[u8] = b"\x1b[31m\x07red";
+    for before in ["", "--", "-", "--timeout=", "-t", "--output=", "-oxxx=/no/such/", "-Hno colon ", "-c", "ftp://"] {
+        for after in [&b""[..], b"\xff"] {
+            let argument = [before.as_bytes(), evil, after].concat();
+            let output = Upcheck::new().arg(std::ffi::OsStr::from_bytes(&argument)).arg("http://127.0.0.1:1/").run();
+            output.expect_code(3);
+            assert!(!output.err().is_empty(), "{output:?}");
+            assert!(!output.err().chars().any(|c| c.is_control() && c != '\n'), "{output:?}");
+        }
+    }
 }
 
 #[test]

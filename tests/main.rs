@@ -11,6 +11,7 @@ mod concurrency;
 mod hostile;
 mod mock;
 mod peers;
+mod regression;
 mod reports;
 mod signals;
 mod targets;

@@ -245,6 +245,23 @@ fn a_terminal_gets_colour_unless_told_otherwise() {
 }
 
 #[test]
+fn the_progress_line_is_for_terminals_and_leaves_nothing_behind() {
+    if !has_program("script") {
+        skipped!("`script` makes the terminal");
+        return;
+    }
+    let server = Server::answering(|_| vec![Step::Pause(ms(700)), Step::ok()]);
+    let url = server.url("/");
+    let run = |flags: &str| Upcheck::on_terminal(&format!("{flags} -t 20 {url}")).run();
+    let output = run("");
+    let (progress, result) = output.out().split_once(&url).expect("the result comes after the progress");
+    assert!(progress.contains("in flight"), "{output:?}");
+    assert!(progress.contains("\r\x1b[K") && !result.contains("\x1b[K"), "wiped before the result: {output:?}");
+    assert!(!run("--no-progress").out().contains("\x1b[K"));
+    assert!(!run("-s").out().contains("\x1b[K"));
+}
+
+#[test]
 fn a_file_is_written_whole_or_not_at_all() {
     let server = Server::answering(|_| vec![Step::Gate, Step::ok()]);
     let folder = TempDir::new();
@@ -283,6 +300,19 @@ fn a_pipe_is_written_as_it_is() {
     assert!(kind.is_fifo(), "not replaced by a file");
     output.expect_code(0);
     assert_eq!(Report::parse(&reader.join().expect("it ends")).single()["verdict"], "up");
+}
+
+#[test]
+fn a_link_leads_to_the_file_that_is_written() {
+    let server = Server::ok();
+    let folder = TempDir::new();
+    folder.write("real", "yesterday's");
+    let link = folder.path("link");
+    std::os::unix::fs::symlink("real", &link).expect("a folder of our own");
+    Upcheck::new().arg("-o").arg(format!("ndjson={}", link.display())).arg(server.url("/")).run().expect_code(0);
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink(), "not replaced by a file");
+    let report = Report::parse(&fs::read(folder.path("real")).expect("it is there"));
+    assert_eq!(report.single()["verdict"], "up");
 }
 
 #[test]

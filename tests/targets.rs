@@ -89,6 +89,7 @@ fn a_default_line_reaches_to_the_end_of_its_file() {
     assert_eq!(report.target(&format!("{url}/own"))["labels"]["file"], "mine");
 }
 
+// FAILS TODAY: both User-Agent headers are sent.
 #[test]
 fn a_flag_reaches_every_target_and_a_line_wins_over_it() {
     let server = Server::ok();
@@ -131,11 +132,7 @@ fn every_error_of_every_file_is_listed_with_its_place_and_nothing_is_sent() {
     );
     let two = folder
         .write("two.txt", format!("{url}/\n{url}/ header='X: ${{UPCHECK_TEST_UNSET_NAME}}'\n{url}/ name='open\n"));
-    let missing = folder.path("three.txt");
-    let output = Upcheck::new()
-        .args(["-f", &one, "-f", &two, "-f", missing.to_str().expect("UTF-8")])
-        .arg("bad://argument/")
-        .run();
+    let output = Upcheck::new().args(["-f", &one, "-f", &two]).args([&server.url("/"), "bad://argument/"]).run();
     output.expect_code(3);
     assert_eq!(output.out(), "");
     let option_column = url.len() + 3;
@@ -146,13 +143,12 @@ fn every_error_of_every_file_is_listed_with_its_place_and_nothing_is_sent() {
         format!("{one}:7:"),
         format!("{two}:2:"),
         format!("{two}:3:"),
-        "three.txt".to_owned(),
-        "bad://argument/".to_owned(),
+        "argument 2:1".to_owned(),
     ];
     for place in places {
         assert!(output.err().contains(&place), "{place} is not named: {}", output.err());
     }
-    for word in ["ftp", "tiemout", "timeout", "banana", "UPCHECK_TEST_UNSET_NAME"] {
+    for word in ["scheme", "tiemout", "timeout", "banana", "UPCHECK_TEST_UNSET_NAME"] {
         assert!(output.err().contains(word), "{word} is not named: {}", output.err());
     }
     assert!(!output.err().contains(&format!("{one}:1:")), "the first line is fine: {}", output.err());
@@ -203,6 +199,17 @@ fn a_list_without_targets_is_an_error() {
         output.expect_code(3);
         assert!(!output.err().is_empty(), "{content:?}");
     }
+}
+
+// FAILS TODAY: `Input::new` gives up at the first file that cannot be opened.
+#[test]
+fn a_missing_file_does_not_hide_the_errors_of_the_others() {
+    let folder = TempDir::new();
+    let wrong = folder.write("wrong.txt", "ftp://host/\n");
+    let output = Upcheck::new().arg("-f").arg(folder.path("missing.txt")).args(["-f", &wrong]).run();
+    output.expect_code(3);
+    assert!(output.err().contains("missing.txt"), "{output:?}");
+    assert!(output.err().contains(&format!("{wrong}:1:1")), "{output:?}");
 }
 
 #[test]
@@ -278,5 +285,5 @@ fn an_error_late_in_a_pipe_keeps_the_results() {
     let output = running.finish();
     output.expect_code(3);
     assert!(output.err().contains(":2:"), "names the line: {output:?}");
-    assert!(output.err().contains("ftp"), "{output:?}");
+    assert!(output.err().contains("scheme"), "{output:?}");
 }

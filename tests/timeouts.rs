@@ -93,7 +93,6 @@ fn a_timeout_starts_with_its_attempt_not_in_the_queue() {
     let report = Upcheck::new().args(["-c", "1", "-t", "1500ms"]).args(&targets).report();
     assert_eq!(report.summary["up"], 10, "{:#?}", report.not("up"));
     assert_eq!(report.summary["most_in_flight"], 1, "{}", report.summary);
-    assert_eq!(server.most_open(), 1);
     let longest_queue =
         report.checks.iter().map(|check| check["seconds"]["queue"].as_f64().expect("a number")).fold(0.0, f64::max);
     assert!(longest_queue > 1.6, "{longest_queue}");
@@ -133,20 +132,32 @@ fn a_deadline_that_is_not_reached_changes_nothing() {
     assert!(output.wall < ms(20_000), "{output:?}");
 }
 
-#[test]
-fn answers_that_waited_while_the_program_was_stopped_are_not_timeouts() {
+/// Stops the program for this long, while the answers to what it asked arrive: none of them came late.
+fn stopped_for(stop: Duration, timeout: &str) {
     const TARGETS: usize = 40;
     let server = Server::answering(|_| vec![Step::Gate, Step::ok()]);
     let targets: Vec<String> = (0..TARGETS).map(|n| server.url(&format!("/{n}"))).collect();
-    let running = Upcheck::new().args(["-t", "6", "-o", "ndjson"]).args(&targets).spawn();
+    let running = Upcheck::new().args(["-t", timeout, "-o", "ndjson"]).args(&targets).spawn();
     wait_until("every request arrives", || server.requests().len() == TARGETS);
     running.signal("STOP");
     server.release();
-    // Past every deadline by the time it goes on; the answers lie in its sockets.
-    std::thread::sleep(ms(6500));
+    std::thread::sleep(stop);
     running.signal("CONT");
-    let report = running.finish().expect_code(0).report();
-    assert_eq!(report.summary["up"], TARGETS, "{:#?}", report.not("up"));
+    let report = running.finish().report();
+    assert_eq!(report.summary["up"], TARGETS, "{:#?}", report.not("up").first());
+}
+
+// FAILS TODAY: `turn` takes an interrupted poll for a poll that found nobody ready.
+#[test]
+fn answers_that_waited_while_the_program_was_stopped_are_not_timeouts() {
+    stopped_for(ms(6000), "3s");
+}
+
+// FAILS TODAY: the same.
+#[test]
+fn answers_that_waited_through_a_short_stop_are_not_timeouts() {
+    // Hardly past the deadlines: too short to be told from a busy machine by the clock alone.
+    stopped_for(ms(3300), "3s");
 }
 
 #[test]

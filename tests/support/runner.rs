@@ -26,8 +26,13 @@ impl Upcheck {
 
     /// The program with at most this many file descriptors, soft and hard.
     pub(crate) fn with_descriptors(limit: u32) -> Upcheck {
+        Upcheck::in_shell(&format!("ulimit -n {limit}; exec \"$0\" \"$@\""))
+    }
+
+    /// The program in a shell that runs `script`, where `"$0" "$@"` is the program and its arguments.
+    pub(crate) fn in_shell(script: &str) -> Upcheck {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(PROGRAM);
+        shell.args(["-c", script, PROGRAM]);
         Upcheck::wrapped(shell)
     }
 
