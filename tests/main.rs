@@ -8,6 +8,7 @@ mod support;
 mod check;
 mod cli;
 mod concurrency;
+mod demo;
 mod hostile;
 mod mock;
 mod peers;

@@ -16,7 +16,7 @@ mod answer;
 mod options;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 
-use crate::command::output::say;
+use crate::command::output::{print, say};
 use crate::conn::{Conn, would_block};
 use crate::proto::http::HEAD_MAX;
 use crate::proto::http::request::{Head, Refused};
@@ -66,23 +66,17 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     let options = match options::parse(arguments, |name| std::env::var_os(name))? {
         Asked::Serve(options) => options,
         Asked::Tell(text) => {
-            tell(&text);
+            print(&text);
             return Ok(super::exit::HEALTHY);
         }
     };
     let mut server = Server::start(&options)?;
-    tell(&server.addresses().map(|address| format!("listening on http://{address}\n")).collect::<String>());
+    print(&server.addresses().map(|address| format!("listening on http://{address}\n")).collect::<String>());
     let signal = server.serve().map_err(|error| format!("the event loop failed: {error}"))?;
     if !options.quiet {
         say(&server.stats.summary());
     }
     Ok(super::exit::SIGNAL + signal as u8)
-}
-
-/// To standard output. If nobody reads it, that is no reason not to serve.
-fn tell(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Whose event it is.
