@@ -23,7 +23,7 @@ use mio::unix::SourceFd;
 use super::exit;
 use super::flags::{self, Asked, Flag, Given};
 use super::input::{Input, Next};
-use super::output::{Output, say};
+use super::output::{Output, print, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::settings::{Draft, Setting};
 use crate::check::tally::Tally;
@@ -137,9 +137,17 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&help()),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
-        Asked::Run { flags, arguments } => return check(Options::of(flags, arguments)?),
+        Asked::Run { flags, arguments } => return check(Options::of(flags, arguments)?).map(|(code, _)| code),
     }
     Ok(exit::HEALTHY)
+}
+
+/// Checks these targets as a user who says nothing else would, whatever the environment says. Gives the figures with the exit code.
+///
+/// # Errors
+/// Why it could not run.
+pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
+    check(Options::of(Vec::new(), targets)?)
 }
 
 const HINT: &str = "'upcheck --help' lists the flags";
@@ -341,7 +349,7 @@ struct Run {
     signalled: Option<u8>,
 }
 
-fn check(options: Options) -> super::Result {
+fn check(options: Options) -> Result<(u8, Summary), String> {
     let clock = Clock::start();
     let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {error}"))?;
     let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
@@ -605,7 +613,7 @@ impl Run {
     }
 
     /// Writes the summaries and waits until everything has been read. Then says how it went.
-    fn finish(mut self) -> super::Result {
+    fn finish(mut self) -> Result<(u8, Summary), String> {
         if let Some(progress) = &mut self.progress {
             progress.erase();
         }
@@ -644,7 +652,7 @@ impl Run {
             return Err("no targets: nothing to check".to_owned());
         }
         let healthy = if self.tally.all_healthy() { exit::HEALTHY } else { exit::UNHEALTHY };
-        Ok(self.signalled.unwrap_or(healthy))
+        Ok((self.signalled.unwrap_or(healthy), summary))
     }
 
     fn summary(&mut self) -> Summary {
@@ -714,11 +722,6 @@ impl Progress {
             print_error("\r\x1b[K");
         }
     }
-}
-
-fn print(text: &str) {
-    // A reader that has gone has read enough.
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 fn print_error(text: &str) {

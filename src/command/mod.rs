@@ -3,8 +3,10 @@
 //! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its own.
 
 pub mod check;
+pub mod demo;
 pub mod flags;
 pub mod input;
+pub mod mock;
 pub mod output;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

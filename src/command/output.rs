@@ -196,6 +196,13 @@ impl Drop for Output {
     }
 }
 
+/// Standard output, for what is said before there is a loop or after it.
+pub fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    // A reader that has gone has read enough.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Standard error, for what must be said before there is a loop or after it.
 pub fn say(message: &str) {
     let mut line = b"upcheck: ".to_vec();

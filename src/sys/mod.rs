@@ -6,6 +6,7 @@
 pub mod fd;
 pub mod resource;
 pub mod signal;
+pub mod socket;
 
 use std::io;
 

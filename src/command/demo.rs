@@ -1,0 +1,136 @@
+//! `upcheck demo`: a hundred slow services in a process of their own, checked from this one. No network, no arguments.
+//!
+//! It goes the way of every other run: the services are `upcheck mock`, the checks are `upcheck check`. Only the words at the end are its own.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::flags::{self, Asked, Flag};
+use super::output::print;
+use super::{check, exit};
+use crate::report::Summary;
+use crate::report::text::short_time;
+
+/// How many services there are.
+const SERVICES: u32 = 100;
+
+/// How long each takes to answer.
+const LATENCY: Duration = Duration::from_millis(200);
+
+const HELP: &str = "\
+Starts 100 services on this machine, each of which takes 200 ms to answer, checks them all, and says how long that took.
+
+Usage: upcheck demo
+
+It needs no network and takes no arguments. The services are `upcheck mock`; they end with the demo.
+";
+
+/// It has no flags but --help and --version.
+const FLAGS: &[Flag<()>] = &[];
+
+/// Runs the command.
+///
+/// # Errors
+/// Why it could not run.
+pub fn run(arguments: Vec<OsString>) -> super::Result {
+    match flags::parse(FLAGS, arguments, |_| None)? {
+        Asked::Help => print(HELP),
+        Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
+        Asked::Run { arguments, .. } => match arguments.first() {
+            Some(argument) => return Err(format!("demo takes no arguments, not '{}'", argument.escape_debug())),
+            None => return demonstrate(),
+        },
+    }
+    Ok(exit::HEALTHY)
+}
+
+fn demonstrate() -> super::Result {
+    let services = Services::start().map_err(|error| format!("the services did not start: {error}"))?;
+    let (code, summary) = check::run_plain(services.targets.clone())?;
+    if code == exit::HEALTHY {
+        print(&in_words(&summary));
+    }
+    Ok(code)
+}
+
+/// The services, in a child process. It is ended and waited for when this is dropped, however the demo ends.
+struct Services {
+    child: Child,
+    targets: Vec<String>,
+}
+
+impl Services {
+    fn start() -> io::Result<Services> {
+        let child = Command::new(std::env::current_exe()?)
+            .args(["mock", "--quiet", "--listen", "127.0.0.1:0"])
+            .arg(format!("--ports={SERVICES}"))
+            .arg(format!("--latency={}ms", LATENCY.as_millis()))
+            // Whatever UPCHECK_... says, it is not meant for these.
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut services = Services { child, targets: Vec::new() };
+        services.read_targets()?;
+        Ok(services)
+    }
+
+    /// Where they listen is the first thing that they print.
+    fn read_targets(&mut self) -> io::Result<()> {
+        let Some(stdout) = self.child.stdout.take() else { return Ok(()) };
+        for line in BufReader::new(stdout).lines().take(SERVICES as usize) {
+            let line = line?;
+            let (_, url) = line.split_once("listening on ").ok_or(io::ErrorKind::InvalidData)?;
+            self.targets.push(format!("{url}/health"));
+        }
+        match self.targets.len() {
+            found if found == SERVICES as usize => Ok(()),
+            found => Err(io::Error::other(format!("{found} of {SERVICES} listen"))),
+        }
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        // One that has ended by itself (Ctrl-C reaches it, too) cannot be killed, and need not be.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What just happened.
+fn in_words(summary: &Summary) -> String {
+    format!(
+        "
+{SERVICES} services, each of which takes {} to answer. One by one they would take {}.
+One thread waited for all of them at once and took {}: at most {} were in flight,
+and checking them all cost {} of CPU time.
+",
+        short_time(LATENCY),
+        short_time(LATENCY * SERVICES),
+        short_time(summary.wall),
+        summary.most_in_flight,
+        short_time(summary.cpu),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_hold_the_figures() {
+        let summary = Summary {
+            wall: Duration::from_millis(214),
+            most_in_flight: 100,
+            cpu: Duration::from_millis(9),
+            ..Summary::default()
+        };
+        let words = in_words(&summary);
+        for figure in ["100 services", "200 ms", "20.0 s", "214 ms", "at most 100 were", "9.0 ms"] {
+            assert!(words.contains(figure), "{figure}: {words}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What `upcheck mock` can be told: its table of flags, and the [`Options`] that they come to.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::check::units;
+use crate::command::flags::{self, Flag, Given};
+
+/// What comes before the flags in the help.
+const USAGE: &str = "\
+A stand-in for the services that are checked: answers late, wrongly or not at all, as asked.
+
+Usage: upcheck mock [FLAGS]
+";
+
+/// What comes after the flags in the help.
+const PATHS: &str = "
+Paths (a query is ignored; N up to 4294967295; times in milliseconds):
+  /health, any other path     the answer that the flags describe
+  /status/503                 that status
+  /delay/1500                 the same answer, after this time in place of --latency
+  /bytes/N                    a body of N bytes, with its length
+  /chunked/N                  a body of N bytes, in chunks
+  /drip/N/MS                  a body of N bytes, one every MS
+  /redirect/N                 N redirects, the last one to /health
+  /hang                       never an answer
+  /reset                      the connection is reset (RST)
+  /close                      the connection is closed before any byte
+  /truncate                   closed after half of the body
+  /garbage                    something that is not HTTP
+  /endless-head               header lines without end
+  /endless-body               a body without end
+  /_stats                     what this server has counted so far, as JSON, at once
+
+It prints a line `listening on http://ADDR:PORT` for each port, then serves until SIGINT or SIGTERM
+(exit 130, 143).
+";
+
+/// The most ports that one `--listen` opens: there are no more.
+const PORTS_MAX: u16 = u16::MAX;
+
+/// The statuses that an answer may have: an interim one (1xx) is not an answer yet (RFC 9110, 15.2).
+pub(super) const STATUSES: RangeInclusive<u16> = 200..=999;
+
+/// Where it listens unless told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+
+/// How the server is to behave.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Options {
+    /// The addresses to listen on. Port 0: one that the OS chooses.
+    pub(super) listen: Vec<SocketAddr>,
+    /// How long after a request its answer begins.
+    pub(super) latency: Duration,
+    /// By how much that differs at most, either way.
+    pub(super) jitter: Duration,
+    /// The status of an ordinary answer.
+    pub(super) status: u16,
+    /// The body of an ordinary answer.
+    pub(super) body: String,
+    /// Which share of the ordinary answers is a 503 instead, 0 to 1.
+    pub(super) fail_rate: f64,
+    /// Where the random numbers begin.
+    pub(super) seed: u64,
+    /// How long a client may do nothing while it is waited for.
+    pub(super) idle_timeout: Duration,
+    /// Say nothing on standard error.
+    pub(super) quiet: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: vec![LISTEN],
+            latency: Duration::from_millis(200),
+            jitter: Duration::ZERO,
+            status: 200,
+            body: r#"{"status": "ok"}"#.to_owned(),
+            fail_rate: 0.0,
+            seed: 0,
+            idle_timeout: Duration::from_secs(60),
+            quiet: false,
+        }
+    }
+}
+
+/// The flags by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Id {
+    Listen,
+    Ports,
+    Latency,
+    Jitter,
+    Status,
+    Body,
+    FailRate,
+    Seed,
+    IdleTimeout,
+    Quiet,
+}
+
+/// A flag with nothing but a name, a value and a help text, as all but one are.
+const fn flag(id: Id, long: &'static str, value: &'static str, group: &'static str, help: &'static str) -> Flag<Id> {
+    Flag { id, long, alias: None, short: None, value: Some(value), group, help }
+}
+
+const TABLE: &[Flag<Id>] = &[
+    flag(
+        Id::Listen,
+        "listen",
+        "ADDR:PORT",
+        "Where",
+        "where to listen; repeatable [127.0.0.1:8000]\nport 0 is one that the system chooses",
+    ),
+    flag(Id::Ports, "ports", "N", "Where", "N ports from each --listen upwards [1]"),
+    flag(Id::Latency, "latency", "TIME", "Answer", "the time from a request to its answer [200ms]"),
+    flag(Id::Jitter, "jitter", "TIME", "Answer", "up to this much more or less of it, evenly spread [0]"),
+    flag(Id::Status, "status", "N", "Answer", "the status [200]"),
+    flag(Id::Body, "body", "TEXT", "Answer", "the body, sent as application/json [{\"status\": \"ok\"}]"),
+    flag(Id::FailRate, "fail-rate", "PERCENT", "Answer", "this share of the answers is a 503 (such as 5%) [0%]"),
+    flag(
+        Id::Seed,
+        "seed",
+        "N",
+        "Answer",
+        "where the random numbers of --jitter and --fail-rate begin [0]\nthe same seed gives the n-th request the same answer",
+    ),
+    flag(Id::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
+    Flag {
+        id: Id::Quiet,
+        long: "quiet",
+        alias: None,
+        short: Some('q'),
+        value: None,
+        group: "Output",
+        help: "no summary at the end, no warnings",
+    },
+];
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Asked {
+    /// To serve.
+    Serve(Options),
+    /// To be told this.
+    Tell(String),
+}
+
+/// Reads arguments and environment.
+///
+/// # Errors
+/// What is wrong, in words for the user.
+pub(super) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<Asked, String> {
+    match flags::parse(TABLE, arguments, environment)? {
+        flags::Asked::Help => Ok(Asked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
+        flags::Asked::Version => Ok(Asked::Tell(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n").to_owned())),
+        flags::Asked::Run { flags, arguments } => match arguments.first() {
+            Some(argument) => Err(format!("mock takes flags only, not '{}'", argument.escape_debug())),
+            None => gather(&flags).map(Asked::Serve),
+        },
+    }
+}
+
+fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut ports = 1;
+    for given in flags {
+        let said = |what: String| format!("{}: {what}", given.spelled);
+        let value = given.value.as_str();
+        match given.id {
+            Id::Listen => {}
+            Id::Ports => ports = number(value, 1..=PORTS_MAX).map_err(said)?,
+            Id::Latency => options.latency = units::duration(value).map_err(said)?,
+            Id::Jitter => options.jitter = units::duration(value).map_err(said)?,
+            Id::Status => options.status = number(value, STATUSES).map_err(said)?,
+            Id::Body => options.body = given.value.clone(),
+            Id::FailRate => options.fail_rate = share(value).map_err(said)?,
+            Id::Seed => options.seed = number(value, 0..=u64::MAX).map_err(said)?,
+            Id::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
+            Id::Quiet => options.quiet = true,
+        }
+    }
+    options.listen = addresses(flags, ports)?;
+    Ok(options)
+}
+
+/// All addresses to listen on: those of the command line in place of those of the environment, each with the ports above it.
+fn addresses(flags: &[Given<Id>], ports: u16) -> Result<Vec<SocketAddr>, String> {
+    let listens = || flags.iter().filter(|given| given.id == Id::Listen);
+    let on_command_line = listens().any(|given| given.spelled.starts_with('-'));
+    let mut all = Vec::new();
+    for given in listens().filter(|given| given.spelled.starts_with('-') == on_command_line) {
+        let said = |what: &str| format!("{}: '{}' {what}", given.spelled, given.value.escape_debug());
+        let first: SocketAddr =
+            given.value.parse().map_err(|_| said("is not an address and a port (such as 127.0.0.1:8000, [::1]:0)"))?;
+        all.extend(upwards(first, ports).ok_or_else(|| said(&format!("has no {ports} ports from there upwards")))?);
+    }
+    match all.is_empty() {
+        true => upwards(LISTEN, ports).ok_or_else(|| format!("{LISTEN} has no {ports} ports from there upwards")),
+        false => Ok(all),
+    }
+}
+
+/// `count` addresses with consecutive ports; with port 0, `count` times a port that the OS chooses.
+fn upwards(first: SocketAddr, count: u16) -> Option<Vec<SocketAddr>> {
+    if first.port() == 0 {
+        return Some(vec![first; usize::from(count)]);
+    }
+    (0..count).map(|n| Some(SocketAddr::new(first.ip(), first.port().checked_add(n)?))).collect()
+}
+
+fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let wrong = || format!("'{}' is not a number from {} to {}", text.escape_debug(), range.start(), range.end());
+    text.parse().ok().filter(|number| digits && range.contains(number)).ok_or_else(wrong)
+}
+
+/// A percentage as a share of 1.
+fn share(text: &str) -> Result<f64, String> {
+    let digits = text.strip_suffix('%').filter(|text| text.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    let percent: Option<f64> = digits.and_then(|digits| digits.parse().ok()).filter(|percent| *percent <= 100.0);
+    let wrong = || format!("'{}' is not a percentage from 0% to 100%", text.escape_debug());
+    percent.map(|percent| percent / 100.0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked, String> {
+        parse(arguments.iter().map(OsString::from), |name| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+        })
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        match parse_with(arguments, &[]) {
+            Ok(Asked::Serve(options)) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ports(arguments: &[&str]) -> Vec<u16> {
+        options(arguments).listen.iter().map(SocketAddr::port).collect()
+    }
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        assert_eq!(options(&[]), Options::default());
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let arguments =
+            "--latency 1s --jitter 10ms --status 204 --body x --fail-rate 2.5% --seed 7 --idle-timeout 2 -q";
+        assert_eq!(
+            options(&arguments.split(' ').collect::<Vec<_>>()),
+            Options {
+                listen: vec![LISTEN],
+                latency: Duration::from_secs(1),
+                jitter: Duration::from_millis(10),
+                status: 204,
+                body: "x".to_owned(),
+                fail_rate: 0.025,
+                seed: 7,
+                idle_timeout: Duration::from_secs(2),
+                quiet: true,
+            }
+        );
+    }
+
+    #[test]
+    fn ports_go_upwards_from_each_address() {
+        assert_eq!(ports(&["--ports", "3"]), [8000, 8001, 8002]);
+        assert_eq!(ports(&["--listen=[::1]:5", "--listen=127.0.0.1:9", "--ports=2"]), [5, 6, 9, 10]);
+        assert_eq!(ports(&["--listen=127.0.0.1:0", "--ports=2"]), [0, 0]);
+        assert_eq!(ports(&["--listen=127.0.0.1:65534", "--ports=2"]), [65534, 65535]);
+    }
+
+    #[test]
+    fn the_command_lines_addresses_replace_the_environments() {
+        let environment = [("UPCHECK_LISTEN", "127.0.0.1:1")];
+        for (arguments, port) in [(&[][..], 1), (&["--listen=127.0.0.1:2"], 2)] {
+            match parse_with(arguments, &environment) {
+                Ok(Asked::Serve(options)) => assert_eq!(options.listen, [SocketAddr::new(LISTEN.ip(), port)]),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_flag() {
+        let cases = [
+            ("--listen=8000", "--listen: '8000' is not an address and a port (such as 127.0.0.1:8000, [::1]:0)"),
+            ("--listen=localhost:1", "--listen: 'localhost:1' is not an address and a port"),
+            ("--ports=0", "--ports: '0' is not a number from 1 to 65535"),
+            ("--ports=60000", "127.0.0.1:8000 has no 60000 ports from there upwards"),
+            ("--status=199", "--status: '199' is not a number from 200 to 999"),
+            ("--status=+200", "--status: '+200' is not a number"),
+            ("--latency=soon", "--latency: 'soon' is not a duration"),
+            ("--jitter=-1s", "--jitter: '-1s' is not a duration"),
+            ("--idle-timeout=x", "--idle-timeout: 'x' is not a duration"),
+            ("--fail-rate=5", "--fail-rate: '5' is not a percentage from 0% to 100%"),
+            ("--fail-rate=101%", "--fail-rate: '101%' is not a percentage"),
+            ("--fail-rate=-1%", "--fail-rate: '-1%' is not a percentage"),
+            ("--fail-rate=%", "--fail-rate: '%' is not a percentage"),
+            ("--seed=x", "--seed: 'x' is not a number"),
+            ("--latncy=1s", "there is no flag '--latncy'; did you mean '--latency'?"),
+            ("x\u{1b}", "mock takes flags only, not 'x\\u{1b}'"),
+        ];
+        for (argument, message) in cases {
+            let error = parse_with(&[argument], &[]).unwrap_err();
+            assert!(error.starts_with(message), "{argument}: {error}");
+        }
+        let error = parse_with(&["--listen=127.0.0.1:65535", "--ports=2"], &[]).unwrap_err();
+        assert_eq!(error, "--listen: '127.0.0.1:65535' has no 2 ports from there upwards");
+    }
+
+    #[test]
+    fn the_help_names_every_flag_and_fault() {
+        let Ok(Asked::Tell(help)) = parse_with(&["--help"], &[]) else { panic!("help was asked for") };
+        for flag in TABLE {
+            assert!(help.contains(&format!("--{}", flag.long)), "{}", flag.long);
+        }
+        for path in ["/drip/", "/endless-head", "/_stats"] {
+            assert!(help.contains(path), "{path}");
+        }
+        assert!(help.lines().all(|line| line.len() <= 100), "fits a terminal");
+        assert!(matches!(parse_with(&["-V"], &[]), Ok(Asked::Tell(_))));
+    }
+}

@@ -1,0 +1,60 @@
+//! What the tests stand on: servers to talk to, a way to run the program, a way to read what it said.
+//!
+//! Nothing here imports the crate under test: a client tried only against its own server hides the mistakes they share.
+
+mod healthy;
+mod report;
+mod runner;
+mod server;
+mod tempdir;
+
+pub(crate) use healthy::Healthy;
+pub(crate) use report::Report;
+pub(crate) use runner::{Lines, Output, Running, Upcheck};
+pub(crate) use server::{Server, Step, listen_with};
+pub(crate) use tempdir::TempDir;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+/// Says on standard error that a test, or a part of one, did not run, and why.
+macro_rules! skipped {
+    ($($why:tt)*) => {
+        eprintln!("skipped: {}: {}", module_path!(), format_args!($($why)*))
+    };
+}
+pub(crate) use skipped;
+
+/// The longest that a test waits for anything. Far above what is needed: it bounds a hang, it does not measure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Milliseconds, shorter to read in a script.
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Asks `condition` until it holds.
+///
+/// # Panics
+/// When it has not held within [`PATIENCE`].
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(ms(5));
+    }
+}
+
+/// An address on which nothing listens: it was free a moment ago.
+pub(crate) fn refused_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+/// Whether `program` is on the search path of this machine.
+pub(crate) fn has_program(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).is_file())
+    })
+}
