@@ -304,7 +304,7 @@ impl Server {
             self.clients.len() - 1
         });
         let key = self.reactor.open(Tag::Client(id));
-        let mut client = Client { conn: Conn::Plain(stream), key, input: Vec::new(), in_flight: false, deadline: None };
+        let mut client = Client { conn: Conn::new(stream), key, input: Vec::new(), in_flight: false, deadline: None };
         self.stats.accepted += 1;
         self.stats.open += 1;
         self.stats.most_open = self.stats.most_open.max(self.stats.open);
@@ -462,7 +462,7 @@ impl Server {
             }
             Then::Reset => {
                 // If that fails it is an ordinary close; there is nobody to tell.
-                let _ = socket::reset_on_close(client.conn.stream());
+                let _ = socket::reset_on_close(&client.conn.stream);
                 Step::End
             }
             Then::Close if client.input.is_empty() => Step::End,
@@ -470,7 +470,7 @@ impl Server {
                 // Closing a socket with something unread in it sends a reset, which may destroy the answer on its way (RFC 9112, 9.6). So
                 // only our half is closed, and the client is listened to a little longer.
                 self.answered(client);
-                match client.conn.stream().shutdown(Shutdown::Write) {
+                match client.conn.stream.shutdown(Shutdown::Write) {
                     Ok(()) => Step::Next(State::Leave { within: Some(LINGER) }),
                     Err(_) => Step::End,
                 }
