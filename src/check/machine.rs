@@ -7,11 +7,11 @@
 //!           └──────────────────┴───────────────────┴───────────────┴──► Ended
 //! ```
 //!
-//! **One [`handle`](Check::handle), then [`poll`](Check::poll) until `None`, then the next `handle`; exactly one [`Action::Finish`] a check.**
-//! After that, whatever else is handled changes nothing.
+//! **One [`handle`](Check::handle), then [`poll`](Check::poll) until `None`, then the next `handle`; exactly one
+//! [`Action::Finish`] a check.** After that, whatever else is handled changes nothing.
 //!
-//! There is no socket here, no clock and no thread, so an event loop can drive ten thousand of these and a blocking thread one, and a
-//! test can step it by hand.
+//! There is no socket here, no clock and no thread, so an event loop can drive ten thousand of these and a blocking
+//! thread one, and a test can step it by hand.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -28,7 +28,8 @@ pub enum Input<'a> {
     Start,
     /// The host's addresses are known to the one who connects.
     Resolved,
-    /// The connection to this address stands. If there is a request to be sent in the clear, its first bytes are on their way.
+    /// The connection to this address stands. If there is a request to be sent in the clear, its first bytes are on
+    /// their way.
     Connected(SocketAddr),
     /// What the TLS handshake has shown; before `Secured`, or before the failure that it belongs to.
     Shown(Box<TlsSeen>),
@@ -162,8 +163,8 @@ impl Check {
         }
     }
 
-    /// The next thing to do, or `None` when there is nothing to do but wait. `now` is a fresh reading of the clock: what is
-    /// begun with the action begins then.
+    /// The next thing to do, or `None` when there is nothing to do but wait. `now` is a fresh reading of the clock:
+    /// what is begun with the action begins then.
     pub fn poll(&mut self, now: Instant) -> Option<Action> {
         self.since.get_or_insert(now);
         self.actions.iter_mut().find_map(Option::take)
@@ -246,7 +247,8 @@ impl Check {
         }
     }
 
-    /// The stream is over. `whole`: nothing can be missing from it, which matters where only the end of the stream ends the body.
+    /// The stream is over. `whole`: nothing can be missing from it, which matters where only the end of the stream ends
+    /// the body.
     fn eof(&mut self, whole: bool, now: Instant) {
         match self.decoder.end() {
             Ok(()) if whole => self.judge(now),
@@ -356,5 +358,11 @@ fn problem_failure(problem: &Problem) -> Failure {
 
 /// A time as a person would say it.
 fn seconds(time: Duration) -> String {
-    if time < Duration::from_secs(1) { format!("{} ms", time.as_millis()) } else { format!("{} s", time.as_secs_f64()) }
+    if time < Duration::from_millis(1) {
+        format!("{} us", time.as_micros())
+    } else if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{} s", time.as_secs_f64())
+    }
 }

@@ -1,6 +1,7 @@
 //! What came of a check: a verdict, the reason for it from a closed list, and what was seen on the way.
 //!
-//! A reason is data and an ordinary value: that a target failed is no error of this program. Reports, exit codes and tests share this one list.
+//! A reason is data and an ordinary value: that a target failed is no error of this program. Reports, exit codes and
+//! tests share this one list.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -113,7 +114,8 @@ impl Failure {
     }
 }
 
-/// How long each phase of the attempt took. `None`: it did not happen. They add up to the total, which leaves the queue out.
+/// How long each phase of the attempt took. `None`: it did not happen. They add up to the total, which leaves the queue
+/// out.
 ///
 /// A phase ends with the time at which the loop saw its end and starts with a fresh reading, so what this program did
 /// for others in between is in nobody's phase.

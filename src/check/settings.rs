@@ -1,6 +1,8 @@
-//! How a target is to be checked: what a flag, an environment variable or an option on a target's line can say about it.
+//! How a target is to be checked: what a flag, an environment variable or an option on a target's line can say about
+//! it.
 //!
-//! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of which the same was said.
+//! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of
+//! which the same was said.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,7 +10,8 @@ use std::time::Duration;
 use super::units;
 use crate::proto::http::request::{Field, Template, is_token};
 
-/// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of flags.
+/// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
+/// flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// The request method.
@@ -69,6 +72,7 @@ pub struct TlsWanted {
 pub struct Draft {
     method: Option<String>,
     fields: Vec<Field>,
+    user_agent: Option<Field>,
     data: Option<String>,
     head: bool,
     user: Option<String>,
@@ -86,7 +90,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: u64 = 1 << 20;
 
 impl Draft {
-    /// Takes one statement. `value` is empty for a setting that has none. A file that it names is read with `read_file`.
+    /// Takes one statement. `value` is empty for a setting that has none. A file that it names is read with
+    /// `read_file`.
     ///
     /// # Errors
     /// What is wrong with the value.
@@ -100,7 +105,8 @@ impl Draft {
                 none => *none = Some(value.to_owned()),
             },
             Setting::UserAgent => {
-                self.fields.push(Field::parse(&format!("User-Agent:{value}")).map_err(|error| error.to_string())?);
+                self.user_agent =
+                    Some(Field::parse(&format!("User-Agent:{value}")).map_err(|error| error.to_string())?);
             }
             Setting::Head => self.head = true,
             Setting::User if value.contains(':') && !value.bytes().any(|b| b < b' ' || b == 0x7f) => {
@@ -127,8 +133,9 @@ impl Draft {
             (false, None) => "GET",
         };
         let body = self.data.as_deref().map(str::as_bytes);
+        let fields: Vec<Field> = self.user_agent.iter().chain(&self.fields).cloned().collect();
         Settings {
-            template: Template::new(self.method.as_deref().unwrap_or(implied), &self.fields, body),
+            template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, body),
             user: self.user.as_deref().map(|user| user.as_bytes().into()),
             timeout: self.timeout.unwrap_or(TIMEOUT),
             connect_timeout: self.connect_timeout,

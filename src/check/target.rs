@@ -6,10 +6,10 @@
 //!     https://api.example.com/health  name=api  header='Authorization: Bearer ${TOKEN}'
 //! ```
 //!
-//! Words are separated by spaces or tabs. Quotes group: '...' takes everything as it is, in "..." a backslash takes the next
-//! character as it is. `${NAME}` is the environment's value wherever it stands, `$${` a plain `${`. What the environment holds is a value,
-//! never syntax: spaces and quotes in it separate and group nothing. This module reads no files and no environment: lines and a
-//! look-up come in.
+//! Words are separated by spaces or tabs. Quotes group: '...' takes everything as it is, in "..." a backslash takes the
+//! next character as it is. `${NAME}` is the environment's value wherever it stands, `$${` a plain `${`. What the
+//! environment holds is a value, never syntax: spaces and quotes in it separate and group nothing. This module reads no
+//! files and no environment: lines and a look-up come in.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,6 +1,8 @@
-//! `upcheck mock`: a stand-in for the services that checks are made against. It answers late, wrongly or not at all, as asked.
+//! `upcheck mock`: a stand-in for the services that checks are made against. It answers late, wrongly or not at all, as
+//! asked.
 //!
-//! It is a whole HTTP server on one thread and on the same [`Reactor`] as the checker, and the shortest way to see how such a loop is used:
+//! It is a whole HTTP server on one thread and on the same [`Reactor`] as the checker, and the shortest way to see how
+//! such a loop is used:
 //!
 //! ```text
 //!     1 listen    every port is a socket that turns readable when a client comes
@@ -9,8 +11,8 @@
 //!     4 advance   an event that a client was waited for moves it from state to state, until it must be waited for again
 //! ```
 //!
-//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client, however slow, costs
-//! another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
+//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
+//! however slow, costs another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
 
 mod answer;
 mod options;
@@ -107,8 +109,8 @@ enum State {
 }
 
 impl State {
-    /// Whether this event is what the client is waited for. An edge that comes while something else is waited for is not lost: every state
-    /// tries to read or write when it is entered.
+    /// Whether this event is what the client is waited for. An edge that comes while something else is waited for is
+    /// not lost: every state tries to read or write when it is entered.
     fn awaits(&self, event: &Ready<Tag>) -> bool {
         match (self, event) {
             (State::Request | State::Body { .. } | State::Leave { .. }, Ready::Io { readable, .. }) => *readable,
@@ -146,7 +148,8 @@ enum Step {
 struct Client {
     conn: Conn,
     key: Key,
-    /// What was read and not yet understood: the beginning of a head, or requests that came before the last one was answered.
+    /// What was read and not yet understood: the beginning of a head, or requests that came before the last one was
+    /// answered.
     input: Vec<u8>,
     /// Whether it has asked and not been answered.
     in_flight: bool,
@@ -233,7 +236,8 @@ impl Server {
     fn listen(&mut self, address: SocketAddr) -> io::Result<()> {
         let mut socket = TcpListener::bind(address)?;
         socket::set_backlog(&socket, BACKLOG)?;
-        // Answers are written whole; what follows one, the next answer or the next drip, must not wait for its acknowledgement.
+        // Answers are written whole; what follows one, the next answer or the next drip, must not wait for its
+        // acknowledgement.
         socket::set_no_delay(&socket)?;
         let key = self.reactor.open(Tag::Listener(self.listeners.len()));
         self.reactor.watch(key, &mut socket, Interest::READABLE)?;
@@ -288,8 +292,8 @@ impl Server {
         self.reactor.again(self.listeners[id].key);
     }
 
-    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail again, and again;
-    /// they wait in the kernel's queue meanwhile.
+    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail
+    /// again, and again; they wait in the kernel's queue meanwhile.
     fn pause_accepting(&mut self, id: usize, error: &io::Error) {
         if std::mem::take(&mut self.warn_of_shortage) {
             say(&format!("{error}: with {} connections open, new ones wait until others close", self.stats.open));
@@ -308,14 +312,16 @@ impl Server {
         self.stats.accepted += 1;
         self.stats.open += 1;
         self.stats.most_open = self.stats.most_open.max(self.stats.open);
-        // Both ways, once, for the life of the connection. The first edge comes by itself if the request is here already.
+        // Both ways, once, for the life of the connection. The first edge comes by itself if the request is here
+        // already.
         match self.reactor.watch(key, &mut client.conn, Interest::READABLE | Interest::WRITABLE) {
             Ok(()) => self.wait(id, client, State::Request, Some(self.idle_timeout)),
             Err(_) => self.end(id, client),
         }
     }
 
-    /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end of our patience.
+    /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end
+    ///    of our patience.
     fn on_client(&mut self, id: usize, event: &Ready<Tag>, now: Instant) {
         let Some((client, state)) = self.clients[id].take() else { return };
         let is_deadline = matches!(event, Ready::Deadline { .. });
@@ -381,7 +387,8 @@ impl Server {
         }
     }
 
-    /// Reads up to one byte more than a head may have, so that the buffer is bounded and one that is too large is seen to be.
+    /// Reads up to one byte more than a head may have, so that the buffer is bounded and one that is too large is seen
+    /// to be.
     fn read_head(&mut self, client: &mut Client) -> Step {
         let room = (HEAD_MAX + 1).saturating_sub(client.input.len()).min(BUFFER);
         match client.conn.fill(&mut self.buffer[..room]) {
@@ -467,8 +474,8 @@ impl Server {
             }
             Then::Close if client.input.is_empty() => Step::End,
             Then::Close => {
-                // Closing a socket with something unread in it sends a reset, which may destroy the answer on its way (RFC 9112, 9.6). So
-                // only our half is closed, and the client is listened to a little longer.
+                // Closing a socket with something unread in it sends a reset, which may destroy the answer on its way
+                // (RFC 9112, 9.6). So only our half is closed, and the client is listened to a little longer.
                 self.answered(client);
                 match client.conn.stream.shutdown(Shutdown::Write) {
                     Ok(()) => Step::Next(State::Leave { within: Some(LINGER) }),
@@ -515,7 +522,8 @@ fn hold_back(sending: Sending) -> Step {
     }
 }
 
-/// Takes bytes from the front. A buffer that has become empty gives back its memory: twenty thousand clients that wait should cost little.
+/// Takes bytes from the front. A buffer that has become empty gives back its memory: twenty thousand clients that wait
+/// should cost little.
 fn take(input: &mut Vec<u8>, count: usize) {
     if count == input.len() {
         *input = Vec::new();

@@ -1,7 +1,9 @@
-//! Several addresses of one name: in which order they are tried, when the next one starts, who won (RFC 8305, "happy eyeballs").
+//! Several addresses of one name: in which order they are tried, when the next one starts, who won (RFC 8305, "happy
+//! eyeballs").
 //!
-//! The first address gets a head start of 250 ms. Then the next one is tried beside it, and so on; one that fails makes room for the next at
-//! once. The first to connect wins and the others are closed. A dead first address costs a quarter of a second, not the verdict.
+//! The first address gets a head start of 250 ms. Then the next one is tried beside it, and so on; one that fails makes
+//! room for the next at once. The first to connect wins and the others are closed. A dead first address costs a quarter
+//! of a second, not the verdict.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -12,8 +12,8 @@
 //!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
 //! ```
 //!
-//! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the machine answers is done at
-//! once in `advance`. The engine prints nothing and judges nothing.
+//! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the
+//! machine answers is done at once in `advance`. The engine prints nothing and judges nothing.
 
 pub mod dial;
 pub mod queue;
@@ -292,8 +292,8 @@ impl Engine {
                         self.reactor.arm(key, now + dial::HEAD_START);
                     }
                     dial.add(Attempt { key, conn: Conn::new(stream), address });
-                    // On loopback the handshake is done by the time connect() returns, and a write at once saves a wake-up. Across a network
-                    // it would only cost a system call.
+                    // On loopback the handshake is done by the time connect() returns, and a write at once saves a
+                    // wake-up. Across a network it would only cost a system call.
                     let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
                     return self.watch_attempt(id, key, at_once);
                 }
@@ -346,8 +346,8 @@ impl Engine {
         }
     }
 
-    /// Tries whether the attempt has become a connection, by writing what is to be written first. `None`: not yet. Otherwise how many
-    /// bytes of the request are on their way.
+    /// Tries whether the attempt has become a connection, by writing what is to be written first. `None`: not yet.
+    /// Otherwise how many bytes of the request are on their way.
     fn prove(&mut self, id: u32, key: Key) -> io::Result<Option<usize>> {
         let Some(Job { link: Link::Dialing(dial), check, may_send, .. }) = &mut self.jobs[id as usize] else {
             return Ok(None);
@@ -488,7 +488,8 @@ impl Engine {
         }
     }
 
-    /// This machine ran out of something. The check was not begun as far as anybody can tell, and waits for its turn again.
+    /// This machine ran out of something. The check was not begun as far as anybody can tell, and waits for its turn
+    /// again.
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);

@@ -1,4 +1,5 @@
-//! TLS for targets: one configuration for all that want the same, and what a handshake showed, put into the outcome's terms.
+//! TLS for targets: one configuration for all that want the same, and what a handshake showed, put into the outcome's
+//! terms.
 //!
 //! The TLS half knows bytes and hands out a certificate as it came; the pure half reads it. This is where they meet.
 
@@ -20,7 +21,8 @@ pub struct Secure {
 }
 
 impl Secure {
-    /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known from then on.
+    /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known
+    /// from then on.
     pub fn new(verify_cache: bool) -> Secure {
         Secure { clock: WallClock::default(), verify_cache, configs: Vec::new() }
     }

@@ -1,7 +1,8 @@
 //! URLs as this program uses them (RFC 3986): where to connect, what to ask for, and the forms that a protocol wants.
 //!
-//! Stricter than a browser: a target that needs guessing is refused with the place and the reason, because a health checker that
-//! repairs its input ends up checking something that nobody wrote. It does not resolve names and does not percent-decode paths.
+//! Stricter than a browser: a target that needs guessing is refused with the place and the reason, because a health
+//! checker that repairs its input ends up checking something that nobody wrote. It does not resolve names and does not
+//! percent-decode paths.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -45,14 +46,16 @@ impl Scheme {
     }
 }
 
-/// A parsed URL in its normal form: scheme written out, host in lower case, default port, user info and fragment left out.
+/// A parsed URL in its normal form: scheme written out, host in lower case, default port, user info and fragment left
+/// out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     text: Box<str>,
     scheme: Scheme,
     literal: Option<IpAddr>,
     port: u16,
-    // Offsets into `text`. Three bytes for each one of URL_MAX, when all of them had to be percent-encoded, still fit 16 bits.
+    // Offsets into `text`. Three bytes for each one of URL_MAX, when all of them had to be percent-encoded, still fit
+    // 16 bits.
     host_end: u16,
     path: u16,
 }
@@ -129,7 +132,8 @@ impl Url {
         self.scheme
     }
 
-    /// The host without brackets, in lower case: what a resolver looks up and what TLS is told to expect (SNI, RFC 6066).
+    /// The host without brackets, in lower case: what a resolver looks up and what TLS is told to expect (SNI, RFC
+    /// 6066).
     pub fn host(&self) -> &str {
         let host = &self.text[self.host_at()..self.host_end as usize];
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)

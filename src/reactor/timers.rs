@@ -1,11 +1,12 @@
 //! Deadlines: at most one a slot, the earliest found at once, any of them replaced or withdrawn at once.
 //!
-//! A binary heap in which every slot knows its place, so that nothing stale stays behind: a check that ends after 200 ms
-//! takes its 5 s deadline with it. Setting and clearing are O(log n), the earliest is O(1).
+//! A binary heap in which every slot knows its place, so that nothing stale stays behind: a check that ends after 200
+//! ms takes its 5 s deadline with it. Setting and clearing are O(log n), the earliest is O(1).
 //!
-//! What a timing wheel would buy: O(1) instead of O(log n). At 10,000 checks in flight the heap is 14 levels deep, and since
-//! new deadlines are nearly always the latest, an insertion looks at one parent and stops. It is withdrawal from the middle that pays
-//! for the levels. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64 slots) would be worth its code.
+//! What a timing wheel would buy: O(1) instead of O(log n). At 10,000 checks in flight the heap is 14 levels deep, and
+//! since new deadlines are nearly always the latest, an insertion looks at one parent and stops. It is withdrawal from
+//! the middle that pays for the levels. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64 slots)
+//! would be worth its code.
 
 use std::time::{Duration, Instant};
 

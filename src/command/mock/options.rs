@@ -191,7 +191,8 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
     Ok(options)
 }
 
-/// All addresses to listen on: those of the command line in place of those of the environment, each with the ports above it.
+/// All addresses to listen on: those of the command line in place of those of the environment, each with the ports
+/// above it.
 fn addresses(flags: &[Given<Id>], ports: u16) -> Result<Vec<SocketAddr>, String> {
     let listens = || flags.iter().filter(|given| given.id == Id::Listen);
     let on_command_line = listens().any(|given| given.spelled.starts_with('-'));

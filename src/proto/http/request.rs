@@ -86,7 +86,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with its length.
+    /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with
+    /// its length.
     pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
         let mut lines = Vec::new();
         let (mut host, mut authorized) = (None, false);
@@ -123,8 +124,8 @@ impl Template {
         &*self.method == "HEAD"
     }
 
-    /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an `Authorization`
-    /// of the user's own wins over it.
+    /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an
+    /// `Authorization` of the user's own wins over it.
     pub fn encode(&self, url: &Url, user: Option<&[u8]>, out: &mut Vec<u8>) {
         for part in [
             &*self.method,
