@@ -57,10 +57,9 @@ impl Target {
         self.tags.as_ref().map_or(&[], |tags| &tags.labels)
     }
 
-    /// Appends the request to `out`.
-    pub fn encode_request(&self, out: &mut Vec<u8>) {
-        let user = self.user.as_deref().or(self.settings.user.as_deref());
-        self.settings.template.encode(&self.url, user, out);
+    /// `name:password` for basic authentication: its own, or the one for all.
+    pub fn user(&self) -> Option<&[u8]> {
+        self.user.as_deref().or(self.settings.user.as_deref())
     }
 }
 
@@ -370,7 +369,7 @@ mod tests {
 
     fn request(target: &Target) -> String {
         let mut out = Vec::new();
-        target.encode_request(&mut out);
+        target.settings.template.encode(&target.url, target.user(), Default::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use mio::Interest;
 
-use crate::check::machine::{Action, Check, Input};
+use crate::check::machine::{Action, Check, Input, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
@@ -229,7 +229,8 @@ impl Engine {
             self.jobs.len() as u32 - 1
         });
         let key = self.reactor.open(Tag::Check(id));
-        let check = Check::new(target, now.saturating_duration_since(since), now);
+        let queue = now.saturating_duration_since(since);
+        let check = Check::new(target, Try::FIRST, queue, now, self.reactor.clock().wall(now));
         self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since });
         self.advance(id, Input::Start, now);
     }
@@ -264,7 +265,7 @@ impl Engine {
     /// 4. Begins to connect.
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let url = &job.check.target().url;
+        let url = job.check.url();
         let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
         job.link = Link::Dialing(Box::new(Dial::new(addresses)));
         self.dial_next(id);
@@ -294,7 +295,7 @@ impl Engine {
                     dial.add(Attempt { key, conn: Conn::new(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a
                     // wake-up. Across a network it would only cost a system call.
-                    let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
+                    let at_once = address.ip().is_loopback() && check.url().literal().is_some();
                     return self.watch_attempt(id, key, at_once);
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
@@ -353,20 +354,19 @@ impl Engine {
             return Ok(None);
         };
         let Some(attempt) = dial.attempt(key) else { return Ok(None) };
-        let proof = match check.target().url.scheme() {
+        let proof = match check.url().scheme() {
             Scheme::Https => {
                 if attempt.conn.tls.is_none() {
-                    self.secure.set_time(self.reactor.clock().wall(check.started()));
+                    self.secure.set_time(check.wall());
                     // What can be wrong with it is this machine's trouble, and is told as such.
-                    let session =
-                        self.secure.session(check.target()).map_err(|error| io::Error::other(error.to_string()))?;
+                    let session = self.secure.session(check).map_err(|error| io::Error::other(error.to_string()))?;
                     attempt.conn.tls = Some(Box::new(session));
                 }
                 attempt.conn.flush_tls().map(|_| 0)
             }
             Scheme::Http if *may_send => {
                 self.request.clear();
-                check.target().encode_request(&mut self.request);
+                check.encode_request(&mut self.request);
                 attempt.conn.write(&self.request)
             }
             Scheme::Http | Scheme::Tcp => return Ok(tcp::is_connected(&attempt.conn.stream)?.then_some(0)),
@@ -467,14 +467,14 @@ impl Engine {
             if !secured {
                 check.handle(Input::Secured, now);
             }
-            check.target().encode_request(unsent);
+            check.encode_request(unsent);
         }
         match ended {
             None => {}
             Some(Ok(StreamEnd::Clean)) => check.handle(Input::Eof, now),
             Some(Ok(StreamEnd::Truncated | StreamEnd::InHandshake)) => check.handle(Input::Truncated, now),
             Some(Err(error)) => {
-                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check.target()));
+                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check));
                 check.handle(Input::Failed(failure), now);
             }
         }
@@ -511,8 +511,7 @@ impl Engine {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
         self.queue.ended();
-        let wall = self.reactor.clock().wall(job.check.started());
-        self.finished.push(Event::Finished(job.check.into_outcome(wall)));
+        self.finished.push(Event::Finished(job.check.into_outcome()));
     }
 
     /// Closes all that a check held.

@@ -59,6 +59,16 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "the time for one attempt, from its start [5s]").also("max-time", Some('m')),
     Flag::new(What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
         "the time in it for looking up the name and connecting"),
+    Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
+        "follow redirects"),
+    Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
+        "how many [10]"),
+    Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
+        "follow redirects from https to http, too"),
+    Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
+        "what must hold, or the target is down (repeatable) [status in 200-399]"),
+    Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
+        "what should hold, or the target is degraded (repeatable)"),
     Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
     Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
@@ -108,7 +118,7 @@ pub(super) fn help() -> String {
     text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
     text.push_str(flags::help(FLAGS).trim_start());
     text.push_str(
-        "  -h, --help                  this text
+        r#"  -h, --help                  this text
   -V, --version               the version
 
 Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
@@ -120,10 +130,17 @@ A file of targets:
     https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
     tcp://redis.internal:6379       name=redis
 
+Expectations are SUBJECT OPERATOR VALUE:
+    status in 200-299,301        json.status == "ok"        header.content-type starts "text/"
+    body contains "ready"        total < 300ms              cert.days > 14
+  subjects   status body body.bytes header.NAME json.PATH redirects http.version
+             total dns connect tls wait cert.days tls.version address
+  operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
+
 Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
 
 Reasons:
-",
+"#,
     );
     for reason in Reason::ALL {
         text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
