@@ -245,7 +245,7 @@ impl Check {
         let failure = match self.state {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => {
-                Failure::new(Reason::ConnectTimeout, format!("no address for {host} within {connect_timeout}"))
+                Failure::new(Reason::DnsTimeout, format!("no address for {host} within {connect_timeout}"))
             }
             State::ExpectConnection => Failure::new(
                 Reason::ConnectTimeout,

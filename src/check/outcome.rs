@@ -73,10 +73,12 @@ macro_rules! reasons {
 
 reasons! {
     Ok "ok" Up "everything that was expected held";
+    DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
+    DnsFailed "dns_failed" Down "no server could say what the name's addresses are";
+    DnsTimeout "dns_timeout" Down "no answer about the name within the time";
     ConnectRefused "connect_refused" Down "nothing listens on that port";
     ConnectUnreachable "connect_unreachable" Down "there is no way to that address";
     ConnectTimeout "connect_timeout" Down "no connection within the time";
-    DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
     ResponseTimeout "response_timeout" Down "connected, but no whole response within the time";
     Closed "closed" Down "the connection ended before a whole response";
     Reset "reset" Down "the server reset the connection";
