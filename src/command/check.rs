@@ -28,6 +28,7 @@ use crate::check::settings::{Draft, Setting};
 use crate::check::tally::Tally;
 use crate::check::target::Reader;
 use crate::check::units;
+use crate::engine::resolver::Names;
 use crate::engine::{Engine, Event, Tag};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
@@ -344,7 +345,7 @@ fn check(options: Options) -> super::Result {
     }
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit);
+    let engine = Engine::new(reactor, limit, Names::default());
     let mut run = Run {
         engine,
         input,

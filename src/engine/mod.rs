@@ -17,6 +17,7 @@
 
 pub mod dial;
 pub mod queue;
+pub mod resolver;
 mod trouble;
 
 use std::io;
@@ -30,8 +31,10 @@ use crate::check::outcome::{Failure, Outcome};
 use crate::check::target::Target;
 use crate::conn::{Conn, tcp, would_block};
 use crate::reactor::{Key, Reactor, Ready};
+use crate::sys::random::Numbers;
 use dial::{Attempt, Dial};
 use queue::Queue;
+use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
 use trouble::Trouble;
 
 /// The one read buffer: one thread reads, so one buffer serves all connections.
@@ -47,6 +50,8 @@ pub enum Tag {
     Check(u32),
     /// A socket of the check in this slot, or the end of its head start.
     Conn(u32),
+    /// A part of the resolver.
+    Names(resolver::Part),
     /// Something that the engine's owner watches on the same loop.
     Owner(u32),
 }
@@ -87,6 +92,10 @@ struct Job {
 /// How far the connection is.
 enum Link {
     None,
+    /// The resolver will tell.
+    Resolving(Ticket),
+    /// To be dialled next.
+    Resolved(Addresses),
     Dialing(Box<Dial>),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
@@ -99,6 +108,7 @@ enum Link {
 pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
+    resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
@@ -109,11 +119,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine on this loop, with at most `limit` checks under way at once.
-    pub fn new(reactor: Reactor<Tag>, limit: usize) -> Engine {
+    /// An engine on this loop, with at most `limit` checks under way at once, that looks names up as `names` says.
+    pub fn new(reactor: Reactor<Tag>, limit: usize, names: Names) -> Engine {
+        let mut numbers = Numbers::new();
         Engine {
             reactor,
             queue: Queue::new(limit),
+            resolver: Resolver::new(names, move || numbers.next_u64()),
             jobs: Vec::new(),
             free: Vec::new(),
             finished: Vec::new(),
@@ -131,6 +143,11 @@ impl Engine {
     /// The queue, for its figures.
     pub fn queue(&self) -> &Queue<impl Sized> {
         &self.queue
+    }
+
+    /// What the resolver has done so far.
+    pub fn resolver_stats(&self) -> resolver::Stats {
+        self.resolver.stats()
     }
 
     /// Whether a target that is brought now could start now.
@@ -180,11 +197,15 @@ impl Engine {
                         self.readable(id, key, now);
                     }
                 }
+                Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                    self.resolver.handle(part, event, now, &mut self.reactor);
+                }
                 // The deadline's key is never registered with a socket.
                 Ready::Io { tag: Tag::Check(_), .. } => {}
             }
         }
         self.ready = ready;
+        self.hear_of_names(now);
         self.start_waiting();
         out.append(&mut self.finished);
         Ok(now)
@@ -234,19 +255,56 @@ impl Engine {
     fn perform(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let begun = self.reactor.clock().now();
-        let (mut connect, mut finish) = (false, false);
+        let (mut resolve, mut connect, mut finish) = (false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
-                Action::Resolve | Action::Connect => connect = true,
+                Action::Resolve => resolve = true,
+                Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
                 Action::Finish => finish = true,
             }
         }
         if finish {
             self.finish(id);
+        } else if resolve {
+            self.resolve(id, begun);
         } else if connect {
             self.dial(id);
+        }
+    }
+
+    /// 3. Finds the addresses of a name, or somebody who will.
+    fn resolve(&mut self, id: u32, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let url = &job.check.target().url;
+        let waiter = Waiter { id, key: job.key };
+        match self.resolver.resolve(url.host(), url.port(), waiter, now, &mut self.reactor) {
+            Found::Later(ticket) => job.link = Link::Resolving(ticket),
+            Found::Now(result) => self.resolved(id, result, now),
+        }
+    }
+
+    fn hear_of_names(&mut self, now: Instant) {
+        while let Some(done) = self.resolver.next_done() {
+            for waiter in done.waiters {
+                let waits = |job: &Job| job.key == waiter.key;
+                if self.jobs[waiter.id as usize].as_ref().is_some_and(waits) {
+                    self.resolved(waiter.id, done.result.clone(), now);
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, id: u32, result: Result<Addresses, Trouble>, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        match result {
+            Ok(addresses) => {
+                job.link = Link::Resolved(addresses);
+                self.advance(id, Input::Resolved, now);
+            }
+            Err(Trouble::Target(failure)) => self.advance(id, Input::Failed(failure), now),
+            Err(Trouble::Shortage(failure)) => self.wait_for_another(id, failure),
         }
     }
 
@@ -254,8 +312,12 @@ impl Engine {
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let url = &job.check.target().url;
-        let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
-        job.link = Link::Dialing(Box::new(Dial::new(addresses)));
+        let with_port = |ip| SocketAddr::new(ip, url.port());
+        let dial = match &job.link {
+            Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
+            _ => Dial::new(url.literal().map(with_port)),
+        };
+        job.link = Link::Dialing(Box::new(dial));
         self.dial_next(id);
     }
 
@@ -310,7 +372,7 @@ impl Engine {
                 Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
                 None => return,
             },
-            Link::None => return,
+            Link::None | Link::Resolving(_) | Link::Resolved(_) => return,
         };
         if let Err(error) = self.reactor.watch(key, conn, want) {
             let failure =
@@ -324,7 +386,7 @@ impl Engine {
     fn writable(&mut self, id: u32, key: Key, now: Instant) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         match &mut job.link {
-            Link::None => {}
+            Link::None | Link::Resolving(_) | Link::Resolved(_) => {}
             Link::Open { attempt, unsent } => {
                 if let Err(error) = flush(&mut attempt.conn, unsent) {
                     self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
@@ -433,7 +495,8 @@ impl Engine {
     fn release(&mut self, id: u32, key: Key, link: Link) {
         self.reactor.close(key);
         match link {
-            Link::None => {}
+            Link::None | Link::Resolved(_) => {}
+            Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
             Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }

@@ -7,7 +7,7 @@ use crate::check::outcome::{Failure, Reason};
 use crate::sys::resource;
 
 /// Whose trouble it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The target's, or the network's on the way to it.
     Target(Failure),
