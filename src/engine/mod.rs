@@ -324,7 +324,7 @@ impl Engine {
     /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
     fn dial_next(&mut self, id: u32) {
         loop {
-            let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
             let Some(address) = dial.next_address() else {
                 if !dial.is_under_way() {
                     // Without any address there was no failure to remember either; the resolver sees to that.
@@ -345,7 +345,7 @@ impl Engine {
                     dial.add(Attempt { key, conn: Conn::Plain(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a wake-up. Across a network
                     // it would only cost a system call.
-                    let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
+                    let at_once = address.ip().is_loopback();
                     return self.watch_attempt(id, key, at_once);
                 }
                 Err(error) => match trouble::of_connect(&error, address) {

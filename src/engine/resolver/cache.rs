@@ -3,6 +3,7 @@
 //! It refuses to know how names are looked up, and what time it is.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -42,21 +43,22 @@ impl Cache {
     /// Remembers it until then, in place of what was known before.
     pub(super) fn insert(&mut self, host: Rc<str>, known: Known, until: Instant) {
         let entry = Entry { host: Rc::clone(&host), until, known };
-        if let Some(&place) = self.places.get(&host) {
-            self.entries[place] = entry;
-            return;
-        }
-        let place = if self.entries.len() < NAMES_MAX {
+        let place = match self.places.entry(host) {
+            Occupied(place) => {
+                self.entries[*place.get()] = entry;
+                return;
+            }
+            Vacant(place) => {
+                *place.insert(if self.entries.len() < NAMES_MAX { self.entries.len() } else { self.oldest })
+            }
+        };
+        if place == self.entries.len() {
             self.entries.push(entry);
-            self.entries.len() - 1
         } else {
-            let place = self.oldest;
             self.oldest = (place + 1) % NAMES_MAX;
             let forgotten = std::mem::replace(&mut self.entries[place], entry);
             self.places.remove(&forgotten.host);
-            place
-        };
-        self.places.insert(host, place);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -107,7 +108,7 @@ struct Udp {
     socket: UdpSocket,
     server: SocketAddr,
     /// Whose query has this id. Ids are random, and a query whose id is taken goes out by another socket.
-    asked: HashMap<u16, Ticket>,
+    asked: HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>,
     sent: u32,
     /// An error came back for one of its queries, nobody knows which.
     refused: bool,
@@ -236,7 +237,8 @@ impl Sockets {
             reactor.close(key);
             return Err(error);
         }
-        let slot = self.udp.insert(Udp { key, socket, server, asked: HashMap::new(), sent: 0, refused: false });
+        let asked = HashMap::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
         self.note_most();
         Ok(slot)
     }
@@ -416,6 +418,23 @@ impl Tcp {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// For ids that we drew at random ourselves: nobody else chooses what is kept, so nothing stronger than a multiplication is needed to spread
+/// their bits (Fibonacci hashing).
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 << 8 | u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
