@@ -7,10 +7,10 @@
 //!     4 join      a lookup that is under way for the same name; one is made if there is none
 //!     5 start     in waves that the server's socket can hold, new lookups as others end
 //!     6 tell      datagrams, messages, deadlines and faults -> the lookup; what it wants done is done at once
-//!     7 end       the answer goes into the cache and, as a [`Done`], to everybody who waited for it
+//!     7 end       the answer goes into the cache and, as a `Done`, to everybody who waited for it
 //! ```
 //!
-//! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of checks: who waits is a [`Waiter`],
+//! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of checks: who waits is a `Waiter`,
 //! and whether it still waits is its owner's to know. `sockets` has the sockets, `cache` the memory, `files` the system's two files.
 
 mod cache;
@@ -100,7 +100,7 @@ pub struct Stats {
 /// Which of the resolver's own registrations an event is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Lookups wait to be started, or faults to be told. Its deadline is the end of a [`WAVE_PAUSE`].
+    /// Lookups wait to be started, or faults to be told. Its deadline is the end of the pause between two waves.
     Start,
     /// The deadline of the lookup in this place.
     Lookup(u32),
@@ -156,7 +156,7 @@ pub(super) struct Resolver {
     by_host: HashMap<Rc<str>, Ticket>,
     /// Not started yet, oldest first. Some may have been forgotten since.
     unstarted: VecDeque<Ticket>,
-    /// Carries the wish to go on in the next turn, and the end of the pause.
+    /// Carries the wish to go on in the next turn, and the end of a wave.
     start_key: Option<Key>,
     /// That wish was made.
     goes_on: bool,
@@ -185,8 +185,8 @@ struct Wave {
     number: u32,
     /// How many of them are under way.
     size: usize,
-    /// Whether the end of the pause is armed.
-    is_paused: bool,
+    /// When the rest of them are no longer waited for; `None` before the first start.
+    over_at: Option<Instant>,
 }
 
 impl Resolver {
@@ -249,12 +249,7 @@ impl Resolver {
     pub(super) fn handle(&mut self, part: Part, ready: Ready<Tag>, now: Instant, reactor: &mut Reactor<Tag>) {
         let key = ready.key();
         match part {
-            Part::Start => match ready {
-                Ready::Io { .. } => self.goes_on = false,
-                Ready::Deadline { .. } => {
-                    self.wave = Wave { number: self.wave.number.wrapping_add(1), ..Wave::default() }
-                }
-            },
+            Part::Start => self.goes_on = false,
             Part::Lookup(slot) => self.tell(Ticket { slot, key }, Input::Deadline, now, reactor),
             Part::Udp(slot) => self.receive(slot, key, now, reactor),
             Part::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
@@ -338,24 +333,21 @@ impl Resolver {
 
     // === 5. In waves that the server's socket can hold, new lookups as others end.
     fn start(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
-        let mut started = false;
+        if self.wave.over_at.is_some_and(|at| at <= now) {
+            self.wave = Wave { number: self.wave.number.wrapping_add(1), size: 0, over_at: None };
+        }
         while self.wave.size < WAVE {
-            let Some(ticket) = self.unstarted.pop_front() else { break };
+            let Some(ticket) = self.unstarted.pop_front() else { return };
             let number = self.wave.number;
             let Some(flight) = self.flight(ticket) else { continue };
             flight.wave = Some(number);
             self.wave.size += 1;
-            started = true;
+            self.wave.over_at = Some(now + WAVE_PAUSE);
             self.tell(ticket, Input::Start, now, reactor);
             self.settle_faults(now, reactor);
         }
-        let Some(key) = self.start_key else { return };
-        if self.unstarted.is_empty() {
-            self.wave.is_paused = false;
-            reactor.disarm(key);
-        } else if started || !self.wave.is_paused {
-            self.wave.is_paused = true;
-            reactor.arm(key, now + WAVE_PAUSE);
+        if let (Some(key), Some(at), false) = (self.start_key, self.wave.over_at, self.unstarted.is_empty()) {
+            reactor.arm(key, at);
         }
     }
 
