@@ -28,6 +28,7 @@ use super::output::{Output, print, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
+use crate::engine::resolver::Names;
 use crate::engine::secure::Secure;
 use crate::engine::{Engine, Event, Tag};
 use crate::reactor::clock::Clock;
@@ -137,7 +138,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit, Secure::new(options.verify_cache));
+    let engine = Engine::new(reactor, limit, Names::default(), Secure::new(options.verify_cache));
     let mut run = Run {
         engine,
         input,

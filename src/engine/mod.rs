@@ -17,6 +17,7 @@
 
 pub mod dial;
 pub mod queue;
+pub mod resolver;
 pub mod secure;
 mod trouble;
 
@@ -33,8 +34,10 @@ use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
+use crate::sys::random::Numbers;
 use dial::{Attempt, Dial};
 use queue::Queue;
+use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
 use secure::Secure;
 use trouble::Trouble;
 
@@ -51,6 +54,8 @@ pub enum Tag {
     Check(u32),
     /// A socket of the check in this slot, or the end of its head start.
     Conn(u32),
+    /// A part of the resolver.
+    Names(resolver::Part),
     /// Something that the engine's owner watches on the same loop.
     Owner(u32),
 }
@@ -91,6 +96,10 @@ struct Job {
 /// How far the connection is.
 enum Link {
     None,
+    /// The resolver will tell.
+    Resolving(Ticket),
+    /// To be dialled next.
+    Resolved(Addresses),
     Dialing(Box<Dial>),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
@@ -104,6 +113,7 @@ pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
     secure: Secure,
+    resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
@@ -114,11 +124,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine on this loop, with at most `limit` checks under way at once.
-    pub fn new(reactor: Reactor<Tag>, limit: usize, secure: Secure) -> Engine {
+    /// An engine on this loop, with at most `limit` checks under way at once, that looks names up as `names` says and
+    /// speaks TLS as `secure` has it.
+    pub fn new(reactor: Reactor<Tag>, limit: usize, names: Names, secure: Secure) -> Engine {
+        let mut numbers = Numbers::new();
         Engine {
             reactor,
             queue: Queue::new(limit),
+            resolver: Resolver::new(names, move || numbers.next_u64()),
             secure,
             jobs: Vec::new(),
             free: Vec::new(),
@@ -142,6 +155,11 @@ impl Engine {
     /// The TLS configurations, for their figures.
     pub fn secure(&self) -> &Secure {
         &self.secure
+    }
+
+    /// What the resolver has done so far.
+    pub fn resolver_stats(&self) -> resolver::Stats {
+        self.resolver.stats()
     }
 
     /// Whether a target that is brought now could start now.
@@ -191,11 +209,15 @@ impl Engine {
                         self.readable(id, key, now);
                     }
                 }
+                Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                    self.resolver.handle(part, event, now, &mut self.reactor);
+                }
                 // The deadline's key is never registered with a socket.
                 Ready::Io { tag: Tag::Check(_), .. } => {}
             }
         }
         self.ready = ready;
+        self.hear_of_names(now);
         self.start_waiting();
         out.append(&mut self.finished);
         Ok(now)
@@ -246,19 +268,63 @@ impl Engine {
     fn perform(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let begun = self.reactor.clock().now();
-        let (mut connect, mut finish) = (false, false);
+        let (mut resolve, mut connect, mut finish) = (false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
-                Action::Resolve | Action::Connect => connect = true,
+                Action::Resolve => resolve = true,
+                Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
                 Action::Finish => finish = true,
             }
         }
+        if (resolve || connect)
+            && let Link::Open { attempt, .. } = &job.link
+        {
+            // A redirect leads elsewhere. Dropping the connection closes it.
+            self.reactor.close(attempt.key);
+            job.link = Link::None;
+        }
         if finish {
             self.finish(id);
+        } else if resolve {
+            self.resolve(id, begun);
         } else if connect {
             self.dial(id);
+        }
+    }
+
+    /// 3. Finds the addresses of a name, or somebody who will.
+    fn resolve(&mut self, id: u32, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let url = job.check.url();
+        let waiter = Waiter { id, key: job.key };
+        match self.resolver.resolve(url.host(), url.port(), waiter, now, &mut self.reactor) {
+            Found::Later(ticket) => job.link = Link::Resolving(ticket),
+            Found::Now(result) => self.resolved(id, result, now),
+        }
+    }
+
+    fn hear_of_names(&mut self, now: Instant) {
+        while let Some(done) = self.resolver.next_done() {
+            for waiter in done.waiters {
+                let waits = |job: &Job| job.key == waiter.key;
+                if self.jobs[waiter.id as usize].as_ref().is_some_and(waits) {
+                    self.resolved(waiter.id, done.result.clone(), now);
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, id: u32, result: Result<Addresses, Trouble>, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        match result {
+            Ok(addresses) => {
+                job.link = Link::Resolved(addresses);
+                self.advance(id, Input::Resolved, now);
+            }
+            Err(Trouble::Target(failure)) => self.advance(id, Input::Failed(failure), now),
+            Err(Trouble::Shortage(failure)) => self.wait_for_another(id, failure),
         }
     }
 
@@ -266,15 +332,19 @@ impl Engine {
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let url = job.check.url();
-        let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
-        job.link = Link::Dialing(Box::new(Dial::new(addresses)));
+        let with_port = |ip| SocketAddr::new(ip, url.port());
+        let dial = match &job.link {
+            Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
+            _ => Dial::new(url.literal().map(with_port)),
+        };
+        job.link = Link::Dialing(Box::new(dial));
         self.dial_next(id);
     }
 
     /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
     fn dial_next(&mut self, id: u32) {
         loop {
-            let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
             let Some(address) = dial.next_address() else {
                 if !dial.is_under_way() {
                     // Without any address there was no failure to remember either; the resolver sees to that.
@@ -295,7 +365,7 @@ impl Engine {
                     dial.add(Attempt { key, conn: Conn::new(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a
                     // wake-up. Across a network it would only cost a system call.
-                    let at_once = address.ip().is_loopback() && check.url().literal().is_some();
+                    let at_once = address.ip().is_loopback();
                     return self.watch_attempt(id, key, at_once);
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
@@ -325,7 +395,7 @@ impl Engine {
                 Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
                 None => return,
             },
-            Link::None => return,
+            Link::None | Link::Resolving(_) | Link::Resolved(_) => return,
         };
         if let Err(error) = self.reactor.watch(key, conn, want) {
             let failure = Failure::new(Reason::LocalError, format!("watching a socket: {error}"));
@@ -518,7 +588,8 @@ impl Engine {
     fn release(&mut self, id: u32, key: Key, link: Link) {
         self.reactor.close(key);
         match link {
-            Link::None => {}
+            Link::None | Link::Resolved(_) => {}
+            Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
             Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }
