@@ -15,7 +15,7 @@
 //! There is no socket here, no clock and no thread, so an event loop can drive ten thousand of these and a blocking
 //! thread one, and a test can step it by hand.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::expect::{Expectation, Headers, Mismatch, Seen};
@@ -46,6 +46,8 @@ pub enum Input<'a> {
     Eof,
     /// The peer will send no more, and TLS cannot tell whether something is missing (RFC 8446, 6.1).
     Truncated,
+    /// Something worth saying that changes nothing: an address that did not answer before another did.
+    Noted(Box<str>),
     /// It cannot go on.
     Failed(Failure),
     /// The time given with the last [`Action::Arm`] has come.
@@ -106,7 +108,8 @@ struct Hop {
 pub struct Try {
     /// From 1.
     pub number: u32,
-    /// Passing only now is worse than passing at once: `--retry`. Not so while everybody waits for it to come up: `--wait`.
+    /// Passing only now is worse than passing at once: `--retry`. Not so while everybody waits for it to come up:
+    /// `--wait`.
     pub degrades: bool,
 }
 
@@ -131,6 +134,7 @@ pub struct Check {
     address: Option<SocketAddr>,
     tls: Option<Box<TlsSeen>>,
     hop: Option<Box<Hop>>,
+    note: Option<Box<str>>,
     attempt: Try,
     /// Wall time at the start, since the Unix epoch: what a certificate's days are counted from.
     wall: Duration,
@@ -138,8 +142,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check that waits for [`Input::Start`], about to start at `now`, which is `wall` since the Unix epoch. It has been `queue` in
-    /// the queue.
+    /// A check that waits for [`Input::Start`], about to start at `now`, which is `wall` since the Unix epoch. It has
+    /// been `queue` in the queue.
     pub fn new(target: Target, attempt: Try, queue: Duration, now: Instant, wall: Duration) -> Check {
         Check {
             decoder: decoder(&target, false),
@@ -152,6 +156,7 @@ impl Check {
             address: None,
             tls: None,
             hop: None,
+            note: None,
             attempt,
             wall,
             actions: [None; ACTIONS_MAX],
@@ -168,6 +173,14 @@ impl Check {
         self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url)
     }
 
+    /// The address to connect to, where it need not be looked up.
+    pub fn literal(&self) -> Option<IpAddr> {
+        match &self.hop {
+            Some(hop) => hop.url.literal(),
+            None => self.target.pinned.or(self.target.url.literal()),
+        }
+    }
+
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
         let template = &self.target.settings.template;
@@ -178,6 +191,11 @@ impl Check {
                 template.encode(&hop.url, hop.user.as_deref().or(users), hop.form, out);
             }
         }
+    }
+
+    /// How many redirects have been followed.
+    pub fn redirects(&self) -> u32 {
+        self.hop.as_ref().map_or(0, |hop| hop.before.len() as u32)
     }
 
     /// Wall time at the start of the attempt, since the Unix epoch.
@@ -207,6 +225,7 @@ impl Check {
                 self.connect();
             }
             (State::ExpectConnection, Input::Connected(address)) => self.connected(address, now),
+            (_, Input::Noted(note)) => self.note = Some(note),
             (_, Input::Shown(seen)) => self.tls = Some(seen),
             (State::ExpectTls, Input::Secured) => {
                 self.end_phase(now);
@@ -237,6 +256,7 @@ impl Check {
     /// # Panics
     /// Before [`Action::Finish`]: there is no outcome yet.
     pub fn into_outcome(self) -> Outcome {
+        let redirects = self.redirects();
         let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
         Outcome {
             target: self.target,
@@ -249,8 +269,9 @@ impl Check {
             body_bytes: self.decoder.body_bytes(),
             phases: self.phases,
             tls: self.tls,
+            note: self.note,
             attempts: self.attempt.number,
-            redirects: self.hop.map_or(0, |hop| hop.before.len() as u32),
+            redirects,
             started: self.wall,
         }
     }
@@ -265,7 +286,7 @@ impl Check {
         let settings = &self.target.settings;
         let end = self.started + settings.timeout;
         self.push(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
-        if self.url().literal().is_some() {
+        if self.literal().is_some() {
             self.connect();
         } else {
             self.state = State::ExpectAddresses;
@@ -374,7 +395,8 @@ impl Check {
             _ => {}
         }
         form.as_get |= self.target.settings.template.becomes_get(status);
-        // What was kept from one origin is not shown to the next, nor to the first again: who could tell who asked for it?
+        // What was kept from one origin is not shown to the next, nor to the first again: who could tell who asked for
+        // it?
         form.elsewhere |= !url.is_same_origin(&self.target.url);
         if before.contains(&url) {
             return Err(format!("a redirect loop: {url} was visited before"));
@@ -431,7 +453,7 @@ impl Check {
             // More than --max-body is no answer to be judged.
             body_whole: true,
             body_bytes: self.decoder.body_bytes(),
-            redirects: self.hop.as_ref().map_or(0, |hop| hop.before.len() as u32),
+            redirects: self.redirects(),
             total: self.phases.total(),
             dns: self.phases.dns,
             connect: self.phases.connect,

@@ -122,8 +122,8 @@ impl Reason {
         }
     }
 
-    /// Whether another attempt could end otherwise by itself. A certificate does not mend itself within a second, and who
-    /// speaks another protocol will do so again.
+    /// Whether another attempt could end otherwise by itself. A certificate does not mend itself within a second, and
+    /// who speaks another protocol will do so again.
     pub fn is_worth_a_retry(self) -> bool {
         self.verdict() == Verdict::Down
             && !matches!(
@@ -229,6 +229,8 @@ pub struct Outcome {
     pub reason: Reason,
     /// In plain words, where not simply up.
     pub detail: Option<Box<str>>,
+    /// What else was worth noting, for those who want more than the verdict.
+    pub note: Option<Box<str>>,
     /// Every expectation and warning that did not hold.
     pub failed: Vec<Mismatch>,
     /// The final response's status.
@@ -263,6 +265,7 @@ impl Outcome {
             target,
             reason: failure.reason,
             detail: Some(failure.detail),
+            note: None,
             failed: Vec::new(),
             status: None,
             address: None,

@@ -53,12 +53,17 @@ pub enum Setting {
     MaxRedirs,
     /// Follow redirects from https to http, too.
     AllowDowngrade,
+    /// Check each address of the name by itself.
+    AllAddresses,
 }
 
 impl Setting {
     /// Whether it is said by its mere name, without a value.
     pub fn is_switch(self) -> bool {
-        matches!(self, Setting::Head | Setting::Insecure | Setting::Location | Setting::AllowDowngrade)
+        matches!(
+            self,
+            Setting::Head | Setting::Insecure | Setting::Location | Setting::AllowDowngrade | Setting::AllAddresses
+        )
     }
 }
 
@@ -97,6 +102,7 @@ pub struct Draft {
     location: bool,
     max_redirs: Option<u32>,
     allow_downgrade: bool,
+    all_addresses: bool,
 }
 
 /// The default for `--timeout`.
@@ -150,6 +156,7 @@ impl Draft {
                 self.max_redirs = Some(number.ok_or_else(error)?);
             }
             Setting::AllowDowngrade => self.allow_downgrade = true,
+            Setting::AllAddresses => self.all_addresses = true,
         }
         Ok(())
     }
@@ -171,6 +178,7 @@ impl Draft {
             max_body: self.max_body.unwrap_or(MAX_BODY),
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
+            all_addresses: self.all_addresses,
             expect: self.expect.clone(),
             warn: self.warn.clone(),
             redirects: self.location.then_some(Redirects {
@@ -211,6 +219,8 @@ pub struct Settings {
     pub warn: Vec<Expectation>,
     /// How redirects are followed; `None`: not at all.
     pub redirects: Option<Redirects>,
+    /// Each address of the name is checked by itself, and is an outcome of its own.
+    pub all_addresses: bool,
 }
 
 impl Settings {

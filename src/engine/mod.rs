@@ -320,7 +320,16 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         match result {
             Ok(addresses) => {
-                job.link = Link::Resolved(addresses);
+                if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
+                    // This check takes the first, and each of the others gets a check of its own.
+                    for address in &addresses[1..] {
+                        let target = Target { pinned: Some(*address), ..job.check.target().clone() };
+                        self.queue.push(Waiting { target, since: now });
+                    }
+                    job.link = Link::Resolved([addresses[0]].into());
+                } else {
+                    job.link = Link::Resolved(addresses);
+                }
                 self.advance(id, Input::Resolved, now);
             }
             Err(Trouble::Target(failure)) => self.advance(id, Input::Failed(failure), now),
@@ -335,7 +344,7 @@ impl Engine {
         let with_port = |ip| SocketAddr::new(ip, url.port());
         let dial = match &job.link {
             Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
-            _ => Dial::new(url.literal().map(with_port)),
+            _ => Dial::new(job.check.literal().map(with_port)),
         };
         job.link = Link::Dialing(Box::new(dial));
         self.dial_next(id);
@@ -463,6 +472,9 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let Link::Dialing(mut dial) = std::mem::replace(&mut job.link, Link::None) else { return };
         let Some(attempt) = dial.remove(key) else { return };
+        if let Some(note) = dial.note() {
+            job.check.handle(Input::Noted(note), now);
+        }
         for loser in dial.into_keys() {
             self.reactor.close(loser);
         }

@@ -122,8 +122,9 @@ impl Url {
         Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
     }
 
-    /// The URL that a reference means which stands in a response from this one (RFC 3986, 5.2): absolute, `//host/x`, `/x`,
-    /// `x`, `../x`, `?x`, or nothing at all. As clients do, bytes beyond ASCII and spaces in it are percent-encoded.
+    /// The URL that a reference means which stands in a response from this one (RFC 3986, 5.2): absolute, `//host/x`,
+    /// `/x`, `x`, `../x`, `?x`, or nothing at all. As clients do, bytes beyond ASCII and spaces in it are
+    /// percent-encoded.
     ///
     /// # Errors
     /// What is wrong with the result, at which byte of it.

@@ -1,6 +1,7 @@
 //! Random numbers that cannot be guessed, from the OS.
 //!
-//! They are fetched a few dozen at a time, so that a number costs a small part of a system call. It refuses to know what they are for.
+//! They are fetched a few dozen at a time, so that a number costs a small part of a system call. It refuses to know
+//! what they are for.
 
 use std::io;
 
@@ -26,7 +27,8 @@ impl Numbers {
     /// The next number.
     ///
     /// # Panics
-    /// If the OS has no generator: Linux before 3.17, or a sandbox that forbids it. The standard library's own hash maps could not be made there either.
+    /// If the OS has no generator: Linux before 3.17, or a sandbox that forbids it. The standard library's own hash
+    /// maps could not be made there either.
     pub fn next_u64(&mut self) -> u64 {
         if self.used == FETCH {
             fetch(&mut self.bytes).expect("this system gives no random numbers");

@@ -1,4 +1,5 @@
-//! The two files in which a system says how names are looked up. What their texts mean is the matter of [`config`](crate::proto::dns::config).
+//! The two files in which a system says how names are looked up. What their texts mean is the matter of
+//! [`config`](crate::proto::dns::config).
 
 use std::fs::File;
 use std::io::Read;

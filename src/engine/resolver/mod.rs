@@ -10,8 +10,9 @@
 //!     7 end       the answer goes into the cache and, as a `Done`, to everybody who waited for it
 //! ```
 //!
-//! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of checks: who waits is a `Waiter`,
-//! and whether it still waits is its owner's to know. `sockets` has the sockets, `cache` the memory, `files` the system's two files.
+//! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of
+//! checks: who waits is a `Waiter`, and whether it still waits is its owner's to know. `sockets` has the sockets,
+//! `cache` the memory, `files` the system's two files.
 
 mod cache;
 mod files;
@@ -28,7 +29,8 @@ use std::time::{Duration, Instant};
 use super::Tag;
 use super::trouble::Trouble;
 use crate::check::outcome::{Failure, Reason};
-use crate::proto::dns::answer::{Answer, Failure as Cause, Families, LookupError};
+pub use crate::proto::dns::answer::Families;
+use crate::proto::dns::answer::{Answer, Failure as Cause, LookupError};
 use crate::proto::dns::config::loopback;
 use crate::proto::dns::lookup::{Action, Input, Lookup};
 use crate::proto::dns::query::{RecordType, tcp_message};
@@ -38,15 +40,17 @@ use files::Files;
 use slab::Slab;
 use sockets::{Fault, Place, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
 
-/// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by the defaults of Linux: a thousand
-/// names sent in one go would mostly be lost on the way to a server that has done nothing wrong.
+/// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
+/// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
+/// nothing wrong.
 const WAVE: usize = 100;
 
-/// After so long without a start the rest of a wave is taken to be slow or dead, and the next one goes out: it delays nobody for longer.
-const WAVE_PAUSE: Duration = Duration::from_millis(50);
+/// After so long without a start the rest of a wave is taken to be slow or dead, and the next one goes out: it delays
+/// nobody for longer.
+const WAVE_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long an answer without one of the wanted families is remembered: long enough for those who ask at the same time, no longer than the other
-/// family may be late.
+/// How long an answer without one of the wanted families is remembered: long enough for those who ask at the same time,
+/// no longer than the other family may be late.
 const INCOMPLETE_TTL_MAX: Duration = Duration::from_secs(1);
 
 /// The addresses of a name, at least one, in the order in which they were given.

@@ -1,11 +1,11 @@
 //! The sockets below the lookups: queries go out and messages come in, and each is somebody's.
 //!
-//! It refuses to know what a message says but for its id, and what a lookup does with it. Nothing here calls back: what went wrong is kept as a
-//! [`Fault`] until it is asked for.
+//! It refuses to know what a message says but for its id, and what a lookup does with it. Nothing here calls back: what
+//! went wrong is kept as a [`Fault`] until it is asked for.
 //!
-//! Against forged answers a query leaves from a port that the OS has chosen at random, and no port is used for long: a socket takes
-//! [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so that the OS drops what others send, and
-//! tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
+//! Against forged answers a query leaves from a port that the OS has chosen at random, and no port is used for long: a
+//! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
+//! that the OS drops what others send, and tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -154,8 +154,8 @@ impl Sockets {
         self.most
     }
 
-    /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on the way: the lookup
-    /// sends it again.
+    /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
+    /// the way: the lookup sends it again.
     pub(super) fn send(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
         self.forget_other_ids(query, places, reactor);
         let again = places.iter().find(|place| place.record == query.record && self.is_to(place.socket, query.server));
@@ -177,7 +177,8 @@ impl Sockets {
         }
         udp.sent += 1;
         if udp.socket.send(query.bytes).is_err_and(|error| is_refusal(&error)) && !udp.refused {
-            // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready for it.
+            // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready
+            // for it.
             udp.refused = true;
             reactor.again(udp.key);
         }
@@ -258,7 +259,8 @@ impl Sockets {
         }
     }
 
-    /// Reads a datagram. To be repeated until there is nothing, or [`READS_PER_TURN`] times and then [once more](Self::read_again) next turn.
+    /// Reads a datagram. To be repeated until there is nothing, or [`READS_PER_TURN`] times and then [once
+    /// more](Self::read_again) next turn.
     pub(super) fn receive<'a>(&mut self, slot: u32, key: Key, buffer: &'a mut [u8]) -> Received<'a> {
         let Some(udp) = self.udp.get_mut(slot).filter(|udp| udp.key == key) else { return Received::Nothing };
         let length = match udp.socket.recv(buffer) {
@@ -349,7 +351,8 @@ impl Sockets {
         }
     }
 
-    /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is none.
+    /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is
+    /// none.
     pub(super) fn close_tcp(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<Tag>) {
         self.unopened.retain(|unopened| (unopened.ticket, unopened.record) != (ticket, record));
         let open = self.tcp.iter().find(|(_, tcp)| (tcp.ticket, tcp.record) == (ticket, record));
@@ -421,8 +424,8 @@ impl Tcp {
     }
 }
 
-/// For ids that we drew at random ourselves: nobody else chooses what is kept, so nothing stronger than a multiplication is needed to spread
-/// their bits (Fibonacci hashing).
+/// For ids that we drew at random ourselves: nobody else chooses what is kept, so nothing stronger than a
+/// multiplication is needed to spread their bits (Fibonacci hashing).
 #[derive(Default)]
 struct IdHasher(u64);
 

@@ -1,5 +1,5 @@
-//! For the tests of this folder: a name server that says what it is told to, over real sockets and in a thread of its own. It refuses to use the
-//! code under test.
+//! For the tests of this folder: a name server that says what it is told to, over real sockets and in a thread of its
+//! own. It refuses to use the code under test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};

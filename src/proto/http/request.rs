@@ -141,8 +141,8 @@ impl Template {
         &*self.method == "HEAD"
     }
 
-    /// What a redirect with this status makes of the request: 303 asks for a GET, and so do 301 and 302 in answer to a POST,
-    /// since that is what everybody does (RFC 9110, 15.4.2 to 15.4.4).
+    /// What a redirect with this status makes of the request: 303 asks for a GET, and so do 301 and 302 in answer to a
+    /// POST, since that is what everybody does (RFC 9110, 15.4.2 to 15.4.4).
     pub fn becomes_get(&self, status: u16) -> bool {
         match status {
             303 => !matches!(&*self.method, "GET" | "HEAD"),
