@@ -7,7 +7,12 @@
 //!           └──────────────────┴───────────────────┴───────────────┴──► Ended
 //! ```
 //!
-//! A redirect that is followed goes back to the beginning, on the time of the same attempt.
+//! A redirect that is followed goes back to the beginning, on the time of the same attempt. Through a proxy, the names
+//! and the connection are the proxy's, and for `https://` and `tcp://` the connection is a tunnel that the proxy makes:
+//!
+//! ```text
+//!     ExpectConnection ──► ExpectTunnel ──► ExpectTls, or the end
+//! ```
 //!
 //! **One [`handle`](Check::handle), then [`poll`](Check::poll) until `None`, then the next `handle`; exactly one
 //! [`Action::Finish`] a check.** After that, whatever else is handled changes nothing.
@@ -19,10 +24,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::expect::{Expectation, Headers, Mismatch, Seen};
-use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen};
+use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
+use super::route::Proxy;
 use super::settings::Redirects;
 use super::target::Target;
-use crate::proto::http::request::Form;
+use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::url::{Scheme, Url};
 
@@ -33,9 +39,9 @@ pub enum Input<'a> {
     Start,
     /// The host's addresses are known to the one who connects.
     Resolved,
-    /// The connection to this address stands. If there is a request to be sent in the clear, its first bytes are on
-    /// their way.
-    Connected(SocketAddr),
+    /// The connection to this address stands; a unix socket has none. If something is [to be
+    /// sent](Check::opening) in the clear first, its first bytes are on their way.
+    Connected(Option<SocketAddr>),
     /// What the TLS handshake has shown; before `Secured`, or before the failure that it belongs to.
     Shown(Box<TlsSeen>),
     /// The TLS handshake is done.
@@ -59,14 +65,28 @@ pub enum Input<'a> {
 pub enum Action {
     /// Tell me [`Input::Deadline`] at this time, and forget the time named before.
     Arm(Instant),
-    /// Find the addresses of the [URL](Check::url)'s host. A connection that stands from before is of no more use.
+    /// Find the addresses of [the host to connect to](Check::peer). A connection that stands from before is of no more
+    /// use.
     Resolve,
     /// Connect to one of them, in place of any connection from before.
     Connect,
     /// Send [the request](Check::encode_request) as soon as the connection stands, and is secured if it is to be.
     Send,
+    /// Begin TLS on the connection, which stands.
+    Secure,
     /// It is over: take the [outcome](Check::into_outcome).
     Finish,
+}
+
+/// What goes over a new connection first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Nothing: that it stands is all.
+    Nothing,
+    /// What [`Check::encode_opening`] gives, in the clear.
+    Bytes,
+    /// TLS's first flight.
+    Tls,
 }
 
 /// The most actions that one input can lead to.
@@ -78,6 +98,8 @@ enum State {
     New,
     ExpectAddresses,
     ExpectConnection,
+    /// The proxy's answer to CONNECT.
+    ExpectTunnel(Box<Decoder>),
     ExpectTls,
     ExpectAnswer,
     ExpectBody,
@@ -173,24 +195,62 @@ impl Check {
         self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url)
     }
 
+    /// The URL whose host and port are connected to, unless it is [a unix socket](Target::socket): the proxy's, or the
+    /// one that is asked for.
+    pub fn peer(&self) -> &Url {
+        self.target.proxy().map_or(self.url(), Proxy::url)
+    }
+
     /// The address to connect to, where it need not be looked up.
     pub fn literal(&self) -> Option<IpAddr> {
-        match &self.hop {
-            Some(hop) => hop.url.literal(),
-            None => self.target.pinned.or(self.target.url.literal()),
+        match (self.target.proxy(), &self.hop) {
+            (Some(proxy), _) => proxy.url().literal(),
+            (None, Some(hop)) => hop.url.literal(),
+            (None, None) => self.target.pinned.or(self.target.url.literal()),
+        }
+    }
+
+    /// What goes over a new connection first.
+    pub fn opening(&self) -> Opening {
+        match self.url().scheme() {
+            _ if self.wants_tunnel() => Opening::Bytes,
+            Scheme::Http => Opening::Bytes,
+            Scheme::Https => Opening::Tls,
+            Scheme::Tcp => Opening::Nothing,
+        }
+    }
+
+    /// Appends to `out` what goes over a new connection first, in the clear: the request, or the one that asks a proxy
+    /// for a tunnel.
+    pub fn encode_opening(&self, out: &mut Vec<u8>) {
+        match self.target.proxy() {
+            Some(proxy) if self.wants_tunnel() => encode_connect(self.url(), proxy.user(), out),
+            _ => self.encode_request(out),
         }
     }
 
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
         let template = &self.target.settings.template;
-        match &self.hop {
-            None => template.encode(&self.target.url, self.target.user(), Form::default(), out),
+        let (user, form) = match &self.hop {
+            None => (self.target.user(), Form::default()),
             Some(hop) => {
                 let users = self.target.user().filter(|_| !hop.form.elsewhere);
-                template.encode(&hop.url, hop.user.as_deref().or(users), hop.form, out);
+                (hop.user.as_deref().or(users), hop.form)
             }
+        };
+        match self.target.proxy() {
+            // Through a tunnel the request goes to the host, and the proxy's password must not.
+            Some(proxy) if !self.wants_tunnel() => {
+                template.encode_for_proxy(self.url(), user, form, proxy.user(), out);
+            }
+            _ => template.encode(self.url(), user, form, out),
         }
+    }
+
+    /// Whether the proxy only makes the way and does not speak for the host.
+    fn wants_tunnel(&self) -> bool {
+        self.target.proxy().is_some() && self.url().scheme() != Scheme::Http
     }
 
     /// How many redirects have been followed.
@@ -232,6 +292,10 @@ impl Check {
                 self.expect_answer();
             }
             (State::ExpectAnswer | State::ExpectBody, Input::Bytes(bytes)) => self.bytes(bytes, now),
+            (State::ExpectTunnel(_), Input::Bytes(bytes)) => self.tunnel_bytes(bytes, now),
+            (State::ExpectTunnel(_), Input::Eof | Input::Truncated) => {
+                self.fail(Failure::new(Reason::Closed, ""), now);
+            }
             (State::ExpectTls, Input::Eof | Input::Truncated) => {
                 let detail = "the server closed the connection in the middle of the TLS handshake";
                 self.fail(Failure::new(Reason::Closed, detail), now);
@@ -286,7 +350,7 @@ impl Check {
         let settings = &self.target.settings;
         let end = self.started + settings.timeout;
         self.push(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
-        if self.literal().is_some() {
+        if self.target.socket().is_some() || self.literal().is_some() {
             self.connect();
         } else {
             self.state = State::ExpectAddresses;
@@ -297,18 +361,48 @@ impl Check {
     fn connect(&mut self) {
         self.state = State::ExpectConnection;
         self.push(Action::Connect);
-        if self.url().scheme() != Scheme::Tcp {
+        if self.opening() != Opening::Nothing {
             self.push(Action::Send);
         }
     }
 
-    fn connected(&mut self, address: SocketAddr, now: Instant) {
-        self.address = Some(address);
+    fn connected(&mut self, address: Option<SocketAddr>, now: Instant) {
+        self.address = address;
         self.end_phase(now);
         match self.url().scheme() {
+            // A tunnel's answer has no body, whatever its head says (RFC 9110, 9.3.6).
+            _ if self.wants_tunnel() => self.state = State::ExpectTunnel(Box::new(Decoder::new(true, 0))),
             Scheme::Tcp => self.judge(now),
             Scheme::Https => self.state = State::ExpectTls,
             Scheme::Http => self.expect_answer(),
+        }
+    }
+
+    /// Bytes of the proxy's answer to CONNECT. Only a 2xx is the tunnel.
+    fn tunnel_bytes(&mut self, bytes: &[u8], now: Instant) {
+        let State::ExpectTunnel(decoder) = &mut self.state else { return };
+        let mut rest = bytes;
+        while !rest.is_empty() && !decoder.is_done() {
+            match decoder.step(rest) {
+                Ok(step) => rest = &rest[step.used..],
+                Err(problem) => return self.fail(problem_failure(&problem), now),
+            }
+        }
+        if !decoder.is_done() {
+            return;
+        }
+        match (decoder.status().unwrap_or_default(), self.url().scheme()) {
+            (200..300, Scheme::Https) if rest.is_empty() => {
+                self.end_phase(now);
+                self.state = State::ExpectTls;
+                self.push(Action::Secure);
+            }
+            // In TLS the client speaks first, so whatever stands here is not the host's.
+            (200..300, Scheme::Https) => {
+                self.fail(Failure::new(Reason::Malformed, "it sent more than its answer"), now)
+            }
+            (200..300, _) => self.judge(now),
+            (status, _) => self.fail(Failure::new(Reason::ConnectRefused, refusal(status)), now),
         }
     }
 
@@ -356,6 +450,10 @@ impl Check {
 
     /// The response is whole.
     fn whole(&mut self, now: Instant) {
+        // 407 is the proxy's own word: no host says it (RFC 9110, 15.5.8).
+        if self.decoder.status() == Some(407) && self.target.proxy().is_some() && !self.wants_tunnel() {
+            return self.fail(Failure::new(Reason::ConnectRefused, refusal(407)), now);
+        }
         match self.target.settings.redirects {
             Some(redirects) if matches!(self.decoder.status(), Some(301 | 302 | 303 | 307 | 308)) => {
                 match self.redirected(redirects) {
@@ -478,7 +576,7 @@ impl Check {
     fn deadline(&mut self, now: Instant) {
         let timeout = seconds(self.target.settings.timeout);
         let connect_timeout = seconds(self.target.settings.connect_timeout.unwrap_or(self.target.settings.timeout));
-        let host = self.url().host();
+        let host = self.peer().host();
         let failure = match self.state {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => {
@@ -486,8 +584,11 @@ impl Check {
             }
             State::ExpectConnection => Failure::new(
                 Reason::ConnectTimeout,
-                format!("no connection to {} within {connect_timeout}", self.url().authority()),
+                format!("no connection to {} within {connect_timeout}", self.place()),
             ),
+            State::ExpectTunnel(_) => {
+                Failure::new(Reason::ConnectTimeout, format!("no answer within {connect_timeout}"))
+            }
             State::ExpectTls => {
                 Failure::new(Reason::TlsTimeout, format!("connected, but no TLS handshake within {connect_timeout}"))
             }
@@ -508,8 +609,19 @@ impl Check {
         self.fail(failure, now);
     }
 
+    /// Where the connection leads, for a person.
+    fn place(&self) -> &str {
+        self.target.socket().map_or(self.peer().authority(), |socket| socket)
+    }
+
     fn fail(&mut self, mut failure: Failure, now: Instant) {
-        if failure.reason == Reason::Reset {
+        if let State::ExpectTunnel(_) = self.state {
+            failure.detail = match failure.reason {
+                Reason::Reset => "it reset the connection before it answered".into(),
+                Reason::Closed => "it closed the connection before it answered".into(),
+                _ => failure.detail,
+            };
+        } else if failure.reason == Reason::Reset {
             failure.detail = match self.cut() {
                 Some(cut) => format!("the server reset the connection {cut}").into(),
                 None => failure.detail,
@@ -531,9 +643,30 @@ impl Check {
         self.end(Ending { reason, detail, failed: Vec::new() });
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, mut ending: Ending) {
+        if let Some(detail) = &mut ending.detail
+            && ending.reason.verdict() == Verdict::Down
+            && let Some(words) = self.proxy_words()
+        {
+            *detail = format!("{words}: {detail}").into();
+        }
         self.state = State::Ended(ending);
         self.actions = [Some(Action::Finish), None, None];
+    }
+
+    /// Whose words or silence we have dealt with, where that was the proxy. A target is not to be blamed for it.
+    fn proxy_words(&self) -> Option<String> {
+        let proxy = self.target.proxy()?.url().authority();
+        match self.state {
+            State::ExpectTunnel(_) => {
+                Some(format!("the proxy {proxy}, asked for a tunnel to {}", authority_with_port(self.url())))
+            }
+            State::ExpectAddresses | State::ExpectConnection => Some(format!("the proxy {proxy}")),
+            State::ExpectAnswer | State::ExpectBody if !self.wants_tunnel() => {
+                Some(format!("through the proxy {proxy}"))
+            }
+            _ => None,
+        }
     }
 
     /// Books the time of the phase that belongs to the state. The next phase begins when it is next asked what to do.
@@ -541,7 +674,7 @@ impl Check {
         let phase = match self.state {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => &mut self.phases.dns,
-            State::ExpectConnection => &mut self.phases.connect,
+            State::ExpectConnection | State::ExpectTunnel(_) => &mut self.phases.connect,
             State::ExpectTls => &mut self.phases.tls,
             State::ExpectAnswer => &mut self.phases.wait,
             State::ExpectBody => &mut self.phases.body,
@@ -574,6 +707,12 @@ fn told(failed: &[Mismatch]) -> Option<Box<str>> {
         more => format!(" (and {} more)", more - 1),
     };
     Some(format!("{got}, expected {expected}{more}").into())
+}
+
+/// What a proxy's answer says that is not a tunnel.
+fn refusal(status: u16) -> String {
+    let hint = if status == 407 { " (it wants a name and password: -x http://NAME:PASSWORD@HOST:PORT)" } else { "" };
+    format!("status {status}{hint}")
 }
 
 fn problem_failure(problem: &Problem) -> Failure {

@@ -7,6 +7,7 @@
 pub mod expect;
 pub mod machine;
 pub mod outcome;
+pub mod route;
 pub mod settings;
 pub mod tally;
 pub mod target;

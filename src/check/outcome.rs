@@ -235,7 +235,7 @@ pub struct Outcome {
     pub failed: Vec<Mismatch>,
     /// The final response's status.
     pub status: Option<u16>,
-    /// The address that served.
+    /// The address that was connected to: the host's, or the proxy's. A unix socket has none.
     pub address: Option<SocketAddr>,
     /// `"1.1"` or `"1.0"`.
     pub http_version: Option<&'static str>,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::expect::Expectation;
+use super::route::{Proxy, Route, socket_path};
 use super::units;
 use crate::proto::http::request::{Field, Template, is_token};
 
@@ -55,6 +56,10 @@ pub enum Setting {
     AllowDowngrade,
     /// Check each address of the name by itself.
     AllAddresses,
+    /// Connect to a unix socket instead of the URL's host.
+    UnixSocket,
+    /// Go through an HTTP proxy; empty for none.
+    Proxy,
 }
 
 impl Setting {
@@ -103,6 +108,7 @@ pub struct Draft {
     max_redirs: Option<u32>,
     allow_downgrade: bool,
     all_addresses: bool,
+    route: Route,
 }
 
 /// The default for `--timeout`.
@@ -157,6 +163,9 @@ impl Draft {
             }
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
+            Setting::UnixSocket => self.route = Route::Unix(socket_path(value)?),
+            Setting::Proxy if value.is_empty() => self.route = Route::Direct,
+            Setting::Proxy => self.route = Route::Proxy(Rc::new(Proxy::parse(value)?)),
         }
         Ok(())
     }
@@ -179,6 +188,7 @@ impl Draft {
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
             all_addresses: self.all_addresses,
+            route: self.route.clone(),
             expect: self.expect.clone(),
             warn: self.warn.clone(),
             redirects: self.location.then_some(Redirects {
@@ -221,6 +231,8 @@ pub struct Settings {
     pub redirects: Option<Redirects>,
     /// Each address of the name is checked by itself, and is an outcome of its own.
     pub all_addresses: bool,
+    /// The way to the target, unless the target itself names a unix socket.
+    pub route: Route,
 }
 
 impl Settings {
@@ -304,6 +316,10 @@ mod tests {
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),
+            (Setting::UnixSocket, ""),
+            (Setting::UnixSocket, "/a\0b"),
+            (Setting::Proxy, "https://p:1"),
+            (Setting::Proxy, "p"),
         ];
         for (setting, value) in cases {
             assert!(Draft::default().set(setting, value, no_files).is_err(), "{setting:?} {value:?}");
@@ -317,5 +333,13 @@ mod tests {
         draft.set(Setting::Timeout, "2s", no_files).unwrap();
         assert_eq!(draft.settings().timeout, Duration::from_secs(2));
         assert_eq!(Draft::default().settings().timeout, TIMEOUT);
+
+        draft.set(Setting::UnixSocket, "/a", no_files).unwrap();
+        draft.set(Setting::Proxy, "p:1", no_files).unwrap();
+        assert!(matches!(draft.settings().route, Route::Proxy(_)));
+        draft.set(Setting::UnixSocket, "/a", no_files).unwrap();
+        assert_eq!(draft.settings().route, Route::Unix("/a".into()));
+        draft.set(Setting::Proxy, "", no_files).unwrap();
+        assert_eq!(draft.settings().route, Route::Direct);
     }
 }

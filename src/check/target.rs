@@ -4,6 +4,7 @@
 //!     # a comment
 //!     default timeout=2s label.env=prod
 //!     https://api.example.com/health  name=api  header='Authorization: Bearer ${TOKEN}'
+//!     unix:/run/app.sock:/health
 //! ```
 //!
 //! Words are separated by spaces or tabs. Quotes group: '...' takes everything as it is, in "..." a backslash takes the
@@ -16,6 +17,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::route::{Proxy, Route, socket_path, split_unix};
 use super::settings::{Draft, ReadFile, Setting, Settings};
 use crate::proto::url::{Scheme, Url};
 
@@ -32,6 +34,8 @@ pub struct Target {
     pub url: Url,
     /// The one address of the URL's host that is meant, where not all of them will do.
     pub pinned: Option<IpAddr>,
+    /// The unix socket of `unix:/path/to.sock:/url/path`, whose URL is `http://localhost/url/path`.
+    pub socket: Option<Rc<str>>,
     /// `name:password` from the URL.
     pub user: Option<Box<[u8]>>,
     /// Name and labels, where it has any.
@@ -50,6 +54,30 @@ pub struct Tags {
 }
 
 impl Target {
+    /// The target as reports show it: its URL, or the form with the unix socket that it was written in.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match &self.socket {
+            None => Cow::Borrowed(self.url.as_str()),
+            Some(socket) => Cow::Owned(format!("unix:{socket}:{}", self.url.path())),
+        }
+    }
+
+    /// The unix socket to connect to: its own, or the one for all.
+    pub fn socket(&self) -> Option<&Rc<str>> {
+        match &self.settings.route {
+            Route::Unix(socket) => Some(self.socket.as_ref().unwrap_or(socket)),
+            Route::Direct | Route::Proxy(_) => self.socket.as_ref(),
+        }
+    }
+
+    /// The proxy to go through.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        match &self.settings.route {
+            Route::Proxy(proxy) if self.socket.is_none() => Some(proxy),
+            _ => None,
+        }
+    }
+
     /// The name it was given.
     pub fn name(&self) -> Option<&str> {
         self.tags.as_ref()?.name.as_deref()
@@ -165,12 +193,12 @@ impl Reader {
             self.defaults = self.options(&mut words)?.unwrap_or_else(|| self.defaults.clone());
             return Ok(None);
         }
-        let (url, user) = self.url(&first)?;
+        let (url, user, socket) = self.place(&first)?;
         let (settings, tags) = match self.options(&mut words)? {
             None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
             Some(said) => (said.settings, said.shared_tags),
         };
-        Ok(Some(Target { url, pinned: None, user, tags, settings }))
+        Ok(Some(Target { url, pinned: None, socket, user, tags, settings }))
     }
 
     /// Reads a target given as an argument: a URL alone, taken as it is.
@@ -178,16 +206,19 @@ impl Reader {
     /// # Errors
     /// [`LineError`], with the column in the argument.
     pub fn argument(&self, text: &str) -> Result<Target, LineError> {
-        let (url, user) = self.url(&Word { text: text.into(), at: 0, line: text, plain: true })?;
-        Ok(Target { url, pinned: None, user, tags: None, settings: self.flags.settings.clone() })
+        let (url, user, socket) = self.place(&Word { text: text.into(), at: 0, line: text, plain: true })?;
+        Ok(Target { url, pinned: None, socket, user, tags: None, settings: self.flags.settings.clone() })
     }
 
-    fn url(&self, word: &Word<'_>) -> Result<crate::proto::url::UrlAndUser, LineError> {
-        let parsed = Url::parse(&word.text).map_err(|error| word.error(error.at, &error))?;
-        if parsed.0.scheme() == Scheme::Https && !cfg!(feature = "tls") {
+    fn place(&self, word: &Word<'_>) -> Result<Place, LineError> {
+        if let Some((socket, path_at)) = split_unix(&word.text) {
+            return unix_place(word, socket, path_at);
+        }
+        let (url, user) = Url::parse(&word.text).map_err(|error| word.error(error.at, &error))?;
+        if url.scheme() == Scheme::Https && !cfg!(feature = "tls") {
             return Err(word.error(0, &"this upcheck was built without TLS, so it cannot check https://"));
         }
-        Ok(parsed)
+        Ok((url, user, None))
     }
 
     /// The rest of a line: `option=value ...` on top of the defaults. `None` where there is none.
@@ -221,6 +252,22 @@ impl Reader {
         }
         .map_err(|message| word.error(0, &message))
     }
+}
+
+/// A URL, the user in it, and the unix socket that it is behind.
+type Place = (Url, Option<Box<[u8]>>, Option<Rc<str>>);
+
+fn unix_place(word: &Word<'_>, socket: &str, path_at: Option<usize>) -> Result<Place, LineError> {
+    const ORIGIN: &str = "http://localhost";
+    let at = path_at.unwrap_or(word.text.len());
+    let path = &word.text[at..];
+    if path_at.is_some() && !path.starts_with('/') {
+        return Err(word.error(at, &"behind the socket stands a path: unix:/path/to.sock:/url/path"));
+    }
+    let socket = socket_path(socket).map_err(|message| word.error(0, &message))?;
+    let parsed = Url::parse(&format!("{ORIGIN}{path}"));
+    let (url, _) = parsed.map_err(|error| word.error(at + error.at.saturating_sub(ORIGIN.len()), &error))?;
+    Ok((url, None, Some(socket)))
 }
 
 fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
@@ -453,6 +500,40 @@ mod tests {
             assert_eq!((error.column, error.message.as_str()), (column, message), "{line}");
         }
         assert_eq!(reader().line(b"h name=\xc3\xa4\xff").unwrap_err().column, 9);
+    }
+
+    #[test]
+    fn a_unix_socket_and_a_path_behind_it() {
+        let target = one("unix:/run/a.sock:/x?y=http://z#f name=api");
+        assert_eq!(target.socket().map(|socket| &**socket), Some("/run/a.sock"));
+        assert_eq!((target.url.as_str(), target.url.authority()), ("http://localhost/x?y=http://z", "localhost"));
+        assert_eq!((&*target.shown(), target.name()), ("unix:/run/a.sock:/x?y=http://z", Some("api")));
+        assert!(request(&target).starts_with("GET /x?y=http://z HTTP/1.1\r\nHost: localhost\r\n"));
+        assert_eq!(one("unix:/run/a.sock").shown(), "unix:/run/a.sock:/");
+        assert_eq!(one("'unix:/run/a b.sock:/'").shown(), "unix:/run/a b.sock:/");
+        assert_eq!(one("unix:8080/x").url.as_str(), "http://unix:8080/x");
+
+        let too_long = format!("unix:/{}", "x".repeat(200));
+        for (text, column) in
+            [("unix:/a:", 9), ("unix:/a:b", 9), ("unix:/a:/b c", 11), (&too_long, 1), ("unix:/a\x01", 1)]
+        {
+            assert_eq!(reader().argument(text).expect_err(text).column, column, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_to_a_target() {
+        let mut draft = Draft::default();
+        draft.set(Setting::Proxy, "p:1", |_| Err(String::new())).unwrap();
+        let reader = Reader::new(draft.clone(), reader().world);
+        let direct = reader.argument("h").unwrap();
+        assert!(direct.proxy().is_some() && direct.socket().is_none());
+        let own = reader.argument("unix:/a").unwrap();
+        assert!(own.proxy().is_none() && own.socket().is_some());
+        draft.set(Setting::UnixSocket, "/b", |_| Err(String::new())).unwrap();
+        let reader = Reader::new(draft, reader.world);
+        let socket = |text| reader.argument(text).unwrap().socket().unwrap().to_string();
+        assert_eq!((socket("h"), socket("unix:/a")), ("/b".to_owned(), "/a".to_owned()));
     }
 
     #[test]

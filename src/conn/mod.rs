@@ -3,34 +3,36 @@
 //! A [`Conn`] is a socket, and where it is to be secured, the TLS session on it. It does not register itself: it is a
 //! mio `Source`, and its owner gives it to a reactor.
 
+pub mod stream;
 pub mod tcp;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "no_tls.rs"]
 pub mod tls;
+pub mod unix;
 
 use std::io::{self, Read, Write};
 
 use mio::event::Source;
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use stream::Stream;
 use tls::TlsSession;
 
 /// A connection to a peer.
 #[derive(Debug)]
 pub struct Conn {
     /// The socket.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// The TLS session on it. `None`: in the clear, or not begun yet.
     pub tls: Option<Box<TlsSession>>,
 }
 
 impl Conn {
     /// A connection in the clear, as far as it goes yet.
-    pub fn new(stream: TcpStream) -> Conn {
-        Conn { stream, tls: None }
+    pub fn new(stream: impl Into<Stream>) -> Conn {
+        Conn { stream: stream.into(), tls: None }
     }
 
     /// Reads what has come on the socket, up to the size of `buffer`: how many bytes; 0 at the end of the stream. With

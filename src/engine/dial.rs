@@ -5,7 +5,9 @@
 //! room for the next at once. The first to connect wins and the others are closed. A dead first address costs a quarter
 //! of a second, not the verdict.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::check::outcome::Failure;
@@ -18,6 +20,37 @@ pub const ADDRESSES_MAX: usize = 8;
 /// How long an attempt is alone before the next one starts beside it (RFC 8305, 8: "Connection Attempt Delay").
 pub const HEAD_START: Duration = Duration::from_millis(250);
 
+/// How long a unix socket is left alone whose queue of connections was full.
+pub const SOCKET_PAUSE: Duration = Duration::from_millis(10);
+
+/// Where a connection leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An address and port.
+    Ip(SocketAddr),
+    /// A unix socket.
+    Unix(Rc<str>),
+}
+
+impl Place {
+    /// The address, where it is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Place::Ip(address) => Some(*address),
+            Place::Unix(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Ip(address) => address.fmt(f),
+            Place::Unix(path) => path.fmt(f),
+        }
+    }
+}
+
 /// One connection in the making, or made. The key's deadline is the end of its head start.
 #[derive(Debug)]
 pub struct Attempt {
@@ -25,8 +58,8 @@ pub struct Attempt {
     pub key: Key,
     /// The connection.
     pub conn: Conn,
-    /// To where.
-    pub address: SocketAddr,
+    /// Where it leads.
+    pub place: Place,
 }
 
 /// The race to one target.
@@ -35,6 +68,8 @@ pub struct Dial {
     /// Still to be tried, the next one last.
     left: Vec<SocketAddr>,
     attempts: Vec<Attempt>,
+    /// Carries the end of a pause before the unix socket is tried again.
+    pause: Option<Key>,
     /// How they failed that failed, the latest last: it speaks for all when none is left.
     failures: Vec<Failure>,
 }
@@ -45,7 +80,7 @@ impl Dial {
         let mut left = order(addresses);
         left.reverse();
         // Nearly always one is enough.
-        Dial { left, attempts: Vec::with_capacity(1), failures: Vec::new() }
+        Dial { left, attempts: Vec::with_capacity(1), pause: None, failures: Vec::new() }
     }
 
     /// The next address to try.
@@ -87,7 +122,7 @@ impl Dial {
     /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there were none.
     pub fn note(&self) -> Option<Box<str>> {
         let failed = self.failures.iter().map(|failure| failure.detail.to_string());
-        let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
+        let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.place));
         let said: Vec<String> = failed.chain(waiting).collect();
         (!said.is_empty()).then(|| said.join("; ").into())
     }
@@ -97,9 +132,14 @@ impl Dial {
         !self.attempts.is_empty()
     }
 
+    /// Remembers the key whose deadline ends a pause, and gives back the one from before.
+    pub fn pause(&mut self, key: Option<Key>) -> Option<Key> {
+        std::mem::replace(&mut self.pause, key)
+    }
+
     /// Ends the race: the keys of those under way, whose connections are closed with this.
     pub fn into_keys(self) -> impl Iterator<Item = Key> {
-        self.attempts.into_iter().map(|attempt| attempt.key)
+        self.attempts.into_iter().map(|attempt| attempt.key).chain(self.pause)
     }
 }
 

@@ -6,8 +6,9 @@
 //!     1 queue     a target is brought with `add`; the queue says when it may start
 //!     2 begin     Check::new, and a key in the reactor that carries the check's deadline
 //!     3 resolve   a literal address needs nothing; a name becomes addresses
-//!     4 dial      a socket for the first address, with a key of its own; others may follow beside it
-//!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, or TLS's first flight
+//!     4 dial      a socket for the first address, with a key of its own; others may follow beside it; or a unix socket
+//!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, TLS's first flight, or
+//!                 what asks a proxy for a tunnel
 //!     6 receive   whatever comes -> Input::Bytes, through the TLS session where there is one, until the check has seen enough
 //!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
 //! ```
@@ -23,19 +24,20 @@ mod trouble;
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 use mio::Interest;
 
-use crate::check::machine::{Action, Check, Input, Try};
+use crate::check::machine::{Action, Check, Input, Opening, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
-use crate::conn::{Conn, tcp, would_block};
+use crate::conn::{Conn, tcp, unix, would_block};
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::random::Numbers;
-use dial::{Attempt, Dial};
+use dial::{Attempt, Dial, Place};
 use queue::Queue;
 use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
 use secure::Secure;
@@ -200,7 +202,7 @@ impl Engine {
                     self.finished.push(Event::Owner { id, ready: event });
                 }
                 Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
-                Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_next(id),
+                Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id),
                 Ready::Io { tag: Tag::Conn(id), key, readable, writable } => {
                     if writable {
                         self.writable(id, key, now);
@@ -268,13 +270,14 @@ impl Engine {
     fn perform(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let begun = self.reactor.clock().now();
-        let (mut resolve, mut connect, mut finish) = (false, false, false);
+        let (mut resolve, mut connect, mut secure, mut finish) = (false, false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
                 Action::Resolve => resolve = true,
                 Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
+                Action::Secure => secure = true,
                 Action::Finish => finish = true,
             }
         }
@@ -291,13 +294,15 @@ impl Engine {
             self.resolve(id, begun);
         } else if connect {
             self.dial(id);
+        } else if secure {
+            self.begin_tls(id, begun);
         }
     }
 
     /// 3. Finds the addresses of a name, or somebody who will.
     fn resolve(&mut self, id: u32, now: Instant) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let url = job.check.url();
+        let url = job.check.peer();
         let waiter = Waiter { id, key: job.key };
         match self.resolver.resolve(url.host(), url.port(), waiter, now, &mut self.reactor) {
             Found::Later(ticket) => job.link = Link::Resolving(ticket),
@@ -320,7 +325,8 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         match result {
             Ok(addresses) => {
-                if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
+                let target = job.check.target();
+                if target.settings.all_addresses && target.proxy().is_none() && job.check.redirects() == 0 {
                     // This check takes the first, and each of the others gets a check of its own.
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
@@ -340,14 +346,55 @@ impl Engine {
     /// 4. Begins to connect.
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let url = job.check.url();
-        let with_port = |ip| SocketAddr::new(ip, url.port());
+        let port = job.check.peer().port();
+        let with_port = |ip| SocketAddr::new(ip, port);
         let dial = match &job.link {
             Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
+            _ if job.check.target().socket().is_some() => Dial::new([]),
             _ => Dial::new(job.check.literal().map(with_port)),
         };
         job.link = Link::Dialing(Box::new(dial));
-        self.dial_next(id);
+        match job.check.target().socket().cloned() {
+            Some(socket) => self.dial_socket(id, socket),
+            None => self.dial_next(id),
+        }
+    }
+
+    /// Connects to a unix socket. While its queue of connections is full it is tried again and again, until the check's
+    /// own deadline.
+    fn dial_socket(&mut self, id: u32, socket: Rc<str>) {
+        let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
+        let now = self.reactor.clock().now();
+        let result = unix::connect(&socket);
+        let place = Place::Unix(socket);
+        match result {
+            Ok(stream) => {
+                let key = self.reactor.open(Tag::Conn(id));
+                dial.add(Attempt { key, conn: Conn::new(stream), place });
+                self.watch_attempt(id, key, true);
+            }
+            Err(error) if would_block(&error) => {
+                let key = self.reactor.open(Tag::Conn(id));
+                dial.pause(Some(key));
+                self.reactor.arm(key, now + dial::SOCKET_PAUSE);
+            }
+            Err(error) => match trouble::of_connect(&error, &place) {
+                Trouble::Target(failure) => self.advance(id, Input::Failed(failure), now),
+                Trouble::Shortage(failure) => self.wait_for_another(id, failure),
+            },
+        }
+    }
+
+    /// A head start or a pause is over.
+    fn dial_again(&mut self, id: u32) {
+        let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+        if let Some(key) = dial.pause(None) {
+            self.reactor.close(key);
+        }
+        match check.target().socket().cloned() {
+            Some(socket) => self.dial_socket(id, socket),
+            None => self.dial_next(id),
+        }
     }
 
     /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
@@ -371,13 +418,13 @@ impl Engine {
                         let now = self.reactor.clock().now();
                         self.reactor.arm(key, now + dial::HEAD_START);
                     }
-                    dial.add(Attempt { key, conn: Conn::new(stream), address });
+                    dial.add(Attempt { key, conn: Conn::new(stream), place: Place::Ip(address) });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a
                     // wake-up. Across a network it would only cost a system call.
                     let at_once = address.ip().is_loopback();
                     return self.watch_attempt(id, key, at_once);
                 }
-                Err(error) => match trouble::of_connect(&error, address) {
+                Err(error) => match trouble::of_connect(&error, &Place::Ip(address)) {
                     Trouble::Target(failure) => dial.failed(failure),
                     Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
                 },
@@ -396,7 +443,7 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let (conn, want) = match &mut job.link {
             // All of a plain request is out already: nothing will ever have to wait to be written.
-            Link::Open { attempt, unsent } if unsent.is_empty() && attempt.conn.tls.is_none() => {
+            Link::Open { attempt, unsent } if unsent.is_empty() && job.check.url().scheme() != Scheme::Https => {
                 (&mut attempt.conn, Interest::READABLE)
             }
             Link::Open { attempt, .. } => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
@@ -433,8 +480,8 @@ impl Engine {
             return Ok(None);
         };
         let Some(attempt) = dial.attempt(key) else { return Ok(None) };
-        let proof = match check.url().scheme() {
-            Scheme::Https => {
+        let proof = match check.opening() {
+            Opening::Tls => {
                 if attempt.conn.tls.is_none() {
                     self.secure.set_time(check.wall());
                     // What can be wrong with it is this machine's trouble, and is told as such.
@@ -443,12 +490,12 @@ impl Engine {
                 }
                 attempt.conn.flush_tls().map(|_| 0)
             }
-            Scheme::Http if *may_send => {
+            Opening::Bytes if *may_send => {
                 self.request.clear();
-                check.encode_request(&mut self.request);
+                check.encode_opening(&mut self.request);
                 attempt.conn.write(&self.request)
             }
-            Scheme::Http | Scheme::Tcp => return Ok(tcp::is_connected(&attempt.conn.stream)?.then_some(0)),
+            Opening::Bytes | Opening::Nothing => return Ok(attempt.conn.stream.is_connected()?.then_some(0)),
         };
         match proof {
             Ok(sent) => Ok(Some(sent)),
@@ -479,7 +526,7 @@ impl Engine {
             self.reactor.close(loser);
         }
         self.reactor.disarm(key);
-        let address = attempt.address;
+        let address = attempt.place.address();
         let in_the_clear = job.may_send && attempt.conn.tls.is_none();
         let unsent = if in_the_clear { self.request[sent..].to_vec() } else { Vec::new() };
         job.link = Link::Open { attempt, unsent };
@@ -490,13 +537,31 @@ impl Engine {
         self.reactor.close(key);
         let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
         let Some(attempt) = dial.remove(key) else { return };
-        match trouble::of_connect(error, attempt.address) {
+        match trouble::of_connect(error, &attempt.place) {
             Trouble::Target(failure) => {
                 dial.failed(failure);
                 drop(attempt);
                 self.dial_next(id);
             }
             Trouble::Shortage(failure) => self.wait_for_another(id, failure),
+        }
+    }
+
+    /// 5b. TLS begins on a connection that stands: the proxy's tunnel.
+    fn begin_tls(&mut self, id: u32, now: Instant) {
+        let Some(Job { link: Link::Open { attempt, unsent }, check, .. }) = &mut self.jobs[id as usize] else { return };
+        self.secure.set_time(check.wall());
+        match self.secure.session(check) {
+            Ok(session) => {
+                attempt.conn.tls = Some(Box::new(session));
+                // A proxy that answers before it has heard all gets no more of it.
+                unsent.clear();
+                self.flush(id, now);
+            }
+            Err(error) => {
+                let failure = Failure::new(Reason::LocalError, error.to_string());
+                self.advance(id, Input::Failed(failure), now);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! What an error of the OS means: whose trouble it is, the target's or ours.
 
 use std::io;
-use std::net::SocketAddr;
 
+use super::dial::Place;
 #[cfg(feature = "tls")]
 use crate::check::outcome::CertificateSeen;
 use crate::check::outcome::{Failure, Reason, TlsSeen};
@@ -20,8 +20,8 @@ pub(super) enum Trouble {
     Shortage(Failure),
 }
 
-/// Reads an error of connecting to `address`, at once or later.
-pub(super) fn of_connect(error: &io::Error, address: SocketAddr) -> Trouble {
+/// Reads an error of connecting to `place`, at once or later.
+pub(super) fn of_connect(error: &io::Error, place: &Place) -> Trouble {
     let failure = |reason, detail: String| Trouble::Target(Failure::new(reason, detail));
     if resource::is_descriptor_shortage(error) {
         return Trouble::Shortage(Failure::new(
@@ -30,22 +30,24 @@ pub(super) fn of_connect(error: &io::Error, address: SocketAddr) -> Trouble {
         ));
     }
     match error.kind() {
+        // A service that is not up has not made its socket yet, or has left a dead one behind.
+        io::ErrorKind::NotFound => failure(Reason::ConnectRefused, format!("there is no socket at {place}")),
+        // Whoever may not connect cannot tell how the service is.
+        io::ErrorKind::PermissionDenied if matches!(place, Place::Unix(_)) => {
+            failure(Reason::LocalError, format!("this user may not connect to {place}: {}", plain(error)))
+        }
         // Also what Linux says for an IPv6 address where IPv6 is switched off.
         io::ErrorKind::AddrNotAvailable => Trouble::Shortage(Failure::new(
             Reason::LocalPorts,
-            format!("no local address or port left to connect from to {address}"),
+            format!("no local address or port left to connect from to {place}"),
         )),
-        io::ErrorKind::ConnectionRefused => {
-            failure(Reason::ConnectRefused, format!("{address} refused the connection"))
-        }
-        io::ErrorKind::TimedOut => {
-            failure(Reason::ConnectTimeout, format!("the system gave up connecting to {address}"))
-        }
+        io::ErrorKind::ConnectionRefused => failure(Reason::ConnectRefused, format!("{place} refused the connection")),
+        io::ErrorKind::TimedOut => failure(Reason::ConnectTimeout, format!("the system gave up connecting to {place}")),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            failure(Reason::ConnectUnreachable, format!("{address} cannot be reached: {}", plain(error)))
+            failure(Reason::ConnectUnreachable, format!("{place} cannot be reached: {}", plain(error)))
         }
-        io::ErrorKind::ConnectionReset => failure(Reason::Reset, format!("{address} reset the connection at once")),
-        _ => failure(Reason::LocalError, format!("connecting to {address}: {}", plain(error))),
+        io::ErrorKind::ConnectionReset => failure(Reason::Reset, format!("{place} reset the connection at once")),
+        _ => failure(Reason::LocalError, format!("connecting to {place}: {}", plain(error))),
     }
 }
 
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     fn reason(error: io::Error) -> Reason {
-        match of_connect(&error, "127.0.0.1:1".parse().unwrap()) {
+        match of_connect(&error, &Place::Ip("127.0.0.1:1".parse().unwrap())) {
             Trouble::Target(failure) | Trouble::Shortage(failure) => failure.reason,
         }
     }
@@ -151,6 +153,8 @@ mod tests {
             (io::ErrorKind::ConnectionReset, Reason::Reset),
             (io::ErrorKind::AddrNotAvailable, Reason::LocalPorts),
             (io::ErrorKind::PermissionDenied, Reason::LocalError),
+            (io::ErrorKind::NotFound, Reason::ConnectRefused),
+            (io::ErrorKind::InvalidInput, Reason::LocalError),
         ];
         for (kind, expected) in cases {
             assert_eq!(reason(kind.into()), expected, "{kind:?}");

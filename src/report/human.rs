@@ -50,7 +50,7 @@ impl Sink for Human {
             push_shown(name, out);
             out.extend_from_slice(b"  ");
         }
-        push_shown(outcome.target.url.as_str(), out);
+        push_shown(&outcome.target.shown(), out);
         if let Some(detail) = &outcome.detail {
             push(out, format_args!("  {}: ", outcome.reason.as_str()));
             push_shown(detail, out);
@@ -112,6 +112,9 @@ fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
     push(out, format_args!("         "));
     if let Some(address) = outcome.address {
         push(out, format_args!("{address}: "));
+    } else if let Some(socket) = outcome.target.socket() {
+        push_shown(socket, out);
+        out.extend_from_slice(b": ");
     }
     push(out, format_args!("queue {}", short_time(phases.queue)));
     for (name, phase) in [

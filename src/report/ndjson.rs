@@ -29,7 +29,7 @@ impl Sink for Ndjson {
 fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     let phases = &outcome.phases;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
-    push_json(outcome.target.url.as_str(), out);
+    push_json(&outcome.target.shown(), out);
     out.extend_from_slice(b",\"name\":");
     push_json_or_null(outcome.target.name(), out);
     out.extend_from_slice(b",\"labels\":{");

@@ -85,6 +85,11 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "ask this name server instead of those in /etc/resolv.conf (repeatable, up to 3)"),
     Flag::new(What::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
         "check each address of a name by itself"),
+    Flag::new(What::Setting(Setting::UnixSocket), "unix-socket", None, Some("PATH"), "Where to",
+        "connect to this unix socket, whatever host the URL names; redirects, too"),
+    Flag::new(What::Setting(Setting::Proxy), "proxy", Some('x'), Some("URL"), "Where to",
+        "go through this proxy: http://[NAME:PASSWORD@]HOST:PORT, with CONNECT for https:// and tcp://;\n\
+         '' for none (http_proxy and its kin are not read)"),
     Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
         "what must hold, or the target is down (repeatable) [status in 200-399]"),
     Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
@@ -149,6 +154,7 @@ A file of targets:
     default timeout=2s                               options for the lines that follow
     https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
     tcp://redis.internal:6379       name=redis
+    unix:/run/app.sock:/health      name=app         a unix socket, and what to ask there
 
 Expectations are SUBJECT OPERATOR VALUE:
     status in 200-299,301        json.status == "ok"        header.content-type starts "text/"

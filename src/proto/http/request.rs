@@ -154,16 +154,35 @@ impl Template {
     /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an
     /// `Authorization`     /// of the user's own wins over it. `form`: what redirects have made of it.
     pub fn encode(&self, url: &Url, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
+        self.push_start(url.path(), url, form, out);
+        self.push_rest(user, form, out);
+    }
+
+    /// As [`encode`](Self::encode), for a proxy: the request line has the whole URL (RFC 9112, 3.2.2), and `proxy_user`
+    /// is `name:password` for basic authentication with the proxy.
+    pub fn encode_for_proxy(
+        &self,
+        url: &Url,
+        user: Option<&[u8]>,
+        form: Form,
+        proxy_user: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) {
+        self.push_start(url.as_str(), url, form, out);
+        push_basic("Proxy-Authorization", proxy_user, out);
+        self.push_rest(user, form, out);
+    }
+
+    fn push_start(&self, target: &str, url: &Url, form: Form, out: &mut Vec<u8>) {
         let method = if form.as_get { "GET" } else { &*self.method };
         let host = self.host.as_deref().filter(|_| !form.elsewhere).unwrap_or(url.authority());
-        for part in [method, " ", url.path(), " HTTP/1.1\r\nHost: ", host, "\r\n"] {
+        for part in [method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
-        if let Some(user) = user.filter(|_| form.elsewhere || !self.authorized) {
-            out.extend_from_slice(b"Authorization: Basic ");
-            push_base64(user, out);
-            out.extend_from_slice(b"\r\n");
-        }
+    }
+
+    fn push_rest(&self, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
+        push_basic("Authorization", user.filter(|_| form.elsewhere || !self.authorized), out);
         out.extend_from_slice(&self.fields);
         if !form.elsewhere {
             out.extend_from_slice(&self.secret_fields);
@@ -176,6 +195,36 @@ impl Template {
             out.extend_from_slice(&self.body);
         }
     }
+}
+
+/// Appends the request that asks a proxy for a tunnel to the URL's host and port (RFC 9110, 9.3.6). `proxy_user` is
+/// `name:password` for basic authentication with the proxy; nothing that is meant for the host stands in it.
+pub fn encode_connect(url: &Url, proxy_user: Option<&[u8]>, out: &mut Vec<u8>) {
+    let authority = authority_with_port(url);
+    for part in ["CONNECT ", &authority, " HTTP/1.1\r\nHost: ", &authority, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    push_basic("Proxy-Authorization", proxy_user, out);
+    push_field(out, "User-Agent", USER_AGENT);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `HOST:PORT`, also where the port is the scheme's own.
+pub fn authority_with_port(url: &Url) -> String {
+    if url.scheme().default_port() == Some(url.port()) {
+        format!("{}:{}", url.authority(), url.port())
+    } else {
+        url.authority().to_owned()
+    }
+}
+
+/// A header for basic authentication (RFC 7617), if there is anybody to be.
+fn push_basic(name: &str, user: Option<&[u8]>, out: &mut Vec<u8>) {
+    let Some(user) = user else { return };
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": Basic ");
+    push_base64(user, out);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Headers that say who somebody is.
@@ -358,6 +407,38 @@ mod tests {
         let put = Template::new("PUT", &[], None);
         assert!(put.becomes_get(303) && !put.becomes_get(302));
         assert!(!Template::new("HEAD", &[], None).becomes_get(303));
+    }
+
+    #[test]
+    fn what_a_proxy_is_asked() {
+        let template = Template::new("GET", &fields(&["User-Agent:", "Accept:", "Authorization: Bearer x"]), None);
+        let text = |url: &str, user: Option<&[u8]>| {
+            let mut out = Vec::new();
+            template.encode_for_proxy(&Url::parse(url).unwrap().0, None, Form::default(), user, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            text("http://h/a?b", Some(b"a:b")),
+            "GET http://h/a?b HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic YTpi\r\nConnection: close\r\n\
+             Authorization: Bearer x\r\n\r\n"
+        );
+        assert!(text("http://h:81", None).starts_with("GET http://h:81/ HTTP/1.1\r\nHost: h:81\r\nConnection"));
+
+        let connect = |url: &str, user: Option<&[u8]>| {
+            let mut out = Vec::new();
+            encode_connect(&Url::parse(url).unwrap().0, user, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let rest = format!("User-Agent: {USER_AGENT}\r\n\r\n");
+        for (url, authority) in [
+            ("https://h/x", "h:443"),
+            ("https://h:8443", "h:8443"),
+            ("tcp://[::1]:22", "[::1]:22"),
+            ("https://[::1]", "[::1]:443"),
+        ] {
+            assert_eq!(connect(url, None), format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{rest}"));
+        }
+        assert!(connect("tcp://h:1", Some(b"a:b")).contains("\r\nProxy-Authorization: Basic YTpi\r\n"));
     }
 
     #[test]
