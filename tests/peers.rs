@@ -2,19 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::support::{TempDir, Upcheck, has_program, refused_address, skipped, wait_until};
-
-/// A server process. Dropping it ends it.
-struct Peer(Child);
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{Peer, TempDir, Upcheck, has_program, refused_address, skipped, wait_until};
 
 #[test]
 fn nginx() {
@@ -26,38 +16,20 @@ fn nginx() {
     let address = refused_address();
     folder.write("page.html", "<p>a page</p>\n");
     folder.write("included.html", "<!--#echo var=\"DOCUMENT_URI\" -->\n");
-    let path = folder.path("");
-    let path = path.display();
-    // One process without privileges; what it would keep in /var is kept in the folder.
-    let config = folder.write(
-        "nginx.conf",
-        format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/error;
-             events {{ worker_connections 256; }}
-             http {{
-                 access_log off; default_type text/html; root {path};
-                 client_body_temp_path {path}/b; proxy_temp_path {path}/p; fastcgi_temp_path {path}/f;
-                 uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;
-                 server {{
-                     listen {address};
-                     location = /text {{ return 200 \"well\"; }}
-                     location = /none {{ return 204; }}
-                     location = /moved {{ return 301 /text; }}
-                     location = /sick {{ return 503; }}
-                     location = /cut {{ return 444; }}
-                     location = /included.html {{ ssi on; }}
-                 }}
+    let _peer = crate::support::nginx(
+        &folder,
+        &format!(
+            "server {{
+                 listen {address};
+                 location = /text {{ return 200 \"well\"; }}
+                 location = /none {{ return 204; }}
+                 location = /moved {{ return 301 /text; }}
+                 location = /sick {{ return 503; }}
+                 location = /cut {{ return 444; }}
+                 location = /included.html {{ ssi on; }}
              }}"
         ),
     );
-    let child = Command::new("nginx")
-        .args(["-c", &config, "-e"])
-        .arg(folder.path("error"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let _peer = Peer(child.expect("nginx starts"));
     wait_until("nginx listens", || TcpStream::connect(address).is_ok());
 
     let cases = [

@@ -566,8 +566,12 @@ impl Engine {
     }
 
     /// 6. Bytes have come, or the end.
-    fn readable(&mut self, id: u32, key: Key, now: Instant) {
-        for _ in 0..READS_PER_TURN {
+    fn readable(&mut self, id: u32, key: Key, mut now: Instant) {
+        for reads in 0..READS_PER_TURN {
+            if reads > 0 {
+                // A near peer may have answered what was sent in this very turn: that is later than the turn's stamp.
+                now = self.reactor.clock().now();
+            }
             let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
             if attempt.key != key {
                 return;
