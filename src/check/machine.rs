@@ -30,6 +30,7 @@ use super::settings::Redirects;
 use super::target::Target;
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem};
+use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::{Scheme, Url};
 
 /// What happened.
@@ -42,6 +43,8 @@ pub enum Input<'a> {
     /// The connection to this address stands; a unix socket has none. If something is [to be
     /// sent](Check::opening) in the clear first, its first bytes are on their way.
     Connected(Option<SocketAddr>),
+    /// A connection to this address from before stands, secured if it is to be, and the request is on its way.
+    Reused(Option<SocketAddr>),
     /// What the TLS handshake has shown; before `Secured`, or before the failure that it belongs to.
     Shown(Box<TlsSeen>),
     /// The TLS handshake is done.
@@ -125,6 +128,23 @@ struct Hop {
     before: Vec<Url>,
 }
 
+/// What is known of the connection beyond its bytes.
+#[derive(Debug)]
+struct Connection {
+    /// It was there before.
+    reused: bool,
+    /// One that was there before has failed us: the next one must be fresh.
+    must_be_fresh: bool,
+    /// Whether it can carry another request.
+    keeps: Result<(), CloseReason>,
+}
+
+impl Connection {
+    fn new() -> Connection {
+        Connection { reused: false, must_be_fresh: false, keeps: Err(CloseReason::Unfinished) }
+    }
+}
+
 /// Which attempt this is, and whether that counts against the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Try {
@@ -157,6 +177,7 @@ pub struct Check {
     tls: Option<Box<TlsSeen>>,
     hop: Option<Box<Hop>>,
     note: Option<Box<str>>,
+    connection: Connection,
     attempt: Try,
     /// Wall time at the start, since the Unix epoch: what a certificate's days are counted from.
     wall: Duration,
@@ -179,6 +200,7 @@ impl Check {
             tls: None,
             hop: None,
             note: None,
+            connection: Connection::new(),
             attempt,
             wall,
             actions: [None; ACTIONS_MAX],
@@ -248,6 +270,26 @@ impl Check {
         }
     }
 
+    /// Whether the request may go over a connection from before. One that must not be made twice may not: nobody could
+    /// tell whether the server, when it closed the connection at that moment, had heard it.
+    pub fn may_reuse(&self) -> bool {
+        let settings = &self.target.settings;
+        let form = self.hop.as_ref().map_or(Form::default(), |hop| hop.form);
+        settings.keepalive
+            && !self.connection.must_be_fresh
+            && self.url().scheme() != Scheme::Tcp
+            && settings.template.is_idempotent(form)
+            && !settings.measures_connecting()
+    }
+
+    /// Whether the connection of the exchange that is over can carry another request.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn keeps(&self) -> Result<(), CloseReason> {
+        self.connection.keeps
+    }
+
     /// Whether the proxy only makes the way and does not speak for the host.
     fn wants_tunnel(&self) -> bool {
         self.target.proxy().is_some() && self.url().scheme() != Scheme::Http
@@ -278,6 +320,7 @@ impl Check {
         match (&self.state, input) {
             (State::Ended(_), _) => {}
             (State::New, Input::Start) => self.start(now),
+            (State::ExpectAnswer, ref ended) if self.connection.reused && is_end(ended) => self.start_afresh(now),
             (_, Input::Failed(failure)) => self.fail(failure, now),
             (_, Input::Deadline) => self.deadline(now),
             (State::ExpectAddresses, Input::Resolved) => {
@@ -285,6 +328,7 @@ impl Check {
                 self.connect();
             }
             (State::ExpectConnection, Input::Connected(address)) => self.connected(address, now),
+            (State::ExpectAddresses | State::ExpectConnection, Input::Reused(address)) => self.reuse(address),
             (_, Input::Noted(note)) => self.note = Some(note),
             (_, Input::Shown(seen)) => self.tls = Some(seen),
             (State::ExpectTls, Input::Secured) => {
@@ -303,7 +347,7 @@ impl Check {
             (State::ExpectAnswer | State::ExpectBody, Input::Eof) => self.eof(true, now),
             (State::ExpectAnswer | State::ExpectBody, Input::Truncated) => self.eof(false, now),
             // What does not fit the state is late or early and changes nothing.
-            (_, Input::Start | Input::Resolved | Input::Connected(_) | Input::Secured) => {}
+            (_, Input::Start | Input::Resolved | Input::Connected(_) | Input::Reused(_) | Input::Secured) => {}
             (_, Input::Bytes(_) | Input::Eof | Input::Truncated) => {}
         }
     }
@@ -336,6 +380,7 @@ impl Check {
             note: self.note,
             attempts: self.attempt.number,
             redirects,
+            reused: self.connection.reused,
             started: self.wall,
         }
     }
@@ -368,6 +413,8 @@ impl Check {
 
     fn connected(&mut self, address: Option<SocketAddr>, now: Instant) {
         self.address = address;
+        self.connection.keeps = Err(CloseReason::Unfinished);
+        self.connection.reused = false;
         self.end_phase(now);
         match self.url().scheme() {
             // A tunnel's answer has no body, whatever its head says (RFC 9110, 9.3.6).
@@ -376,6 +423,26 @@ impl Check {
             Scheme::Https => self.state = State::ExpectTls,
             Scheme::Http => self.expect_answer(),
         }
+    }
+
+    /// A connection from before has taken the place of a new one, so nothing was looked up and nothing connected.
+    fn reuse(&mut self, address: Option<SocketAddr>) {
+        self.address = address;
+        self.connection.keeps = Err(CloseReason::Unfinished);
+        self.connection.reused = true;
+        self.since = None;
+        self.expect_answer();
+    }
+
+    /// The connection from before has ended before a byte of an answer came: not the server's fault, who may end an idle
+    /// one at any time (RFC 9112, 9.3.1). The request is made once more, over a fresh one.
+    fn start_afresh(&mut self, now: Instant) {
+        self.end_phase(now);
+        self.tls = None;
+        self.note =
+            Some("the connection that was there had ended, so the request was made again over a fresh one".into());
+        self.connection = Connection { reused: false, must_be_fresh: true, keeps: Err(CloseReason::Ended) };
+        self.approach(now);
     }
 
     /// Bytes of the proxy's answer to CONNECT. Only a 2xx is the tunnel.
@@ -431,6 +498,10 @@ impl Check {
             }
         }
         if self.decoder.is_done() {
+            self.connection.keeps = self.decoder.keeps(bytes);
+            if self.target.settings.template.closes() {
+                self.connection.keeps = Err(CloseReason::Request);
+            }
             self.whole(now);
         }
     }
@@ -439,7 +510,10 @@ impl Check {
     /// the body.
     fn eof(&mut self, whole: bool, now: Instant) {
         match self.decoder.end() {
-            Ok(()) if whole => self.whole(now),
+            Ok(()) if whole => {
+                self.connection.keeps = Err(CloseReason::UntilClose);
+                self.whole(now);
+            }
             Ok(()) => {
                 let detail = "the server closed the connection without close_notify, so the body may be cut short";
                 self.fail(Failure::new(Reason::Closed, detail), now);
@@ -696,6 +770,7 @@ impl Check {
 fn decoder(target: &Target, as_get: bool) -> Decoder {
     let to_head = target.settings.template.is_head() && !as_get;
     let decoder = Decoder::new(to_head, target.settings.max_body);
+    let decoder = if target.settings.keepalive { decoder.minding_connection() } else { decoder };
     if target.settings.needs_head() { decoder.keeping_head() } else { decoder }
 }
 
@@ -707,6 +782,15 @@ fn told(failed: &[Mismatch]) -> Option<Box<str>> {
         more => format!(" (and {} more)", more - 1),
     };
     Some(format!("{got}, expected {expected}{more}").into())
+}
+
+/// Whether this is the end of a connection, from the peer's side.
+fn is_end(input: &Input<'_>) -> bool {
+    match input {
+        Input::Eof | Input::Truncated => true,
+        Input::Failed(failure) => matches!(failure.reason, Reason::Reset | Reason::Closed),
+        _ => false,
+    }
 }
 
 /// What a proxy's answer says that is not a tunnel.

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::expect::Expectation;
+use super::expect::{Expectation, Subject};
 use super::route::{Proxy, Route, socket_path};
 use super::units;
 use crate::proto::http::request::{Field, Template, is_token};
@@ -60,6 +60,8 @@ pub enum Setting {
     UnixSocket,
     /// Go through an HTTP proxy; empty for none.
     Proxy,
+    /// Use connections again.
+    KeepAlive,
 }
 
 impl Setting {
@@ -67,7 +69,12 @@ impl Setting {
     pub fn is_switch(self) -> bool {
         matches!(
             self,
-            Setting::Head | Setting::Insecure | Setting::Location | Setting::AllowDowngrade | Setting::AllAddresses
+            Setting::Head
+                | Setting::Insecure
+                | Setting::Location
+                | Setting::AllowDowngrade
+                | Setting::AllAddresses
+                | Setting::KeepAlive
         )
     }
 }
@@ -86,6 +93,8 @@ pub struct TlsWanted {
     pub cert: Option<Rc<[u8]>>,
     /// Its key. `None`: it stands in the same file.
     pub key: Option<Rc<[u8]>>,
+    /// Resume earlier sessions. **A resumed session verifies no certificate again.**
+    pub resume: bool,
 }
 
 /// What has been said so far.
@@ -109,6 +118,7 @@ pub struct Draft {
     allow_downgrade: bool,
     all_addresses: bool,
     route: Route,
+    keepalive: bool,
 }
 
 /// The default for `--timeout`.
@@ -166,6 +176,10 @@ impl Draft {
             Setting::UnixSocket => self.route = Route::Unix(socket_path(value)?),
             Setting::Proxy if value.is_empty() => self.route = Route::Direct,
             Setting::Proxy => self.route = Route::Proxy(Rc::new(Proxy::parse(value)?)),
+            Setting::KeepAlive => {
+                self.keepalive = true;
+                Rc::make_mut(&mut self.tls).resume = true;
+            }
         }
         Ok(())
     }
@@ -178,7 +192,8 @@ impl Draft {
             (false, None) => "GET",
         };
         let body = self.data.as_deref().map(str::as_bytes);
-        let fields: Vec<Field> = self.user_agent.iter().chain(&self.fields).cloned().collect();
+        let kept = self.keepalive.then(Field::no_connection);
+        let fields: Vec<Field> = kept.into_iter().chain(self.user_agent.iter().chain(&self.fields).cloned()).collect();
         Settings {
             template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, body),
             user: self.user.as_deref().map(|user| user.as_bytes().into()),
@@ -189,6 +204,7 @@ impl Draft {
             server_name: self.server_name.clone(),
             all_addresses: self.all_addresses,
             route: self.route.clone(),
+            keepalive: self.keepalive,
             expect: self.expect.clone(),
             warn: self.warn.clone(),
             redirects: self.location.then_some(Redirects {
@@ -233,6 +249,8 @@ pub struct Settings {
     pub all_addresses: bool,
     /// The way to the target, unless the target itself names a unix socket.
     pub route: Route,
+    /// Connections are used again, and kept for it.
+    pub keepalive: bool,
 }
 
 impl Settings {
@@ -244,6 +262,12 @@ impl Settings {
     /// Whether the response's head must be kept.
     pub fn needs_head(&self) -> bool {
         self.redirects.is_some() || self.expectations().any(Expectation::needs_headers)
+    }
+
+    /// Whether an expectation is about how long it takes to connect, so that a connection must be made.
+    pub fn measures_connecting(&self) -> bool {
+        let is_connecting = |subject: &Subject| matches!(subject, Subject::Dns | Subject::Connect | Subject::Tls);
+        self.expectations().any(|expectation| is_connecting(expectation.subject()))
     }
 
     /// Whether the response's body must be kept.

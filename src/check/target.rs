@@ -62,6 +62,14 @@ impl Target {
         }
     }
 
+    /// The way to it: its own socket, or the way for all.
+    pub fn route(&self) -> Route {
+        match &self.socket {
+            Some(socket) => Route::Unix(socket.clone()),
+            None => self.settings.route.clone(),
+        }
+    }
+
     /// The unix socket to connect to: its own, or the one for all.
     pub fn socket(&self) -> Option<&Rc<str>> {
         match &self.settings.route {

@@ -430,6 +430,13 @@ impl Run {
                 names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
             ));
         }
+        let pool = self.engine.pool_stats();
+        let closed: Vec<String> =
+            pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();
+        if pool.reused > 0 || !closed.is_empty() {
+            let not_kept = if closed.is_empty() { "none".to_owned() } else { closed.join(", ") };
+            say(&format!("connections were used again {} times; closed instead of kept: {not_kept}", pool.reused));
+        }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
             say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));

@@ -10,15 +10,17 @@
 //!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, TLS's first flight, or
 //!                 what asks a proxy for a tunnel
 //!     6 receive   whatever comes -> Input::Bytes, through the TLS session where there is one, until the check has seen enough
-//!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
+//!     7 finish    the sockets are closed or kept, the outcome handed out, and the queue starts the next
 //! ```
 //!
 //! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the
 //! machine answers is done at once in `advance`. The engine prints nothing and judges nothing.
 
 pub mod dial;
+pub mod pool;
 pub mod queue;
 pub mod resolver;
+mod reuse;
 pub mod secure;
 mod trouble;
 
@@ -34,12 +36,15 @@ use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, unix, would_block};
+use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::random::Numbers;
 use dial::{Attempt, Dial, Place};
+use pool::{Origin, Pool};
 use queue::Queue;
 use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
+use reuse::Idle;
 use secure::Secure;
 use trouble::Trouble;
 
@@ -103,10 +108,11 @@ enum Link {
     /// To be dialled next.
     Resolved(Addresses),
     Dialing(Box<Dial>),
-    /// It stands. `unsent`: what of the request did not fit yet.
+    /// It stands. `unsent`: what of the request did not fit yet. `origin`: what it may be kept for.
     Open {
         attempt: Attempt,
         unsent: Vec<u8>,
+        origin: Option<Box<Origin>>,
     },
 }
 
@@ -114,6 +120,7 @@ enum Link {
 pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
+    pool: Pool<Idle>,
     secure: Secure,
     resolver: Resolver,
     jobs: Vec<Option<Job>>,
@@ -133,6 +140,7 @@ impl Engine {
         Engine {
             reactor,
             queue: Queue::new(limit),
+            pool: Pool::default(),
             resolver: Resolver::new(names, move || numbers.next_u64()),
             secure,
             jobs: Vec::new(),
@@ -157,6 +165,11 @@ impl Engine {
     /// The TLS configurations, for their figures.
     pub fn secure(&self) -> &Secure {
         &self.secure
+    }
+
+    /// What became of connections that were meant to be kept.
+    pub fn pool_stats(&self) -> pool::Stats {
+        self.pool.stats()
     }
 
     /// What the resolver has done so far.
@@ -281,12 +294,13 @@ impl Engine {
                 Action::Finish => finish = true,
             }
         }
-        if (resolve || connect)
-            && let Link::Open { attempt, .. } = &job.link
-        {
-            // A redirect leads elsewhere. Dropping the connection closes it.
-            self.reactor.close(attempt.key);
-            job.link = Link::None;
+        if (resolve || connect) && matches!(job.link, Link::Open { .. }) {
+            // A redirect leads elsewhere, or the connection has ended.
+            let (keeps, link) = (job.check.keeps(), std::mem::replace(&mut job.link, Link::None));
+            self.leave(keeps, link);
+        }
+        if (resolve || connect) && self.reuse(id, begun) {
+            return;
         }
         if finish {
             self.finish(id);
@@ -443,7 +457,7 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let (conn, want) = match &mut job.link {
             // All of a plain request is out already: nothing will ever have to wait to be written.
-            Link::Open { attempt, unsent } if unsent.is_empty() && job.check.url().scheme() != Scheme::Https => {
+            Link::Open { attempt, unsent, .. } if unsent.is_empty() && job.check.url().scheme() != Scheme::Https => {
                 (&mut attempt.conn, Interest::READABLE)
             }
             Link::Open { attempt, .. } => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
@@ -506,7 +520,7 @@ impl Engine {
 
     /// Writes what waits to be written.
     fn flush(&mut self, id: u32, now: Instant) {
-        let Some(Job { link: Link::Open { attempt, unsent }, .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, .. }) = &mut self.jobs[id as usize] else { return };
         match flush(&mut attempt.conn, unsent) {
             Ok(()) => {}
             Err(error) if would_block(&error) => {}
@@ -529,7 +543,8 @@ impl Engine {
         let address = attempt.place.address();
         let in_the_clear = job.may_send && attempt.conn.tls.is_none();
         let unsent = if in_the_clear { self.request[sent..].to_vec() } else { Vec::new() };
-        job.link = Link::Open { attempt, unsent };
+        let origin = reuse::origin(&job.check);
+        job.link = Link::Open { attempt, unsent, origin };
         self.advance(id, Input::Connected(address), now);
     }
 
@@ -549,7 +564,9 @@ impl Engine {
 
     /// 5b. TLS begins on a connection that stands: the proxy's tunnel.
     fn begin_tls(&mut self, id: u32, now: Instant) {
-        let Some(Job { link: Link::Open { attempt, unsent }, check, .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+            return;
+        };
         self.secure.set_time(check.wall());
         match self.secure.session(check) {
             Ok(session) => {
@@ -594,7 +611,9 @@ impl Engine {
 
     /// Takes `length` wire bytes from the buffer through the TLS session; 0 is the end of the stream.
     fn feed(&mut self, id: u32, length: usize, now: Instant) {
-        let Some(Job { link: Link::Open { attempt, unsent }, check, .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+            return;
+        };
         let Some(tls) = &mut attempt.conn.tls else { return };
         let was_handshaking = tls.is_handshaking();
         let mut secured = !was_handshaking;
@@ -643,8 +662,12 @@ impl Engine {
     /// again.
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
-        self.release(id, job.key, job.link);
+        self.release(id, job.key, job.link, Err(CloseReason::Unfinished));
         let waiting = Waiting { target: job.check.into_target(), since: job.since };
+        // Idle connections hold descriptors and ports, too. They are the first to give them back.
+        if self.pool.shrink_to(0) {
+            return self.begin(waiting);
+        }
         if let Err(waiting) = self.queue.put_back(waiting) {
             let now = self.reactor.clock().now();
             self.never_started(waiting, failure, now);
@@ -660,19 +683,19 @@ impl Engine {
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
         let Some(job) = self.jobs[id as usize].take() else { return };
-        self.release(id, job.key, job.link);
+        self.release(id, job.key, job.link, job.check.keeps());
         self.queue.ended();
         self.finished.push(Event::Finished(job.check.into_outcome()));
     }
 
-    /// Closes all that a check held.
-    fn release(&mut self, id: u32, key: Key, link: Link) {
+    /// Closes all that a check held, but for a connection that can be kept.
+    fn release(&mut self, id: u32, key: Key, link: Link, keeps: Result<(), CloseReason>) {
         self.reactor.close(key);
         match link {
             Link::None | Link::Resolved(_) => {}
             Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
             Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
-            Link::Open { attempt, .. } => self.reactor.close(attempt.key),
+            link @ Link::Open { .. } => self.leave(keeps, link),
         }
         self.free.push(id);
     }

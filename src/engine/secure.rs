@@ -83,8 +83,8 @@ fn config(wanted: &TlsWanted, verify_cache: bool, clock: &WallClock) -> Result<T
         insecure: wanted.insecure,
         identity: chain.map(|chain| Identity { chain, key: wanted.key.as_deref().unwrap_or(chain) }),
         verify_cache,
-        // A resumed session shows no certificate, and a certificate is part of what is checked.
-        resumption: false,
+        // A resumed session verifies no certificate, and a certificate is part of what is checked: only on request.
+        resumption: wanted.resume,
         validity: x509::validity,
         clock: clock.clone(),
     })

@@ -169,6 +169,13 @@ impl<T: Copy> Reactor<T> {
         self.poll.registry().register(io, key.token(), want)
     }
 
+    /// Delivers the readiness of a source that was [watched](Self::watch) before, under another key, which may be closed
+    /// by now. What is ready already is told again.
+    pub fn rewatch(&mut self, key: Key, io: &mut impl Source, want: Interest) -> io::Result<()> {
+        debug_assert!(self.is_open(key), "rewatch on a closed key");
+        self.poll.registry().reregister(io, key.token(), want)
+    }
+
     /// Stops delivering the source's readiness. Only for a source that stays open: closing a socket ends its
     /// registration.
     pub fn unwatch(&mut self, io: &mut impl Source) -> io::Result<()> {

@@ -116,6 +116,9 @@ fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
         push_shown(socket, out);
         out.extend_from_slice(b": ");
     }
+    if outcome.reused {
+        push(out, format_args!("connection reused, "));
+    }
     push(out, format_args!("queue {}", short_time(phases.queue)));
     for (name, phase) in [
         ("dns", phases.dns),

@@ -97,7 +97,8 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     push_number(u64::from(outcome.attempts), out);
     out.extend_from_slice(b",\"redirects\":");
     push_number(u64::from(outcome.redirects), out);
-    out.extend_from_slice(b",\"reused\":false,\"started\":\"");
+    out.extend_from_slice(if outcome.reused { b",\"reused\":true" } else { b",\"reused\":false" });
+    out.extend_from_slice(b",\"started\":\"");
     push_timestamp(outcome.started, out);
     out.extend_from_slice(b"\"}");
 }

@@ -90,6 +90,10 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Proxy), "proxy", Some('x'), Some("URL"), "Where to",
         "go through this proxy: http://[NAME:PASSWORD@]HOST:PORT, with CONNECT for https:// and tcp://;\n\
          '' for none (http_proxy and its kin are not read)"),
+    Flag::new(What::Setting(Setting::KeepAlive), "keepalive", None, None, "Where to",
+        "use connections again for requests to the same origin, and resume TLS sessions (which\n\
+         verifies no certificate again); not for POST and its like, nor where dns, connect or tls\n\
+         is to be judged"),
     Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
         "what must hold, or the target is down (repeatable) [status in 200-399]"),
     Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",

@@ -3,6 +3,7 @@
 pub mod chunked;
 pub mod request;
 pub mod response;
+pub mod reuse;
 
 /// The longest message head, and the longest trailer section, in bytes.
 pub const HEAD_MAX: usize = 64 * 1024;

@@ -42,6 +42,11 @@ impl Field {
         }
         Ok(Field { name: name.into(), value: value.map(Into::into) })
     }
+
+    /// `Connection:`, which leaves the `close` out that is there otherwise.
+    pub fn no_connection() -> Field {
+        Field { name: "Connection".into(), value: None }
+    }
 }
 
 /// Why a header line is refused.
@@ -80,6 +85,8 @@ pub struct Template {
     /// A `Host` of the user's own.
     host: Option<Box<str>>,
     authorized: bool,
+    /// It says that the connection is to be closed behind the answer.
+    closes: bool,
     /// All other header lines, but for the next two.
     fields: Box<[u8]>,
     /// Those that only the origin that they were meant for may see.
@@ -103,14 +110,16 @@ impl Template {
     /// its length.
     pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
         let (mut lines, mut secret_lines, mut body_lines) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut host, mut authorized) = (None, false);
+        let (mut host, mut authorized, mut closes) = (None, false, false);
         for (name, value) in DEFAULTS {
             if !fields.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
                 push_field(&mut lines, name, value);
+                closes |= name == "Connection";
             }
         }
         for Field { name, value } in fields {
             authorized |= name.eq_ignore_ascii_case("authorization");
+            closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
             match value {
                 Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
                 Some(value) if is_one_of(name, SECRETS) => push_field(&mut secret_lines, name, value),
@@ -129,6 +138,7 @@ impl Template {
             method: method.into(),
             host,
             authorized,
+            closes,
             fields: lines.into(),
             secret_fields: secret_lines.into(),
             body_fields: body_lines.into(),
@@ -139,6 +149,16 @@ impl Template {
     /// Whether the answer will have no body, whatever its head says.
     pub fn is_head(&self) -> bool {
         &*self.method == "HEAD"
+    }
+
+    /// Whether the request says that the connection is to be closed behind the answer.
+    pub fn closes(&self) -> bool {
+        self.closes
+    }
+
+    /// Whether it does no harm to make the request twice (RFC 9110, 9.2.2).
+    pub fn is_idempotent(&self, form: Form) -> bool {
+        form.as_get || matches!(&*self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
     }
 
     /// What a redirect with this status makes of the request: 303 asks for a GET, and so do 301 and 302 in answer to a
@@ -225,6 +245,11 @@ fn push_basic(name: &str, user: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(b": Basic ");
     push_base64(user, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a `Connection` field has the option `close`.
+fn says_close(value: &str) -> bool {
+    value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// Headers that say who somebody is.
@@ -407,6 +432,27 @@ mod tests {
         let put = Template::new("PUT", &[], None);
         assert!(put.becomes_get(303) && !put.becomes_get(302));
         assert!(!Template::new("HEAD", &[], None).becomes_get(303));
+    }
+
+    #[test]
+    fn what_a_request_says_of_its_connection() {
+        let cases: [(&[&str], bool); 5] = [
+            (&[], true),
+            (&["Connection:"], false),
+            (&["connection: keep-alive"], false),
+            (&["Connection:", "Connection: x, Close"], true),
+            (&["Connection: closed"], false),
+        ];
+        for (lines, closes) in cases {
+            assert_eq!(Template::new("GET", &fields(lines), None).closes(), closes, "{lines:?}");
+        }
+        let as_get = Form { as_get: true, elsewhere: false };
+        for (method, idempotent) in
+            [("GET", true), ("HEAD", true), ("PUT", true), ("POST", false), ("PATCH", false), ("X", false)]
+        {
+            let template = Template::new(method, &[], None);
+            assert_eq!((template.is_idempotent(Form::default()), template.is_idempotent(as_get)), (idempotent, true));
+        }
     }
 
     #[test]

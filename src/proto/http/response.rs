@@ -12,6 +12,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 use super::chunked::Chunked;
+use super::reuse::{self, CloseReason};
 use super::{HEAD_MAX, HEADERS_MAX, head_end};
 
 /// The most interim (1xx) responses before the final one.
@@ -135,6 +136,8 @@ pub struct Decoder {
     partial: Vec<u8>,
     /// The final head as it came, where somebody wants to look into it.
     kept: Option<Vec<u8>>,
+    /// Whether the final head lets the connection persist, where somebody wants to know.
+    persists: Option<Result<(), CloseReason>>,
 }
 
 impl Decoder {
@@ -150,6 +153,7 @@ impl Decoder {
             minor: 1,
             partial: Vec::new(),
             kept: None,
+            persists: None,
         }
     }
 
@@ -157,6 +161,26 @@ impl Decoder {
     pub fn keeping_head(mut self) -> Decoder {
         self.kept = Some(Vec::new());
         self
+    }
+
+    /// The same decoder, which can tell whether [the connection may be kept](Self::keeps).
+    pub fn minding_connection(mut self) -> Decoder {
+        self.persists = Some(Err(CloseReason::Unfinished));
+        self
+    }
+
+    /// Whether the connection can carry another request after this response, if the decoder was [to
+    /// mind](Self::minding_connection). `behind`: what came with the response's end and is no part of it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn keeps(&self, behind: &[u8]) -> Result<(), CloseReason> {
+        match &self.state {
+            State::UntilClose => Err(CloseReason::UntilClose),
+            State::Done if behind.is_empty() => self.persists.unwrap_or(Err(CloseReason::Unfinished)),
+            State::Done => Err(CloseReason::Surplus),
+            _ => Err(CloseReason::Unfinished),
+        }
     }
 
     /// The final response's head as it came, if it was to be kept; empty until it is there.
@@ -298,6 +322,10 @@ impl Decoder {
         let framing = framing(response.headers)?;
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(head);
+        }
+        if let Some(persists) = &mut self.persists {
+            let fields = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("connection"));
+            *persists = reuse::persists(response.version.unwrap_or(1), fields.map(|header| header.value));
         }
         self.status = Some(status);
         self.minor = response.version.unwrap_or(1);
@@ -529,6 +557,45 @@ mod tests {
         let wire = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!HTTP/1.1 500 Smuggled\r\n\r\n";
         let (status, _, body, used) = read(wire).unwrap();
         assert_eq!((status, body.as_slice(), used), (Some(200), &b"!"[..], wire.len() - 25));
+    }
+
+    #[test]
+    fn the_connection_may_be_kept_or_not_at_every_split() {
+        let keep = |head: &str| format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 5\r\n\r\nhello");
+        let cases = [
+            (keep(""), false, Ok(())),
+            (keep("connection: x, Close\r\n"), false, Err(CloseReason::Answer)),
+            (keep("").replace("1.1", "1.0"), false, Err(CloseReason::Http10)),
+            (keep("Connection: keep-alive\r\n").replace("1.1", "1.0"), false, Ok(())),
+            (keep("").replace("hello", ""), true, Ok(())),
+            (keep("") + "!", false, Err(CloseReason::Surplus)),
+            ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), false, Ok(())),
+            ("HTTP/1.1 100 Go\r\nConnection: close\r\n\r\nHTTP/1.1 204 None\r\n\r\n".to_owned(), false, Ok(())),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n".to_owned(), false, Ok(())),
+            ("HTTP/1.1 200 OK\r\n\r\nx".to_owned(), false, Err(CloseReason::UntilClose)),
+        ];
+        for (wire, to_head, expected) in cases {
+            let wire = wire.as_bytes();
+            for split in 0..=wire.len() {
+                let mut decoder = Decoder::new(to_head, MAX).minding_connection();
+                let mut behind = 0;
+                for piece in [&wire[..split], &wire[split..]] {
+                    let mut rest = piece;
+                    while !rest.is_empty() && !decoder.is_done() {
+                        assert_ne!(decoder.keeps(b""), Ok(()), "not before the end");
+                        rest = &rest[decoder.step(rest).unwrap().used..];
+                    }
+                    behind += rest.len();
+                }
+                assert_eq!(
+                    decoder.keeps(&wire[wire.len() - behind..]),
+                    expected,
+                    "{:?}",
+                    wire.escape_ascii().to_string()
+                );
+            }
+        }
+        assert_eq!(Decoder::new(false, MAX).keeps(b""), Err(CloseReason::Unfinished));
     }
 
     #[test]
