@@ -814,3 +814,7 @@ fn seconds(time: Duration) -> String {
         format!("{} s", time.as_secs_f64())
     }
 }
+
+#[path = "machine/tests/transports.rs"]
+#[cfg(test)]
+mod transports;
