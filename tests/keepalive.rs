@@ -1,9 +1,11 @@
 //! Connections that are used again, and those that must not be.
 
-use std::os::unix::net::UnixStream;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Proxy, Server, Step, TempDir, Upcheck, has_program, ms, nginx, skipped, wait_until};
+use crate::support::{
+    Proxy, Report, Server, Step, TempDir, Upcheck, has_program, ms, nginx, refused_address, skipped, wait_until,
+};
 
 /// Answers every request of a connection with `answer`.
 fn answering_all(answer: &'static str) -> Server {
@@ -18,7 +20,7 @@ fn one_by_one() -> Upcheck {
 }
 
 /// How many of the checks went over a connection that was there.
-fn reused(report: &crate::support::Report) -> usize {
+fn reused(report: &Report) -> usize {
     report.checks.iter().filter(|check| check["reused"] == true).count()
 }
 
@@ -183,46 +185,77 @@ fn idle_connections_give_their_descriptors_back() {
 }
 
 #[test]
-#[cfg(feature = "tls")]
-fn nginx_keeps_connections_and_resumes_sessions() {
+fn nginx_keeps_connections() {
     if !has_program("nginx") {
         skipped!("no nginx on this machine");
         return;
     }
     let folder = TempDir::new();
-    let own = rcgen::generate_simple_self_signed(["app.example".to_owned()]).expect("a certificate can be made");
-    folder.write("cert.pem", own.cert.pem());
-    folder.write("key.pem", own.signing_key.serialize_pem());
     folder.write("page.html", "<p>a page</p>\n");
-    let path = folder.path("");
-    let path = path.display();
-    let socket = format!("{path}/nginx.sock");
-    let _peer = nginx(
-        &folder,
-        &format!(
-            "keepalive_requests 4;
-             server {{
-                 listen unix:{socket} ssl;
-                 ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {path}/cert.pem; ssl_certificate_key {path}/key.pem;
-                 location = /bare {{ keepalive_timeout 0; return 204; }}
-             }}"
-        ),
-    );
-    wait_until("nginx listens", || UnixStream::connect(&socket).is_ok());
-    let run = || one_by_one().args(["-k", "--unix-socket", &socket]);
+    folder.write("included.html", "<!--#echo var=\"DOCUMENT_URI\" -->\n");
+    let address = refused_address();
+    let server = format!("listen {address}; location = /included.html {{ ssi on; }} location = /cut {{ return 444; }}");
+    let _peer = nginx(&folder, &format!("keepalive_requests 4; server {{ {server} }}"));
+    wait_until("nginx listens", || TcpStream::connect(address).is_ok());
+    // A body with a length, one in chunks, an error page: each ends where it says.
+    let paths = ["page.html", "included.html", "missing", "page.html?x"];
+    let targets = (0..20).map(|n| format!("http://{address}/{}", paths[n % paths.len()]));
+    let report = one_by_one().args(["-e", "status in 200,404"]).args(targets).report();
+    assert_eq!(report.summary["up"], 20, "{:#?}", report.not("up").first());
+    // Four requests each.
+    assert_eq!(reused(&report), 15, "{report:#?}");
+    let cut = one_by_one().args([format!("http://{address}/page.html"), format!("http://{address}/cut")]).report();
+    assert_eq!(cut.checks[1]["reason"], "closed", "{:#?}", cut.checks[1]);
+}
 
-    let pages = (0..10).map(|n| format!("https://app.example/page.html?{n}"));
-    let report = run().args(["-e", "body.bytes == 14", "-e", "cert.days > 1"]).args(pages).report();
-    assert_eq!(report.summary["up"], 10, "{:#?}", report.not("up").first());
-    // Four requests each: 4 + 4 + 2.
-    assert_eq!(reused(&report), 7, "{report:#?}");
-    for check in &report.checks {
-        assert_eq!(check["tls"]["version"], "1.3", "{check}");
-        assert_eq!(check["seconds"]["tls"].is_null(), check["reused"] == true, "{check}");
+#[cfg(feature = "tls")]
+mod over_tls {
+    use std::os::unix::net::UnixStream;
+
+    use super::{one_by_one, reused};
+    use crate::support::{TempDir, has_program, nginx, skipped, wait_until};
+
+    #[test]
+    fn nginx_keeps_connections_and_resumes_sessions() {
+        if !has_program("nginx") {
+            skipped!("no nginx on this machine");
+            return;
+        }
+        let folder = TempDir::new();
+        let own = rcgen::generate_simple_self_signed(["app.example".to_owned()]).expect("a certificate can be made");
+        folder.write("cert.pem", own.cert.pem());
+        folder.write("key.pem", own.signing_key.serialize_pem());
+        folder.write("page.html", "<p>a page</p>\n");
+        let path = folder.path("");
+        let path = path.display();
+        let socket = format!("{path}/nginx.sock");
+        let _peer = nginx(
+            &folder,
+            &format!(
+                "keepalive_requests 4;
+                 server {{
+                     listen unix:{socket} ssl;
+                     ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {path}/cert.pem; ssl_certificate_key {path}/key.pem;
+                     location = /bare {{ keepalive_timeout 0; return 204; }}
+                 }}"
+            ),
+        );
+        wait_until("nginx listens", || UnixStream::connect(&socket).is_ok());
+        let run = || one_by_one().args(["-k", "--unix-socket", &socket]);
+
+        let pages = (0..10).map(|n| format!("https://app.example/page.html?{n}"));
+        let report = run().args(["-e", "body.bytes == 14", "-e", "cert.days > 1"]).args(pages).report();
+        assert_eq!(report.summary["up"], 10, "{:#?}", report.not("up").first());
+        // Four requests each: 4 + 4 + 2.
+        assert_eq!(reused(&report), 7, "{report:#?}");
+        for check in &report.checks {
+            assert_eq!(check["tls"]["version"], "1.3", "{check}");
+            assert_eq!(check["seconds"]["tls"].is_null(), check["reused"] == true, "{check}");
+        }
+
+        let bare = (0..3).map(|n| format!("https://app.example/bare?{n}"));
+        let report = run().args(bare).report();
+        let resumed: Vec<_> = report.checks.iter().filter_map(|check| check["tls"]["resumed"].as_bool()).collect();
+        assert_eq!((reused(&report), resumed), (0, vec![false, true, true]), "{report:#?}");
     }
-
-    let bare = (0..3).map(|n| format!("https://app.example/bare?{n}"));
-    let report = run().args(bare).report();
-    let resumed: Vec<_> = report.checks.iter().filter_map(|check| check["tls"]["resumed"].as_bool()).collect();
-    assert_eq!((reused(&report), resumed), (0, vec![false, true, true]), "{report:#?}");
 }

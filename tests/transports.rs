@@ -6,9 +6,7 @@ use std::process::Command;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::{
-    Peer, Proxy, Server, Step, TempDir, Upcheck, has_program, nginx, refused_address, skipped, wait_until,
-};
+use crate::support::{Peer, Proxy, Server, Step, TempDir, Upcheck, has_program, refused_address, skipped, wait_until};
 
 /// Answers each connection at this path in turn, saying back the first two lines of the request.
 fn echoing(path: &str, connections: usize) -> std::thread::JoinHandle<()> {
@@ -137,53 +135,6 @@ Server(sys.argv[1], Handler).serve_forever()
 }
 
 #[test]
-#[cfg(feature = "tls")]
-fn nginx_with_tls_on_a_unix_socket_and_through_a_proxy() {
-    if !has_program("nginx") {
-        skipped!("no nginx on this machine");
-        return;
-    }
-    let folder = TempDir::new();
-    let own = rcgen::generate_simple_self_signed(["app.example".to_owned()]).expect("a certificate can be made");
-    folder.write("cert.pem", own.cert.pem());
-    folder.write("key.pem", own.signing_key.serialize_pem());
-    let socket = path_in(&folder, "nginx.sock");
-    let address = refused_address();
-    let path = folder.path("");
-    let path = path.display();
-    let _peer = nginx(
-        &folder,
-        &format!(
-            "server {{
-                 listen unix:{socket} ssl; listen {address} ssl;
-                 ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {path}/cert.pem; ssl_certificate_key {path}/key.pem;
-                 location / {{ return 200 \"$ssl_server_name $host $http_proxy_authorization\"; }}
-             }}"
-        ),
-    );
-    wait_until("nginx listens", || UnixStream::connect(&socket).is_ok());
-    let expect = ["-k", "-t", "20", "-e", "body == \"app.example app.example \"", "-e", "tls.version == \"1.3\""];
-    let over_socket = Upcheck::new().args(expect).args(["--unix-socket", &socket, "https://app.example/"]).report();
-    assert_eq!(over_socket.single()["reason"], "ok", "{}", over_socket.single());
-
-    // A name in the proxy's request must not reach the proxy as an address that we looked up: it gets the name.
-    let proxy = Proxy::start(Some("bWU6c2VjcmV0"));
-    let url = format!("https://localhost:{}/", address.port());
-    let through = format!("http://me:secret@{}", proxy.address());
-    let report = Upcheck::new()
-        .args(["-k", "-t", "20", "--servername", "app.example", "-H", "Host: app.example"])
-        .args(["-e", "body == \"app.example app.example \"", "-x", &through, &url])
-        .report();
-    let check = report.single();
-    assert_eq!(check["reason"], "ok", "{check}");
-    assert_eq!(check["address"], proxy.address().to_string(), "{check}");
-    assert!(check["seconds"]["tls"].is_number() && check["seconds"]["dns"].is_null(), "{check}");
-    let heads = proxy.heads();
-    assert_eq!(heads.len(), 1, "{heads:#?}");
-    assert!(heads[0].starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", address.port())), "{}", heads[0]);
-}
-
-#[test]
 fn through_a_proxy_in_the_clear() {
     let server = Server::ok();
     let proxy = Proxy::start(Some("bWU6c2VjcmV0"));
@@ -275,5 +226,59 @@ fn ways_that_there_are_not() {
         output.expect_code(3);
         let words = words.replace("--proxy", "-x");
         assert!(output.err().contains(&words) && !output.err().contains("secret"), "{}", output.err());
+    }
+}
+
+#[cfg(feature = "tls")]
+mod over_tls {
+    use std::os::unix::net::UnixStream;
+
+    use super::path_in;
+    use crate::support::{Proxy, TempDir, Upcheck, has_program, nginx, refused_address, skipped, wait_until};
+
+    #[test]
+    fn nginx_on_a_unix_socket_and_through_a_proxy() {
+        if !has_program("nginx") {
+            skipped!("no nginx on this machine");
+            return;
+        }
+        let folder = TempDir::new();
+        let own = rcgen::generate_simple_self_signed(["app.example".to_owned()]).expect("a certificate can be made");
+        folder.write("cert.pem", own.cert.pem());
+        folder.write("key.pem", own.signing_key.serialize_pem());
+        let socket = path_in(&folder, "nginx.sock");
+        let address = refused_address();
+        let path = folder.path("");
+        let path = path.display();
+        let _peer = nginx(
+            &folder,
+            &format!(
+                "server {{
+                     listen unix:{socket} ssl; listen {address} ssl;
+                     ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {path}/cert.pem; ssl_certificate_key {path}/key.pem;
+                     location / {{ return 200 \"$ssl_server_name $host $http_proxy_authorization\"; }}
+                 }}"
+            ),
+        );
+        wait_until("nginx listens", || UnixStream::connect(&socket).is_ok());
+        let expect = ["-k", "-t", "20", "-e", "body == \"app.example app.example \"", "-e", "tls.version == \"1.3\""];
+        let over_socket = Upcheck::new().args(expect).args(["--unix-socket", &socket, "https://app.example/"]).report();
+        assert_eq!(over_socket.single()["reason"], "ok", "{}", over_socket.single());
+
+        // A name in the proxy's request must not reach the proxy as an address that we looked up: it gets the name.
+        let proxy = Proxy::start(Some("bWU6c2VjcmV0"));
+        let url = format!("https://localhost:{}/", address.port());
+        let through = format!("http://me:secret@{}", proxy.address());
+        let report = Upcheck::new()
+            .args(["-k", "-t", "20", "--servername", "app.example", "-H", "Host: app.example"])
+            .args(["-e", "body == \"app.example app.example \"", "-x", &through, &url])
+            .report();
+        let check = report.single();
+        assert_eq!(check["reason"], "ok", "{check}");
+        assert_eq!(check["address"], proxy.address().to_string(), "{check}");
+        assert!(check["seconds"]["tls"].is_number() && check["seconds"]["dns"].is_null(), "{check}");
+        let heads = proxy.heads();
+        assert_eq!(heads.len(), 1, "{heads:#?}");
+        assert!(heads[0].starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", address.port())), "{}", heads[0]);
     }
 }

@@ -291,7 +291,8 @@ fn which_requests_may_go_over_one() {
 
 #[test]
 fn what_a_connection_is_kept_for() {
-    let cases: [(&str, &[(Setting, &str)], Result<(), CloseReason>); 6] = [
+    type Case<'a> = (&'a str, &'a [(Setting, &'a str)], Result<(), CloseReason>);
+    let cases: [Case<'_>; 6] = [
         ("HTTP/1.1 204 None\r\n\r\n", &[KEEP], Ok(())),
         ("HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n", &[KEEP], Ok(())),
         ("HTTP/1.1 204 None\r\nConnection: close\r\n\r\n", &[KEEP], Err(CloseReason::Answer)),
