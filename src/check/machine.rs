@@ -177,6 +177,11 @@ impl Check {
         }
     }
 
+    /// Settles for one address of the target's host, for this attempt and all that follow.
+    pub fn pin(&mut self, address: IpAddr) {
+        self.target.pinned = Some(address);
+    }
+
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
         let template = &self.target.settings.template;

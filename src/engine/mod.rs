@@ -373,6 +373,7 @@ impl Engine {
             Ok(addresses) => {
                 if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
                     // This check takes the first, and each of the others gets a check of its own.
+                    job.check.pin(addresses[0]);
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
                         let attempt = Try { number: 1, degrades: !self.persistence.until_up };
@@ -431,6 +432,10 @@ impl Engine {
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
                     Trouble::Target(failure) => dial.failed(failure),
+                    // One family may have no address to connect from while the other goes: not worth waiting for.
+                    Trouble::Shortage(failure) if failure.reason == Reason::LocalPorts && dial.is_a_race() => {
+                        dial.failed(failure);
+                    }
                     Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
                 },
             }
