@@ -57,6 +57,8 @@ impl<T> Queue<T> {
     pub fn put_back(&mut self, item: T) -> Result<(), T> {
         self.in_flight -= 1;
         if self.in_flight == 0 {
+            // Whoever else was put back waited for this one: they must try for themselves now, or wait for ever.
+            self.short = false;
             return Err(item);
         }
         self.waiting.push_front(item);
@@ -118,6 +120,17 @@ mod tests {
         queue.ended();
         assert!(queue.has_room());
         assert_eq!((queue.start(), queue.start()), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn those_that_waited_for_one_that_nobody_can_help_try_again() {
+        let mut queue = Queue::new(8);
+        queue.push('a');
+        queue.push('b');
+        let (first, second) = (queue.start().unwrap(), queue.start().unwrap());
+        assert_eq!(queue.put_back(first), Ok(()));
+        assert_eq!(queue.put_back(second), Err('b'));
+        assert_eq!(queue.start(), Some('a'));
     }
 
     #[test]
