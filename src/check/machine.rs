@@ -529,7 +529,7 @@ mod tests {
         const CLOSED: Stage = Stage::Ended(Reason::Closed);
         const MALFORMED: Stage = Stage::Ended(Reason::Malformed);
         const DNS_TIME: Stage = Stage::Ended(Reason::DnsTimeout);
-        const CONNECT_TIME: Stage = Stage::Ended(Reason::ConnectTimeout);
+        const CONN_TIME: Stage = Stage::Ended(Reason::ConnectTimeout);
         const TLS_TIME: Stage = Stage::Ended(Reason::TlsTimeout);
         const TIME: Stage = Stage::Ended(Reason::ResponseTimeout);
         let way = || [Input::Start, Input::Resolved, Input::Connected(address()), Input::Secured];
@@ -539,7 +539,7 @@ mod tests {
             //   Start   Resolved  Connected  Shown   Secured  ""      BEGIN  REST       WHOLE      Eof     Truncated  Failed  Deadline
             (0, [Addr,   New,      New,       New,    New,     New,    New,   New,       New,       New,    New,       LOCAL,  New]),
             (1, [Addr,   Conn,     Addr,      Addr,   Addr,    Addr,   Addr,  Addr,      Addr,      Addr,   Addr,      LOCAL,  DNS_TIME]),
-            (2, [Conn,   Conn,     Tls,       Conn,   Conn,    Conn,   Conn,  Conn,      Conn,      Conn,   Conn,      LOCAL,  CONNECT_TIME]),
+            (2, [Conn,   Conn,     Tls,       Conn,   Conn,    Conn,   Conn,  Conn,      Conn,      Conn,   Conn,      LOCAL,  CONN_TIME]),
             (3, [Tls,    Tls,      Tls,       Tls,    Answer,  Tls,    Tls,   Tls,       Tls,       CLOSED, CLOSED,    LOCAL,  TLS_TIME]),
             (4, [Answer, Answer,   Answer,    Answer, Answer,  Answer, Body,  MALFORMED, OK,        CLOSED, CLOSED,    LOCAL,  TIME]),
             (5, [Body,   Body,     Body,      Body,   Body,    Body,   Body,  OK,        MALFORMED, CLOSED, CLOSED,    LOCAL,  TIME]),
