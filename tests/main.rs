@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod concurrency;
 mod demo;
+mod fuzz;
 mod hostile;
 mod mock;
 mod peers;
