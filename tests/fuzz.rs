@@ -112,12 +112,16 @@ fn response() {
 
 #[test]
 fn chunked() {
-    let seeds: [&[u8]; 5] = [
+    // As long as an extension may be, and one more.
+    let extended = [1023, 1024].map(|length| format!("1;{}\r\nx\r\n0\r\n\r\n", "x".repeat(length)));
+    let seeds: [&[u8]; 7] = [
         b"5\r\nhello\r\n0\r\n\r\n",
         b"00A;name=\"value\"\r\n0123456789\r\n1 \r\nx\r\n0\r\nDigest: z\r\nOther: y\r\n\r\nmore",
         b"0\r\n\r\n",
         b"ffffffffffffffff\r\nabc",
         b"3\r\nabc\r\n3\r\nabc\r\n",
+        extended[0].as_bytes(),
+        extended[1].as_bytes(),
     ];
     let words = ["\r\n", "0\r\n\r\n", "1\r\nx\r\n", "00000000000000000", "+1", ";x\r\n", "\n"];
     run(bodies::chunked, &seeds, &words.map(str::as_bytes));

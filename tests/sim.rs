@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use upcheck::check::machine::{Action, Check, Input};
-use upcheck::check::outcome::{Failure, Outcome, Phases, Reason, TlsSeen};
+use upcheck::check::outcome::{Failure, Outcome, Phases, Reason};
 use upcheck::check::settings::{Draft, Setting, Settings};
 use upcheck::check::target::Target;
 use upcheck::engine::queue::Queue;
@@ -338,6 +338,8 @@ struct World {
     /// How many of them have been brought to the queue.
     brought: usize,
     cap: usize,
+    /// They are all brought at once, whether or not there is room for them.
+    is_pushy: bool,
     /// How many more connections the machine can hold.
     descriptors: usize,
     /// Another program takes descriptors, too: one connection in so many finds none.
@@ -360,6 +362,7 @@ impl World {
         let said = Said::new();
         let peers: Vec<_> = (0..count).map(|_| Rc::new(Peer::random(&mut random, &said))).collect();
         let cap = 1 + random.index(count);
+        let is_pushy = random.one_in(4);
         let descriptors = if random.one_in(3) { 1 + random.index(cap) } else { usize::MAX };
         let robbed_every = random.one_in(4).then(|| 2 + random.below(40));
         let deadline = random.one_in(8).then(|| now + ms(random.below(8_000)));
@@ -370,6 +373,7 @@ impl World {
             peers,
             brought: 0,
             cap,
+            is_pushy,
             descriptors,
             robbed_every,
             deadline,
@@ -396,7 +400,7 @@ impl World {
     }
 
     fn bring(&mut self) {
-        while self.brought < self.peers.len() && self.queue.has_room() {
+        while self.brought < self.peers.len() && (self.is_pushy || self.queue.has_room()) {
             let id = self.brought;
             self.brought += 1;
             self.queue.push(Waiting { id, target: self.peers[id].target(), since: self.now });
@@ -463,12 +467,7 @@ impl World {
                 return self.connect(attempt);
             }
             Happening::Deadline(at) if job.armed != Some(at) => return,
-            Happening::Secured => {
-                job.check.handle(Input::Shown(Box::default()), now);
-            }
-            Happening::Untrusted => {
-                job.check.handle(Input::Shown(Box::new(TlsSeen { resumed: true, ..TlsSeen::default() })), now);
-            }
+            Happening::Secured | Happening::Untrusted => self.tell(attempt, Input::Shown(Box::default()), now),
             _ => {}
         }
         let failed = |reason| Input::Failed(Failure::new(reason, "in the system's words"));

@@ -28,6 +28,7 @@ fn check_url(url: &Url) {
     let text = url.as_str();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
     assert_eq!(text, format!("{}://{}{}", url.scheme().as_str(), url.authority(), url.path()));
+    assert!(!url.host().contains(|c: char| c.is_ascii_uppercase()), "{text}");
     assert!(!url.host().is_empty() && !url.authority().contains('@') && !text.contains('#'));
     assert_eq!(url.path().starts_with('/'), url.scheme() != Scheme::Tcp);
     assert!(url.literal().is_none_or(|ip| url.host().parse() == Ok(ip)), "{text}");
