@@ -192,6 +192,8 @@ impl<T> Queue<T> {
         let host: Box<str> = (self.host_of)(&item).into();
         self.leave(&host);
         if self.in_flight == 0 {
+            // Whoever else was put back waited for this one: they must try for themselves now, or wait for ever.
+            self.short = false;
             return Err(item);
         }
         self.waiting.push_front(item);
@@ -263,6 +265,17 @@ mod tests {
         queue.ended("a");
         assert!(queue.has_room());
         assert_eq!(start_all(&mut queue, now), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn those_that_waited_for_one_that_nobody_can_help_try_again() {
+        let mut queue = Queue::new(8);
+        queue.push('a');
+        queue.push('b');
+        let (first, second) = (queue.start().unwrap(), queue.start().unwrap());
+        assert_eq!(queue.put_back(first), Ok(()));
+        assert_eq!(queue.put_back(second), Err('b'));
+        assert_eq!(queue.start(), Some('a'));
     }
 
     #[test]

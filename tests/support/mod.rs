@@ -3,12 +3,14 @@
 //! Nothing here imports the crate under test: a client tried only against its own server hides the mistakes they share.
 
 mod healthy;
+mod random;
 mod report;
 mod runner;
 mod server;
 mod tempdir;
 
 pub(crate) use healthy::Healthy;
+pub(crate) use random::SplitMix;
 pub(crate) use report::Report;
 pub(crate) use runner::{Lines, Output, Running, Upcheck};
 pub(crate) use server::{Server, Step, listen_with};
