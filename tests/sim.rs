@@ -13,11 +13,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use upcheck::check::machine::{Action, Check, Input};
+use upcheck::check::machine::{Action, Check, Input, Try};
 use upcheck::check::outcome::{Failure, Outcome, Phases, Reason};
 use upcheck::check::settings::{Draft, Setting, Settings};
 use upcheck::check::target::Target;
-use upcheck::engine::queue::Queue;
+use upcheck::engine::queue::{Limits, Queue};
 use upcheck::proto::url::{Scheme, Url};
 
 use crate::support::{SplitMix, ms};
@@ -196,7 +196,7 @@ impl Peer {
     }
 
     fn target(&self) -> Target {
-        Target { url: self.url.clone(), user: None, tags: None, settings: self.settings.clone() }
+        Target { url: self.url.clone(), pinned: None, user: None, tags: None, settings: self.settings.clone() }
     }
 
     /// How long it is waited for in the phase that a timeout was in.
@@ -386,7 +386,7 @@ impl World {
             descriptors,
             robbed_every,
             deadline,
-            queue: Queue::new(cap),
+            queue: Queue::new(Limits::in_flight(cap), |waiting| waiting.target.url.host()),
             jobs: BTreeMap::new(),
             attempts: 0,
             coming: BinaryHeap::new(),
@@ -418,9 +418,10 @@ impl World {
     }
 
     fn start(&mut self) {
-        while let Some(Waiting { id, target, since }) = self.queue.start() {
+        while let Some(Waiting { id, target, since }) = self.queue.start(self.now) {
             assert!(self.queue.in_flight() <= self.cap, "the cap is {}", self.cap);
-            let check = Check::new(target, self.now - since, self.now);
+            let first = Try { number: 1, degrades: true };
+            let check = Check::new(target, first, self.now - since, self.now, Duration::ZERO);
             let attempt = self.attempts;
             self.attempts += 1;
             let job = Job {
@@ -618,9 +619,9 @@ impl World {
         if job.holds_descriptor {
             self.give_back();
         }
-        self.queue.ended();
+        self.queue.ended(job.check.target().url.host());
         let elapsed = stamp.saturating_duration_since(job.check.started());
-        let outcome = job.check.into_outcome(Duration::ZERO);
+        let outcome = job.check.into_outcome();
         let total = outcome.phases.total();
         assert!(total <= elapsed && elapsed <= total + job.lost, "{total:?} of {elapsed:?}: {:?}", outcome.phases);
         if matches!(

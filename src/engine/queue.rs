@@ -269,13 +269,14 @@ mod tests {
 
     #[test]
     fn those_that_waited_for_one_that_nobody_can_help_try_again() {
-        let mut queue = Queue::new(8);
-        queue.push('a');
-        queue.push('b');
-        let (first, second) = (queue.start().unwrap(), queue.start().unwrap());
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(8));
+        queue.push("a1");
+        queue.push("b1");
+        let (first, second) = (queue.start(now).unwrap(), queue.start(now).unwrap());
         assert_eq!(queue.put_back(first), Ok(()));
-        assert_eq!(queue.put_back(second), Err('b'));
-        assert_eq!(queue.start(), Some('a'));
+        assert_eq!(queue.put_back(second), Err("b1"));
+        assert_eq!(queue.start(now), Some("a1"));
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use upcheck::check::expect::{Expectation, Headers, MAX_GOT, Seen};
-use upcheck::check::machine::{Action, Check, Input};
+use upcheck::check::machine::{Action, Check, Input, Try};
 use upcheck::check::outcome::{Failure, Reason};
 use upcheck::check::settings::{Draft, Setting};
 use upcheck::check::target::{Reader, Target, World};
 use upcheck::proto::http::HEADERS_MAX;
-use upcheck::proto::http::request::Head;
+use upcheck::proto::http::request::{Form, Head};
 use upcheck::proto::url::{Scheme, URL_MAX, Url};
 
 use super::Tape;
@@ -84,7 +84,7 @@ fn check_target(target: &Target) {
         return;
     }
     let mut request = Vec::new();
-    target.encode_request(&mut request);
+    target.settings.template.encode(&target.url, target.user(), Form::default(), &mut request);
     match Head::parse(&request) {
         Ok(Some(head)) => assert_eq!(head.used as u64 + head.body_bytes, request.len() as u64, "{request:?}"),
         // Nothing stops a user from more headers, or a longer head, than our own server would take.
@@ -177,9 +177,9 @@ impl Session {
         say(4, Setting::Head, "");
         say(5, Setting::MaxBody, "16");
         let (url, user) = Url::parse(URLS[usize::from(flags & 7) % URLS.len()]).expect("our own");
-        let target = Target { url, user, tags: None, settings: Rc::new(draft.settings()) };
+        let target = Target { url, pinned: None, user, tags: None, settings: Rc::new(draft.settings()) };
         let now = Instant::now();
-        let check = Check::new(target, Duration::ZERO, now);
+        let check = Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now, Duration::ZERO);
         Session { check, begin: now, now, armed: None, resolves: 0, connects: 0, finishes: 0 }
     }
 
@@ -229,7 +229,7 @@ impl Session {
         let timeout = self.check.target().settings.timeout;
         let started = self.check.started();
         assert!(self.armed.is_none_or(|armed| armed <= started + timeout));
-        let outcome = self.check.into_outcome(Duration::ZERO);
+        let outcome = self.check.into_outcome();
         assert!(outcome.phases.total() <= self.now - self.begin, "{outcome:?}");
         let has_answer = outcome.phases.wait.is_some();
         assert!(outcome.status.is_none() || has_answer, "{outcome:?}");
