@@ -18,3 +18,5 @@ mod signals;
 mod targets;
 mod tidy;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;
