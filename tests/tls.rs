@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{
-    Authority, Demands, Identity, Server, Step, TempDir, TlsPeer, Upcheck, has_program, ms, skipped,
-};
+use crate::support::{Authority, Demands, Identity, Server, Step, TempDir, TlsPeer, Upcheck, has_program, ms, skipped};
 
 /// The name that most certificates here are for.
 const NAME: &str = "api.example.test";
@@ -167,7 +165,8 @@ fn insecure_takes_them_all() {
     let folder = TempDir::new();
     let root = Authority::new("the root");
     let [expired, alone] = [root.issue_for_years(NAME, 2019, 2020), Identity::self_signed("other.test")];
-    let cases = [Case::new("expired", &expired), Case::new("self-signed", &alone)].map(|case| case.asked_with("insecure"));
+    let cases =
+        [Case::new("expired", &expired), Case::new("self-signed", &alone)].map(|case| case.asked_with("insecure"));
     for (case, check) in try_all(&folder, &root, &cases) {
         expect_facts(case.about, &check);
     }
@@ -226,7 +225,8 @@ fn long_chains() {
     let deep = deputies[18].issue(NAME).followed_by(upwards());
     let padded = deputies[0].issue(NAME).followed_by(upwards());
     let cases = [
-        Case::new("19 authorities, one below the other", &deep).fails("tls_untrusted", &["the certificate was refused"]),
+        Case::new("19 authorities, one below the other", &deep)
+            .fails("tls_untrusted", &["the certificate was refused"]),
         Case::new("18 that have nothing to do with it, and the one that has", &padded),
     ];
     for (case, check) in try_all(&folder, &root, &cases) {
@@ -306,23 +306,25 @@ fn what_is_no_tls_is_named() {
 
 #[test]
 fn broken_handshakes() {
-    let hello_of_a_mebibyte = [&b"\x16\x03\x03\x40\x00\x02\x10\x00\x00"[..], &[0; 0x3ffc]].concat();
-    let cases: Vec<(&str, Vec<Step>, &str, &str)> = vec![
-        ("ends", vec![Step::Close], "closed", "closed the connection in the middle of the TLS handshake"),
-        ("ends in a record", vec![Step::send("\x16\x03"), Step::Close], "closed", "in the middle of the TLS handshake"),
-        ("is reset", vec![Step::Pause(ms(50)), Step::Reset], "reset", "reset the connection"),
-        ("a refusal", vec![Step::Send(b"\x15\x03\x03\x00\x02\x02\x28".to_vec()), Step::Close], "tls_failed", "handshake_failure"),
-        ("an unknown alert", vec![Step::Send(b"\x15\x03\x03\x00\x02\x02\xc8".to_vec()), Step::Close], "tls_failed", "alert 200"),
-        ("garbage in a record", vec![Step::Send(b"\x16\x03\x03\x00\x05\xff\xff\xff\xff\xff".to_vec()), Step::Hang], "tls_failed", ""),
-        ("a record too long", vec![Step::Send([&b"\x16\x03\x03\xff\xff"[..], &[0; 70_000]].concat()), Step::Hang], "tls_failed", "malformed"),
-        ("a message too long", vec![Step::Send(hello_of_a_mebibyte.repeat(70)), Step::Hang], "tls_failed", ""),
-        ("data too early", vec![Step::Send(b"\x17\x03\x03\x00\x02ok".to_vec()), Step::Hang], "tls_failed", "broke the protocol"),
+    let never_ending = [&b"\x16\x03\x03\x40\x00\x02\x10\x00\x00"[..], &[0; 0x3ffc]].concat();
+    let alert = |code: u8| Step::Send(vec![0x15, 3, 3, 0, 2, 2, code]);
+    let record = |kind: u8, content: &[u8]| Step::Send([&[kind, 3, 3, 0, content.len() as u8], content].concat());
+    let cases: [(Vec<Step>, &str, &str); 9] = [
+        (vec![Step::Close], "closed", "closed the connection in the middle of the TLS handshake"),
+        (vec![Step::send("\x16\x03"), Step::Close], "closed", "in the middle of the TLS handshake"),
+        (vec![Step::Pause(ms(50)), Step::Reset], "reset", "reset the connection"),
+        (vec![alert(40), Step::Close], "tls_failed", "refused with the alert handshake_failure"),
+        (vec![alert(200), Step::Close], "tls_failed", "refused with the alert 200"),
+        (vec![record(0x16, &[0xff; 5]), Step::Hang], "tls_failed", "malformed message"),
+        (vec![Step::send("\x16\x03\x03\u{7f}\u{7f}"), Step::Hang], "tls_failed", "malformed message"),
+        (vec![Step::Send(never_ending.repeat(70)), Step::Hang], "tls_failed", "malformed message"),
+        (vec![record(0x17, b"ok"), Step::Hang], "tls_failed", "unexpected message"),
     ];
-    for (about, script, reason, words) in cases {
+    for (script, reason, words) in cases {
         let server = Server::playing(script);
         let output = Upcheck::new().args(["-k", "-t", "20", "-o", "ndjson"]).arg(https(&server)).run();
         let report = output.expect_no_crash().expect_code(1).report();
-        expect(report.single(), about, reason, &[words]);
+        expect(report.single(), words, reason, &[words]);
     }
 }
 
@@ -339,7 +341,9 @@ fn a_stalled_handshake_ends_with_its_own_timeout() {
         format!("{} name=connect timeout=20s connect-timeout=600ms", https(&silent)),
     ];
     let report = Upcheck::new().args(["-f", "-"]).stdin(list.join("\n")).report();
-    for (name, time, said) in [("silent", ms(400), "400 ms"), ("slow", ms(800), "800 ms"), ("connect", ms(600), "600 ms")] {
+    for (name, time, said) in
+        [("silent", ms(400), "400 ms"), ("slow", ms(800), "800 ms"), ("connect", ms(600), "600 ms")]
+    {
         let check = report.named(name);
         expect(check, name, "tls_timeout", &[said]);
         expect_time(&check["seconds"]["total"], time, ms(8000));
@@ -391,4 +395,143 @@ fn a_stalled_handshake_holds_up_nobody() {
     assert!(lines.next().contains("summary"));
     let output = running.finish();
     assert!(output.err().contains("1 verified, 999 known already"), "{output:?}");
+}
+
+#[test]
+fn a_known_chain_is_not_verified_again_unless_that_is_wanted() {
+    if !has_program("openssl") {
+        skipped!("no openssl on this machine");
+        return;
+    }
+    let folder = TempDir::new();
+    let root = Authority::new("the root");
+    let [good, expired] = [root.issue(NAME), root.issue_for_years(NAME, 2019, 2020)];
+    let ca = folder.write("root.pem", &root.pem);
+    let run = |identity: &Identity, flag: Option<&str>| {
+        let peer = TlsPeer::openssl(&folder, identity, Demands::default());
+        let name = ["--cacert", &ca, "--servername", NAME, "-v", "-o", "ndjson"];
+        let output = Upcheck::new().args(name).args(flag).args([peer.url("/"), peer.url("/"), peer.url("/")]).run();
+        let reasons = output.report().summary["reasons"].clone();
+        (reasons, output.err().lines().find(|line| line.contains("certificate chains")).map(str::to_owned))
+    };
+    let said = |verified: u32, known: u32| {
+        Some(format!("upcheck: certificate chains: {verified} verified, {known} known already"))
+    };
+    assert_eq!(run(&good, None), (serde_json::json!({}), said(1, 2)));
+    assert_eq!(run(&good, Some("--no-verify-cache")), (serde_json::json!({}), None));
+    assert_eq!(run(&good, Some("--insecure")), (serde_json::json!({}), None), "nothing is verified");
+    // What was refused once is refused again, for its own reason.
+    assert_eq!(run(&expired, None), (serde_json::json!({"tls_expired": 3}), said(3, 0)));
+}
+
+#[test]
+fn whom_to_trust_is_said_in_three_ways() {
+    if !has_program("openssl") {
+        skipped!("no openssl on this machine");
+        return;
+    }
+    let folder = TempDir::new();
+    let [root, stranger] = ["the root", "a stranger"].map(Authority::new);
+    let peer = TlsPeer::openssl(&folder, &root.issue("127.0.0.1"), Demands::default());
+    let right = folder.write("right.pem", &root.pem);
+    let wrong = folder.write("wrong.pem", &stranger.pem);
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let many = folder.write("many.pem", format!("some words\n{}{junk}\r\n{}", stranger.pem, root.pem));
+    let url = peer.url("/");
+    let line = |options: &str| format!("{url} {options}\n");
+    let on_a_line = |flags: &[&str], options: &str| {
+        let report = Upcheck::new().args(flags).args(["-f", "-"]).stdin(line(options)).report();
+        report.single()["reason"].as_str().expect("a word").to_owned()
+    };
+    let with = |variables: &[(&str, &str)], flags: &[&str]| {
+        let program = variables.iter().fold(Upcheck::new(), |program, (name, value)| program.env(name, value));
+        let report = program.args(flags).arg(&url).report();
+        report.single()["reason"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(with(&[], &[]), "tls_untrusted", "the built-in roots");
+    assert_eq!(with(&[], &["--cacert", &right]), "ok");
+    assert_eq!(with(&[], &["--cacert", &many]), "ok", "one of many");
+    assert_eq!(with(&[], &["--cacert", &wrong]), "tls_untrusted");
+    assert_eq!(with(&[], &["--cacert", &wrong, "-k"]), "ok");
+    assert_eq!(with(&[("SSL_CERT_FILE", &right)], &[]), "ok");
+    assert_eq!(with(&[("SSL_CERT_FILE", "")], &[]), "tls_untrusted", "empty is unset");
+    assert_eq!(with(&[("UPCHECK_CACERT", &right)], &[]), "ok");
+    assert_eq!(with(&[("UPCHECK_CACERT", &right), ("SSL_CERT_FILE", &wrong)], &[]), "ok", "the nearer one wins");
+    assert_eq!(with(&[("SSL_CERT_FILE", &right)], &["--cacert", &wrong]), "tls_untrusted", "the flag wins");
+    assert_eq!(with(&[("SSL_CERT_FILE", "/nowhere")], &["--cacert", &right]), "ok", "the other is not even read");
+    assert_eq!(on_a_line(&["--cacert", &wrong], &format!("cacert={right}")), "ok");
+    assert_eq!(on_a_line(&["--cacert", &right], &format!("cacert={wrong}")), "tls_untrusted");
+    assert_eq!(on_a_line(&[], "insecure"), "ok");
+    let two = format!("default cacert={wrong}\n{}{}", line("name=a"), line(&format!("name=b cacert={right}")));
+    let report = Upcheck::new().args(["-f", "-"]).stdin(two).report();
+    assert_eq!((&report.named("a")["reason"], &report.named("b")["reason"]), (&"tls_untrusted".into(), &"ok".into()));
+}
+
+#[test]
+fn files_of_no_use_are_an_input_error_and_nothing_is_sent() {
+    let folder = TempDir::new();
+    let root = Authority::new("the root");
+    let [one, two] = [root.issue("one"), root.issue("two")];
+    let server = Server::playing(vec![Step::Close]);
+    let url = https(&server);
+    let file = |name: &str, content: &str| folder.write(name, content);
+    let [certificate, key] = [file("one.pem", &one.chain), file("one.key", &one.key)];
+    let other_key = file("two.key", &two.key);
+    let [empty, garbage] = [file("empty.pem", ""), file("garbage.pem", "no certificate is in here\n")];
+    let broken = file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let torn = file("torn.pem", &root.pem[..200]);
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let encrypted = file("encrypted.key", encrypted);
+    let cases: [(&[(&str, &str)], &str); 11] = [
+        (&[("cacert", "/nowhere")], "/nowhere"),
+        (&[("cacert", &empty)], "trusted certificates: empty, expected PEM"),
+        (&[("cacert", &garbage)], "trusted certificates: no PEM section -----BEGIN CERTIFICATE-----"),
+        (&[("cacert", &broken)], "trusted certificates: none of the certificates can be read"),
+        (&[("cacert", &torn)], "trusted certificates: "),
+        (&[("cert", &certificate), ("key", &other_key)], "private key: it does not belong to the certificate"),
+        (&[("cert", &certificate)], "private key: no PEM section -----BEGIN PRIVATE KEY-----"),
+        (&[("cert", &certificate), ("key", &encrypted)], "private key: it is encrypted"),
+        (&[("cert", &key), ("key", &key)], "certificate: no PEM section -----BEGIN CERTIFICATE-----"),
+        (&[("cert", &empty), ("key", &key)], "certificate: empty, expected PEM"),
+        (&[("key", &key)], "a key without its certificate (--cert)"),
+    ];
+    for (options, message) in cases {
+        let flags = options.iter().flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]);
+        let output = Upcheck::new().args(flags).arg(&url).run();
+        output.expect_code(3);
+        assert!(output.err().contains(message) && output.out().is_empty(), "{message}: {output:?}");
+
+        let line: String = options.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let output = Upcheck::new().args(["-f", &folder.write("targets", format!("# targets\n{url}{line}\n"))]).run();
+        output.expect_code(3);
+        let place = format!("{}:2", folder.path("targets").display());
+        assert!(output.err().contains(message) && output.err().contains(&place), "{message}: {output:?}");
+    }
+    for file in ["/nowhere", &empty, &garbage] {
+        let output = Upcheck::new().env("SSL_CERT_FILE", file).arg(&url).run();
+        output.expect_code(3);
+        assert!(output.err().contains("SSL_CERT_FILE"), "says where it comes from: {output:?}");
+    }
+    assert_eq!(server.accepted(), 0);
+}
+
+#[test]
+fn a_person_reads_whose_certificate_it_was() {
+    if !has_program("openssl") {
+        skipped!("no openssl on this machine");
+        return;
+    }
+    let folder = TempDir::new();
+    let root = Authority::new("the \u{1b}[31mroot");
+    let peer = TlsPeer::openssl(&folder, &root.issue("other.test"), Demands::default());
+    let ca = folder.write("root.pem", &root.pem);
+    let output = Upcheck::new().args(["-v", "--cacert", &ca]).arg(peer.url("/")).run();
+    output.expect_code(1);
+    for word in ["tls_name: ", "TLS 1.3 TLS_", "the leaf", "for other.test", "until 2045-01-01", "SHA-256 ", ", tls "] {
+        assert!(output.out().contains(word), "{word}: {output:?}");
+    }
+    assert!(
+        output.out().contains("root") && !output.out().contains('\u{1b}'),
+        "nothing reaches a terminal: {output:?}"
+    );
 }

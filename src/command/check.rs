@@ -253,9 +253,9 @@ impl Options {
             // As OpenSSL has it, and with it curl and most others. A flag wins over it.
             if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
                 let file = file.to_string_lossy();
-                options
-                    .draft
-                    .set(Setting::CaCert, &file, read_file)
+                let set = options.draft.set(Setting::CaCert, &file, read_file);
+                // Looked at here, so that whoever never thought of it learns where it comes from.
+                set.and_then(|()| secure::verify(&options.draft.settings().tls))
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
         }
@@ -680,7 +680,7 @@ impl Run {
         ));
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));
+            say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
             say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));

@@ -70,11 +70,6 @@ impl TlsPeer {
         TlsPeer { child, address }
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// `https://` this server, and `path`, which begins with a slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
