@@ -11,6 +11,8 @@ mod concurrency;
 mod demo;
 mod hostile;
 mod mock;
+#[cfg(feature = "tls")]
+mod mock_tls;
 mod peers;
 mod regression;
 mod reports;

@@ -406,7 +406,11 @@ fn find_setting(name: &str) -> Option<Setting> {
 /// The largest file that a flag's value may name.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
-fn read_file(name: &str) -> Result<Vec<u8>, String> {
+/// Reads a whole file that a flag or a line names.
+///
+/// # Errors
+/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
+pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(name).map_err(|error| format!("{}: {error}", name.escape_debug()))?;
     match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
