@@ -42,6 +42,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, Connection, DigitallySignedStruct, HandshakeKind,
     InconsistentKeys, PeerIncompatible, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedCipherSuite,
 };
 
 /// How many verified chains are remembered. Beyond it the oldest is forgotten. An entry takes about
@@ -57,7 +58,15 @@ pub const MAX_UNSENT: usize = 64 * 1024;
 const ALPN: &[u8] = b"http/1.1";
 
 /// The cryptography is stateless: one provider serves every configuration.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+///
+/// It asks for AES-128 first, as browsers do (RFC 8446 section 9.1 makes it the one suite that everybody has): its SHA-256 is
+/// what processors are good at, and a tenth of a handshake cheaper than the SHA-384 that comes with AES-256.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    let mut provider = ring::default_provider();
+    let is_aes_128 = |suite: &SupportedCipherSuite| suite.suite().as_str().is_some_and(|name| name.contains("AES_128"));
+    provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite)); // stable
+    Arc::new(provider)
+});
 
 /// A random number from the operating system's generator, through the TLS library, which has it
 /// already.
