@@ -1,4 +1,5 @@
-//! The sums over a run: counts by verdict and reason, and where the times lie. A million outcomes cost it no more than ten.
+//! The sums over a run: counts by verdict and reason, and where the times lie. A million outcomes cost it no more than
+//! ten.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts one outcome. Only what got an answer counts among the times: a timeout's five seconds say nothing about speed.
+    /// Counts one outcome. Only what got an answer counts among the times: a timeout's five seconds say nothing about
+    /// speed.
     pub fn add(&mut self, outcome: &Outcome) {
         self.verdicts[outcome.verdict() as usize] += 1;
         self.reasons[outcome.reason as usize] += 1;
@@ -57,7 +59,8 @@ impl Tally {
     }
 }
 
-/// Bits of a time that a bucket keeps: 128 buckets between one power of two and the next, so a quantile is at most 1/128 too large.
+/// Bits of a time that a bucket keeps: 128 buckets between one power of two and the next, so a quantile is at most
+/// 1/128 too large.
 const PRECISION_BITS: u32 = 7;
 
 /// How many times fell into which range. Microseconds, with buckets that widen as they grow.
@@ -80,7 +83,8 @@ impl Histogram {
         self.max = self.max.max(time);
     }
 
-    /// The time that `percent` of them did not pass: exact to the bucket, never more than the largest. `None` without any.
+    /// The time that `percent` of them did not pass: exact to the bucket, never more than the largest. `None` without
+    /// any.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let rank = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;

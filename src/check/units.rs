@@ -48,7 +48,8 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)"))
 }
 
-/// The Gregorian year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day is the last.
+/// The Gregorian year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that the
+/// leap day is the last.
 pub fn civil_date(days: u64) -> (u32, u32, u32) {
     // From 0000-03-01, in eras of 400 years, all of the same 146,097 days.
     let days = days + 719_468;

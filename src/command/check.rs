@@ -1,7 +1,7 @@
 //! `upcheck check`: every target once, at once, from one thread.
 //!
-//! The run is one loop, and everything that it waits for is in it: the checks' sockets, standard input, standard output, signals, the run's
-//! own deadline, the progress line. One trip:
+//! The run is one loop, and everything that it waits for is in it: the checks' sockets, standard input, standard
+//! output, signals, the run's own deadline, the progress line. One trip:
 //!
 //! ```text
 //!     1  bring targets while there is room: for another check, and for its result
@@ -10,9 +10,10 @@
 //!     4  deal with each event: a finished check goes to every report
 //! ```
 
+mod options;
+
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,15 +22,13 @@ use mio::Interest;
 use mio::unix::SourceFd;
 
 use super::exit;
-use super::flags::{self, Asked, Flag, Given};
+use super::flags::{self, Asked};
 use super::input::{Input, Next};
 use super::output::{Output, print, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
-use crate::check::settings::{Draft, Setting};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
-use crate::check::units;
-use crate::engine::secure::{self, Secure};
+use crate::engine::secure::Secure;
 use crate::engine::{Engine, Event, Tag};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
@@ -37,10 +36,13 @@ use crate::report::human::Human;
 use crate::report::ndjson::Ndjson;
 use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
-use crate::sys::resource;
 use crate::sys::signal::{self, Signals};
+use crate::sys::{plain, resource};
+pub(super) use options::read_file;
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help};
 
-/// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first answers waiting.
+/// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
+/// answers waiting.
 const START_BATCH: usize = 128;
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
@@ -55,75 +57,6 @@ const INPUT: u32 = 1;
 const RUN_DEADLINE: u32 = 2;
 const PROGRESS: u32 = 3;
 const REPORTS: u32 = 4;
-
-/// What a flag of `check` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// How targets are checked; also an option on a target's line.
-    Setting(Setting),
-    /// A file of targets.
-    File,
-    /// How many at once.
-    Concurrency,
-    /// The time for the whole run.
-    Deadline,
-    /// A report.
-    Output,
-    /// Only what is not up.
-    Quiet,
-    /// Nothing but the exit status and what was asked for with `--output`.
-    Silent,
-    /// More.
-    Verbose,
-    /// Colour.
-    Color,
-    /// No progress line.
-    NoProgress,
-    /// Verify every certificate chain, also one that is known.
-    NoVerifyCache,
-}
-
-macro_rules! flags {
-    ($($id:expr, $long:literal $(/ $alias:literal)?, $short:expr, $value:expr, $group:literal, $help:literal;)*) => {
-        &[$(Flag {
-            id: $id,
-            long: $long,
-            alias: { #[allow(unused_mut, unused_assignments)] { let alias: Option<&'static str> = None; $(let _ = alias; let alias = Some($alias);)? alias } },
-            short: $short,
-            value: $value,
-            group: $group,
-            help: $help,
-        }),*]
-    };
-}
-
-/// The one table: flags, their environment names, their help, and the options on a target's line.
-pub const FLAGS: &[Flag<What>] = flags! {
-    What::File, "file", Some('f'), Some("FILE"), "Targets", "read targets from FILE, one a line; - is standard input (repeatable)";
-    What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request", "the request method";
-    What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request", "send this header; 'NAME:' leaves a default out (repeatable)";
-    What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request", "send this body, with POST unless -X says otherwise";
-    What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request", "the User-Agent header";
-    What::Setting(Setting::Head), "head", Some('I'), None, "Request", "ask with HEAD";
-    What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request", "basic authentication";
-    What::Setting(Setting::Timeout), "timeout" / "max-time", Some('t'), Some("TIME"), "Time", "the time for one attempt, from its start [5s]";
-    What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time", "the time in it for looking up the name and connecting";
-    What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS", "take any certificate";
-    What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS", "trust the certificates in this PEM file instead of the built-in ones\n(so does the environment's SSL_CERT_FILE)";
-    What::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS", "our own certificate, PEM";
-    What::Setting(Setting::Key), "key", None, Some("FILE"), "TLS", "its key, PEM; without it the key stands in the same file";
-    What::Setting(Setting::ServerName), "servername", None, Some("NAME"), "TLS", "ask for this name and expect it in the certificate";
-    What::NoVerifyCache, "no-verify-cache", None, None, "TLS", "verify every certificate chain, even one that was verified in this run";
-    What::Deadline, "deadline", None, Some("TIME"), "Time", "the time for the whole run; what is unfinished then is 'unknown'";
-    What::Concurrency, "concurrency" / "parallel-max", Some('c'), Some("N"), "Load", "how many checks at once [1024]";
-    What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load", "the most body that is read [1MiB]";
-    What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output", "human or ndjson, to standard output or FILE (repeatable) [human]";
-    What::Quiet, "quiet", Some('q'), None, "Output", "only what is not up, and the summary";
-    What::Silent, "silent", Some('s'), None, "Output", "nothing but the exit status and what -o asks for";
-    What::Verbose, "verbose", Some('v'), None, "Output", "phases of each check, limits, and what the loop knows of itself";
-    What::Color, "color", None, Some("WHEN"), "Output", "auto, always or never [auto]";
-    What::NoProgress, "no-progress", None, None, "Output", "no progress line";
-};
 
 /// Runs the command.
 ///
@@ -142,186 +75,13 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     Ok(exit::HEALTHY)
 }
 
-/// Checks these targets as a user who says nothing else would, whatever the environment says. Gives the figures with the exit code.
+/// Checks these targets as a user who says nothing else would, whatever the environment says. Gives the figures with
+/// the exit code.
 ///
 /// # Errors
 /// Why it could not run.
 pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
     check(Options::of(Vec::new(), targets)?)
-}
-
-const HINT: &str = "'upcheck --help' lists the flags";
-
-const USAGE: &str = "upcheck checks many HTTP services at once, from one thread.
-
-    upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
-    upcheck [FLAGS] -f FILE         one target a line
-    upcheck demo                    100 services of 200 ms, checked: no network, no arguments
-    upcheck mock                    a service to try it on, with delays and faults
-
-'upcheck --help' lists the flags.
-";
-
-fn help() -> String {
-    let mut text = String::from(USAGE);
-    text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
-    text.push_str(flags::help(FLAGS).trim_start());
-    text.push_str(
-        "  -h, --help                  this text
-  -V, --version               the version
-
-Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
-Times are 250ms 5s 1m 2h 7d, or seconds; sizes are bytes, 64KiB or 1MiB.
-
-A file of targets:
-    # comments and blank lines are skipped
-    default timeout=2s                               options for the lines that follow
-    https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
-    tcp://redis.internal:6379       name=redis
-
-Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
-
-Reasons:
-",
-    );
-    for reason in Reason::ALL {
-        text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
-    }
-    text
-}
-
-/// A report, and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
-    format: Format,
-    file: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Human,
-    Ndjson,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
-/// What was asked for.
-#[derive(Debug)]
-struct Options {
-    draft: Draft,
-    files: Vec<String>,
-    arguments: Vec<String>,
-    /// `None`: not said.
-    concurrency: Option<usize>,
-    deadline: Option<Duration>,
-    wanted: Vec<Wanted>,
-    quiet: bool,
-    silent: bool,
-    verbose: bool,
-    color: Color,
-    progress: bool,
-    verify_cache: bool,
-}
-
-/// How many checks at once where nothing is said.
-const CONCURRENCY: usize = 1024;
-
-impl Options {
-    fn of(flags: Vec<Given<What>>, arguments: Vec<String>) -> Result<Options, String> {
-        let mut options = Options {
-            draft: Draft::default(),
-            files: Vec::new(),
-            arguments,
-            concurrency: None,
-            deadline: None,
-            wanted: Vec::new(),
-            quiet: false,
-            silent: false,
-            verbose: false,
-            color: Color::default(),
-            progress: true,
-            verify_cache: true,
-        };
-        let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
-        if cfg!(feature = "tls") && !said(Setting::CaCert) {
-            // As OpenSSL has it, and with it curl and most others. A flag wins over it.
-            if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
-                let file = file.to_string_lossy();
-                let set = options.draft.set(Setting::CaCert, &file, read_file);
-                // Looked at here, so that whoever never thought of it learns where it comes from.
-                set.and_then(|()| secure::verify(&options.draft.settings().tls))
-                    .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
-            }
-        }
-        for Given { id, value, spelled } in flags {
-            options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
-        }
-        secure::verify(&options.draft.settings().tls)?;
-        Ok(options)
-    }
-
-    fn take(&mut self, what: What, value: &str) -> Result<(), String> {
-        match what {
-            What::Setting(setting) => self.draft.set(setting, value, read_file)?,
-            What::File => self.files.push(value.to_owned()),
-            What::Concurrency => {
-                let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-                self.concurrency = Some(number.ok_or_else(|| format!("'{value}' is not a number from 1 to 1000000"))?);
-            }
-            What::Deadline => match units::duration(value)? {
-                Duration::ZERO => return Err("must be longer than nothing".to_owned()),
-                deadline => self.deadline = Some(deadline),
-            },
-            What::Output => self.wanted.push(wanted(value)?),
-            What::Quiet => self.quiet = true,
-            What::Silent => self.silent = true,
-            What::Verbose => self.verbose = true,
-            What::Color => {
-                self.color = match value {
-                    "auto" => Color::Auto,
-                    "always" => Color::Always,
-                    "never" => Color::Never,
-                    other => return Err(format!("'{other}' is not one of auto, always, never")),
-                }
-            }
-            What::NoProgress => self.progress = false,
-            What::NoVerifyCache => self.verify_cache = false,
-        }
-        Ok(())
-    }
-
-    /// Whether what goes to this place is to be coloured.
-    fn colors(&self, is_terminal: bool) -> bool {
-        match self.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb(),
-        }
-    }
-}
-
-fn dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
-}
-
-fn wanted(value: &str) -> Result<Wanted, String> {
-    let (format, file) = match value.split_once('=') {
-        Some((_, "")) => return Err(format!("'{value}' names no file")),
-        Some((format, file)) => (format, Some(file.to_owned())),
-        None => (value, None),
-    };
-    let format = match format {
-        "human" => Format::Human,
-        "ndjson" => Format::Ndjson,
-        other => return Err(format!("'{other}' is not a format: human, ndjson")),
-    };
-    Ok(Wanted { format, file })
 }
 
 /// A report on its way to where it goes.
@@ -351,17 +111,17 @@ struct Run {
 
 fn check(options: Options) -> Result<(u8, Summary), String> {
     let clock = Clock::start();
-    let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {error}"))?;
-    let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
+    let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {}", plain(&error)))?;
+    let signals = Signals::catch().map_err(|error| format!("signals: {}", plain(&error)))?;
     let key = reactor.open(Tag::Owner(SIGNALS));
     reactor
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
-        .map_err(|error| format!("signals: {error}"))?;
+        .map_err(|error| format!("signals: {}", plain(&error)))?;
 
     let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
     let reader = Reader::new(options.draft.clone(), world);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
-    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT))?;
+    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));
     input.look_through(&mut say)?;
     if input.errors() > 0 {
         return Err(nothing_checked(input.errors()));
@@ -378,7 +138,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit, Secure::new(options.verify_cache));
+    let engine = Engine::new(reactor, limit, options.names, Secure::new(options.verify_cache));
     let mut run = Run {
         engine,
         input,
@@ -394,30 +154,6 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     };
     run.until_done()?;
     run.finish()
-}
-
-fn find_setting(name: &str) -> Option<Setting> {
-    match flags::find(FLAGS, name)?.id {
-        What::Setting(setting) => Some(setting),
-        _ => None,
-    }
-}
-
-/// The largest file that a flag's value may name.
-const FILE_MAX: u64 = 16 * 1024 * 1024;
-
-/// Reads a whole file that a flag or a line names.
-///
-/// # Errors
-/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
-pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(name).map_err(|error| format!("{}: {error}", name.escape_debug()))?;
-    match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
-        Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(format!("{}: {error}", name.escape_debug())),
-    }
 }
 
 fn nothing_checked(errors: u64) -> String {
@@ -457,7 +193,11 @@ fn open_reports(options: &Options, reactor: &mut Reactor<Tag>) -> Result<Vec<Rep
             Some(file) => Output::file(Path::new(file), reactor, tag),
             None => Output::standard(io::stdout().as_fd(), reactor, tag),
         };
-        let mut output = output.map_err(|error| format!("{place}: {error}"))?;
+        let mut output = output.map_err(|error| format!("{place}: {}", plain(&error)))?;
+        // Two streams of bytes in one place would be nothing that anybody could read.
+        if reports.iter().any(|other: &Report| other.output.is_same_place(&output)) {
+            return Err(format!("{place}: two reports cannot go to one place (-o FORMAT=FILE)\n{HINT}"));
+        }
         let mut sink: Box<dyn Sink> = match format {
             Format::Human => Box::new(Human { color: options.colors(output.is_terminal()), verbose: options.verbose }),
             Format::Ndjson => Box::new(Ndjson),
@@ -482,7 +222,7 @@ impl Run {
 
             // 3. Turn.
             if events.is_empty() {
-                self.engine.turn(&mut events).map_err(|error| format!("the event loop: {error}"))?;
+                self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             }
 
             // 4. Deal with each event.
@@ -493,7 +233,8 @@ impl Run {
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
                     // What has come is read when there is room for it, above.
                     Event::Owner { id: INPUT, .. } => {}
-                    // Looked at below in every turn: the loop may have moved its deadlines, but a run's end does not move.
+                    // Looked at below in every turn: the loop may have moved its deadlines, but a run's end does not
+                    // move.
                     Event::Owner { id: RUN_DEADLINE, .. } => {}
                     Event::Owner { id: PROGRESS, .. } => self.draw_progress(now),
                     Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
@@ -571,7 +312,7 @@ impl Run {
         for index in 0..self.reports.len() {
             let reactor = self.engine.reactor();
             let report = &mut self.reports[index];
-            report.output.push(now, reactor).map_err(|error| format!("{}: {error}", report.place))?;
+            report.output.push(now, reactor).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         }
         self.nobody_listens();
         Ok(())
@@ -579,7 +320,7 @@ impl Run {
 
     fn write_report(&mut self, index: usize) -> Result<(), String> {
         let report = &mut self.reports[index];
-        report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {error}", report.place))?;
+        report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         self.nobody_listens();
         Ok(())
     }
@@ -630,7 +371,7 @@ impl Run {
             self.write_report(index)?;
         }
         while !self.reports.iter().all(|report| report.output.is_drained()) {
-            self.engine.turn(&mut events).map_err(|error| format!("the event loop: {error}"))?;
+            self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             for event in std::mem::take(&mut events) {
                 match event {
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
@@ -640,7 +381,7 @@ impl Run {
             }
         }
         for Report { output, place, .. } in self.reports.drain(..) {
-            output.finish().map_err(|error| format!("{place}: {error}"))?;
+            output.finish().map_err(|error| format!("{place}: {}", plain(&error)))?;
         }
         if self.verbose {
             self.say_loop();
@@ -650,7 +391,8 @@ impl Run {
             return Err(nothing_checked(errors));
         }
         if errors > 0 {
-            return Err(format!("{errors} lines of the targets could not be read; the others were checked"));
+            let lines = if errors == 1 { "1 line".to_owned() } else { format!("{errors} lines") };
+            return Err(format!("{lines} of the targets could not be read; the others were checked"));
         }
         if self.input.taken() == 0 {
             return Err("no targets: nothing to check".to_owned());
@@ -677,11 +419,18 @@ impl Run {
     fn say_loop(&mut self) {
         let stats = self.engine.reactor().stats();
         say(&format!(
-            "the loop turned {} times; its longest turn took {} and held {} events",
+            "the loop: {} turns; the longest turn took {} and held {} events",
             stats.turns,
             short_time(stats.longest_turn),
             stats.longest_turn_events
         ));
+        let names = self.engine.resolver_stats();
+        if names.lookups > 0 {
+            say(&format!(
+                "{} names were looked up with {} queries over at most {} sockets; {} were known already, {} messages were dropped",
+                names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
+            ));
+        }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
             say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));

@@ -1,6 +1,7 @@
 //! `upcheck demo`: a hundred slow services in a process of their own, checked from this one. No network, no arguments.
 //!
-//! It goes the way of every other run: the services are `upcheck mock`, the checks are `upcheck check`. Only the words at the end are its own.
+//! It goes the way of every other run: the services are `upcheck mock`, the checks are `upcheck check`. Only the words
+//! at the end are its own.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};

@@ -1,7 +1,9 @@
-//! Flags: one table a command, and everything that follows from it: parsing, environment names, help, and "did you mean".
+//! Flags: one table a command, and everything that follows from it: parsing, environment names, help, and "did you
+//! mean".
 //!
-//! A flag is said in three ways, the later over the earlier: as an environment variable (`--connect-timeout` is `UPCHECK_CONNECT_TIMEOUT`), on
-//! the command line, and, where the flag is about a target, on the target's own line. All three find it in the same table.
+//! A flag is said in three ways, the later over the earlier: as an environment variable (`--connect-timeout` is
+//! `UPCHECK_CONNECT_TIMEOUT`), on the command line, and, where the flag is about a target, on the target's own line.
+//! All three find it in the same table.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -13,8 +15,8 @@ pub struct Flag<I: 'static> {
     pub id: I,
     /// Its name, without dashes.
     pub long: &'static str,
-    /// Another name for the same, as another program has it.
-    pub alias: Option<&'static str>,
+    /// Another name and perhaps letter for the same, as another program has it.
+    pub alias: Option<(&'static str, Option<char>)>,
     /// Its letter.
     pub short: Option<char>,
     /// What its value is called in the help; `None` for a switch.
@@ -23,6 +25,26 @@ pub struct Flag<I: 'static> {
     pub group: &'static str,
     /// What it does, in a line or two.
     pub help: &'static str,
+}
+
+impl<I: Copy> Flag<I> {
+    /// A flag with all but another name.
+    pub const fn new(
+        id: I,
+        long: &'static str,
+        short: Option<char>,
+        value: Option<&'static str>,
+        group: &'static str,
+        help: &'static str,
+    ) -> Flag<I> {
+        Flag { id, long, alias: None, short, value, group, help }
+    }
+
+    /// The same flag under another name and perhaps letter, too.
+    pub const fn also(mut self, long: &'static str, short: Option<char>) -> Flag<I> {
+        self.alias = Some((long, short));
+        self
+    }
 }
 
 /// One flag as it was given.
@@ -86,7 +108,9 @@ pub fn parse<I: Copy>(
                 continue;
             }
             lexopt::Arg::Short(letter) => {
-                (table.iter().find(|flag| flag.short == Some(letter)), format!("-{}", letter.escape_debug()))
+                let is =
+                    |flag: &&Flag<I>| [flag.short, flag.alias.and_then(|(_, short)| short)].contains(&Some(letter));
+                (table.iter().find(is), format!("-{}", letter.escape_debug()))
             }
             lexopt::Arg::Long(name) => (find(table, name), format!("--{}", name.escape_debug())),
         };
@@ -105,7 +129,7 @@ pub fn parse<I: Copy>(
 
 /// Finds a flag by its name or its other name.
 pub fn find<'t, I>(table: &'t [Flag<I>], name: &str) -> Option<&'t Flag<I>> {
-    table.iter().find(|flag| flag.long == name || flag.alias == Some(name))
+    table.iter().find(|flag| flag.long == name || flag.alias.is_some_and(|(alias, _)| alias == name))
 }
 
 /// The environment variable that says the same as `--long`.
@@ -151,8 +175,9 @@ pub fn help<I>(table: &[Flag<I>]) -> String {
         for line in lines {
             let _ = writeln!(out, "{:HELP_AT$}{line}", "");
         }
-        if let Some(alias) = flag.alias {
-            let _ = writeln!(out, "{:HELP_AT$}(--{alias} is the same)", "");
+        if let Some((alias, letter)) = flag.alias {
+            let letter = letter.map_or(String::new(), |letter| format!("-{letter}, "));
+            let _ = writeln!(out, "{:HELP_AT$}({letter}--{alias} is the same)", "");
         }
     }
     out
@@ -182,7 +207,7 @@ mod tests {
         Flag {
             id: 't',
             long: "timeout",
-            alias: Some("max-time"),
+            alias: Some(("max-time", Some('m'))),
             short: Some('t'),
             value: Some("TIME"),
             group: "Time",
@@ -214,7 +239,9 @@ mod tests {
 
     #[test]
     fn all_spellings_of_a_flag() {
-        for arguments in [&["--timeout", "5"][..], &["--timeout=5"], &["-t5"], &["-t", "5"], &["--max-time=5"]] {
+        for arguments in
+            [&["--timeout", "5"][..], &["--timeout=5"], &["-t5"], &["-t", "5"], &["--max-time=5"], &["-m5"]]
+        {
             assert_eq!(said(arguments, &[]), [('t', "5".to_owned())]);
         }
         assert_eq!(said(&["-qt5"], &[]), [('q', String::new()), ('t', "5".to_owned())]);
@@ -257,7 +284,7 @@ mod tests {
         let help = help(TABLE);
         assert_eq!(help.matches("--timeout").count(), 1);
         assert!(
-            help.contains("\nTime:\n") && help.contains("-q, --quiet") && help.contains("(--max-time is the same)")
+            help.contains("\nTime:\n") && help.contains("-q, --quiet") && help.contains("(-m, --max-time is the same)")
         );
     }
 }

@@ -1,8 +1,10 @@
-//! Where targets come from: arguments, files, standard input; one after the other, never more of them in memory than a buffer holds.
+//! Where targets come from: arguments, files, standard input; one after the other, never more of them in memory than a
+//! buffer holds.
 //!
-//! What can be read twice is: arguments and regular files are looked through for errors before anything is sent, so that one bad line among a
-//! million stops everything in time, and every bad line is named. A pipe cannot be read twice. What has come of it is looked through
-//! before the first target of the run starts; an error that comes later is named when it comes, and decides how the run ends.
+//! What can be read twice is: arguments and regular files are looked through for errors before anything is sent, so
+//! that one bad line among a million stops everything in time, and every bad line is named. A pipe cannot be read
+//! twice. What has come of it is looked through before the first target of the run starts; an error that comes later is
+//! named when it comes, and decides how the run ends.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,6 +20,7 @@ use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::{Tag, secure};
 use crate::reactor::{Key, Reactor};
 use crate::sys::fd::{self, Way};
+use crate::sys::plain;
 
 /// How much is read at a time.
 const PIECE: usize = 64 * 1024;
@@ -52,6 +55,8 @@ enum Kind {
 pub struct Input {
     reader: Reader,
     sources: VecDeque<Source>,
+    /// What is wrong with files that could not be opened.
+    unopened: Vec<String>,
     lines: Option<Lines>,
     key: Key,
     started_at: Instant,
@@ -64,24 +69,29 @@ pub struct Input {
 }
 
 impl Input {
-    /// The targets of these arguments, then of these files (`-` is standard input), read as `reader` says. `tag` is what the loop is to say
-    /// when more can be read.
-    ///
-    /// # Errors
-    /// A file that cannot be opened, by its name.
+    /// The targets of these arguments, then of these files (`-` is standard input), read as `reader` says. `tag` is
+    /// what the loop is to say when more can be read. A file that cannot be opened is an error like any other.
     pub fn new(
         reader: Reader,
         arguments: Vec<String>,
         files: Vec<String>,
         reactor: &mut Reactor<Tag>,
         tag: Tag,
-    ) -> Result<Input, String> {
+    ) -> Input {
         let numbered = arguments.into_iter().enumerate();
         let mut sources: VecDeque<Source> =
             numbered.map(|(index, text)| Source::Argument { number: index + 1, text }).collect();
         let mut known = Some(0);
+        let mut unopened = Vec::new();
         for name in files {
-            let source = open(&name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?;
+            let source = match open(&name) {
+                Ok(source) => source,
+                Err(error) => {
+                    // Told together with all other errors.
+                    unopened.push(format!("{}: {}", name.escape_debug(), plain(&error)));
+                    continue;
+                }
+            };
             if matches!(source, Source::File { kind: Kind::Stream, .. }) {
                 known = None;
             }
@@ -89,15 +99,20 @@ impl Input {
         }
         let started_at = reactor.clock().started();
         let key = reactor.open(tag);
-        Ok(Input { reader, sources, lines: None, key, started_at, known, taken: 0, errors: 0, refusing: false })
+        Input { unopened, reader, sources, lines: None, key, started_at, known, taken: 0, errors: 0, refusing: false }
     }
 
-    /// Looks through all that can be read twice. Each error goes to `tell`, with its place. Afterwards [`known`](Self::known) says how many targets there are.
+    /// Looks through all that can be read twice. Each error goes to `tell`, with its place. Afterwards
+    /// [`known`](Self::known) says how many targets there are.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
         let (mut targets, mut errors) = (0, 0);
+        for message in self.unopened.drain(..) {
+            errors += 1;
+            tell(&message);
+        }
         for source in &mut self.sources {
             let mut see = |result: Result<bool, String>| match result {
                 Ok(target) => targets += u64::from(target),
@@ -215,7 +230,8 @@ impl Input {
         }
     }
 
-    /// Nothing has been sent yet, so the first piece of a pipe can still be refused as a whole. Its errors are named when its lines are taken.
+    /// Nothing has been sent yet, so the first piece of a pipe can still be refused as a whole. Its errors are named
+    /// when its lines are taken.
     fn look_at_first_piece(&mut self) {
         let Some(lines) = &self.lines else { return };
         let mut reader = self.reader.clone();
@@ -367,17 +383,12 @@ fn open(name: &str) -> io::Result<Source> {
     Ok(Source::File { name, file, kind })
 }
 
-/// Has the loop say when a pipe can be read. False for what cannot be waited for because it never makes anybody wait, such as /dev/null.
+/// Has the loop say when a pipe can be read. False for what cannot be waited for because it never makes anybody wait,
+/// such as /dev/null.
 fn watch(file: &File, key: Key, reactor: &mut Reactor<Tag>) -> io::Result<bool> {
     match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::READABLE) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// The system's words without the number behind them.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,8 @@
-//! `upcheck mock`: a stand-in for the services that checks are made against. It answers late, wrongly or not at all, as asked.
+//! `upcheck mock`: a stand-in for the services that checks are made against. It answers late, wrongly or not at all, as
+//! asked.
 //!
-//! It is a whole HTTP server on one thread and on the same [`Reactor`] as the checker, and the shortest way to see how such a loop is used:
+//! It is a whole HTTP server on one thread and on the same [`Reactor`] as the checker, and the shortest way to see how
+//! such a loop is used:
 //!
 //! ```text
 //!     1 listen    every port is a socket that turns readable when a client comes
@@ -9,8 +11,8 @@
 //!     4 advance   an event that a client was waited for moves it from state to state, until it must be waited for again
 //! ```
 //!
-//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client, however slow, costs
-//! another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
+//! A `State` is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
+//! however slow, costs another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
 
 mod answer;
 mod options;
@@ -116,8 +118,8 @@ enum State {
 }
 
 impl State {
-    /// Whether this event is what the client is waited for. An edge that comes while something else is waited for is not lost: every state
-    /// tries to read or write when it is entered.
+    /// Whether this event is what the client is waited for. An edge that comes while something else is waited for is
+    /// not lost: every state tries to read or write when it is entered.
     fn awaits(&self, event: &Ready<Tag>) -> bool {
         match (self, event) {
             (
@@ -158,7 +160,8 @@ enum Step {
 struct Client {
     conn: Conn,
     key: Key,
-    /// What was read and not yet understood: the beginning of a head, or requests that came before the last one was answered.
+    /// What was read and not yet understood: the beginning of a head, or requests that came before the last one was
+    /// answered.
     input: Vec<u8>,
     /// Whether it has asked and not been answered.
     in_flight: bool,
@@ -266,7 +269,8 @@ impl Server {
     fn listen(&mut self, address: SocketAddr) -> io::Result<()> {
         let mut socket = TcpListener::bind(address)?;
         socket::set_backlog(&socket, BACKLOG)?;
-        // Answers are written whole; what follows one, the next answer or the next drip, must not wait for its acknowledgement.
+        // Answers are written whole; what follows one, the next answer or the next drip, must not wait for its
+        // acknowledgement.
         socket::set_no_delay(&socket)?;
         let key = self.reactor.open(Tag::Listener(self.listeners.len()));
         self.reactor.watch(key, &mut socket, Interest::READABLE)?;
@@ -321,8 +325,8 @@ impl Server {
         self.reactor.again(self.listeners[id].key);
     }
 
-    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail again, and again;
-    /// they wait in the kernel's queue meanwhile.
+    /// Clients stand at the port and cannot be let in, most likely for want of descriptors. Trying at once would fail
+    /// again, and again; they wait in the kernel's queue meanwhile.
     fn pause_accepting(&mut self, id: usize, error: &io::Error) {
         if std::mem::take(&mut self.warn_of_shortage) {
             say(&format!("{error}: with {} connections open, new ones wait until others close", self.stats.open));
@@ -342,7 +346,8 @@ impl Server {
         self.stats.open += 1;
         self.stats.most_open = self.stats.most_open.max(self.stats.open);
         let state = self.greet(&mut client.conn);
-        // Both ways, once, for the life of the connection. The first edge comes by itself if the request is here already.
+        // Both ways, once, for the life of the connection. The first edge comes by itself if the request is here
+        // already.
         match (state, self.reactor.watch(key, &mut client.conn, Interest::READABLE | Interest::WRITABLE)) {
             (Ok(state), Ok(())) => self.wait(id, client, state, Some(self.idle_timeout)),
             _ => self.end(id, client),
@@ -361,7 +366,8 @@ impl Server {
         Ok(State::Request)
     }
 
-    /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end of our patience.
+    /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end
+    ///    of our patience.
     fn on_client(&mut self, id: usize, event: &Ready<Tag>, now: Instant) {
         let Some((mut client, state)) = self.clients[id].take() else { return };
         if matches!(event, Ready::Io { writable: true, .. }) {
@@ -450,8 +456,8 @@ impl Server {
         }
     }
 
-    /// Reads up to one byte more than a head may have, so that the input is bounded and one that is too large is seen to be. What a TLS
-    /// record holds comes whole, so there it may be as much as that over.
+    /// Reads up to one byte more than a head may have, so that the input is bounded and one that is too large is seen
+    /// to be. What a TLS record holds comes whole, so there it may be as much as that over.
     fn read_head(&mut self, client: &mut Client) -> Step {
         let room = (HEAD_MAX + 1).saturating_sub(client.input.len()).min(BUFFER);
         match stream::receive(&mut client.conn, &mut self.buffer[..room], &mut client.input) {
@@ -593,7 +599,8 @@ fn hold_back(sending: Sending) -> Step {
     }
 }
 
-/// Takes bytes from the front. A buffer that has become empty gives back its memory: twenty thousand clients that wait should cost little.
+/// Takes bytes from the front. A buffer that has become empty gives back its memory: twenty thousand clients that wait
+/// should cost little.
 fn take(input: &mut Vec<u8>, count: usize) {
     if count == input.len() {
         *input = Vec::new();

@@ -1,6 +1,7 @@
 //! The commands: what a user asks for, turned into what the other layers do.
 //!
-//! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its own.
+//! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its
+//! own.
 
 pub mod check;
 pub mod demo;

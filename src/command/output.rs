@@ -1,4 +1,5 @@
-//! Where reports go: standard output, a file, a device, a pipe. Written when it takes bytes, so that a slow reader holds up nobody's check.
+//! Where reports go: standard output, a file, a device, a pipe. Written when it takes bytes, so that a slow reader
+//! holds up nobody's check.
 //!
 //! Three kinds, told apart once:
 //!
@@ -8,9 +9,10 @@
 //!
 //! `O_NONBLOCK` is never set: it would belong to every process that shares the descriptor, the user's shell among them.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ use mio::unix::SourceFd;
 
 use crate::engine::Tag;
 use crate::reactor::{Key, Reactor};
+use crate::report::text::push_shown;
 use crate::sys::fd::{self, PIPE_BUF, Way};
 
 /// When so much waits to be written, no new check starts.
@@ -27,7 +30,8 @@ const BUFFER_FULL: usize = 256 * 1024;
 /// When so much waits, it is written without waiting for more.
 const WRITE_AT: usize = 32 * 1024;
 
-/// The most that a terminal is given at a time. Its buffer may have room for less than `PIPE_BUF` when it says it is ready.
+/// The most that a terminal is given at a time. Its buffer may have room for less than `PIPE_BUF` when it says it is
+/// ready.
 const TERMINAL_PIECE: usize = 512;
 
 /// How long a line waits for others to be written with it.
@@ -63,20 +67,28 @@ impl Output {
         Output::new(File::from(fd.try_clone_to_owned()?), reactor, tag)
     }
 
-    /// An output to a file. A regular file is written beside its place and renamed by [`finish`](Self::finish); anything else that is already there
-    /// is written as it is.
+    /// An output to a file. A regular file is written beside its place and renamed by [`finish`](Self::finish);
+    /// anything else that is already there is written as it is.
     pub fn file(path: &Path, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
         // Behind a link, the place is where the link points.
         let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         match place.metadata() {
             Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            // Such as /dev/stdout: what the shell has opened is not ours to replace.
+            Ok(there) if is_open_as(io::stdout().as_fd(), &there) => {
+                return Output::standard(io::stdout().as_fd(), reactor, tag);
+            }
+            Ok(there) if is_open_as(io::stderr().as_fd(), &there) => {
+                return Output::standard(io::stderr().as_fd(), reactor, tag);
+            }
             Ok(there) if !there.is_file() => {
                 return Output::new(File::options().write(true).open(&place)?, reactor, tag);
             }
             _ => {}
         }
         let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-        let beside = place.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        // The tag tells the outputs of one run apart, the process id those of several.
+        let beside = place.with_file_name(format!(".{name}.{}.{tag:?}.part", std::process::id()));
         let file = File::options().write(true).create(true).truncate(true).open(&beside)?;
         if let Ok(there) = place.metadata() {
             file.set_permissions(there.permissions())?;
@@ -100,6 +112,20 @@ impl Output {
             }
         };
         Ok(Output { file, kind, key, buffer: Vec::new(), written: 0, due: None, closed: false, rename: None })
+    }
+
+    /// Whether both end up in the same place.
+    pub fn is_same_place(&self, other: &Output) -> bool {
+        match (&self.rename, &other.rename) {
+            (Some((_, place)), Some((_, other))) => place == other,
+            (None, None) => match (self.file.metadata(), other.file.metadata()) {
+                (Ok(a), Ok(b)) => {
+                    (a.dev(), a.ino(), a.rdev()) == (b.dev(), b.ino(), b.rdev()) && self.kind != Kind::Always
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// Whether it is a terminal.
@@ -203,11 +229,19 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Whether the descriptor is open on this very file.
+fn is_open_as(fd: BorrowedFd<'_>, about: &Metadata) -> bool {
+    let open = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    open.is_ok_and(|open| (open.dev(), open.ino()) == (about.dev(), about.ino()))
+}
+
 /// Standard error, for what must be said before there is a loop or after it.
 pub fn say(message: &str) {
-    let mut line = b"upcheck: ".to_vec();
-    crate::report::text::push_shown(message, &mut line);
-    line.push(b'\n');
+    let mut text = b"upcheck: ".to_vec();
+    for line in message.lines() {
+        push_shown(line, &mut text);
+        text.push(b'\n');
+    }
     // Where standard error is gone there is nobody to tell.
-    let _ = io::stderr().write_all(&line);
+    let _ = io::stderr().write_all(&text);
 }

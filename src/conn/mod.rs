@@ -1,7 +1,7 @@
 //! Connections: bytes to and from a peer, without waiting. Nothing here has heard of HTTP.
 //!
-//! A [`Conn`] is a socket, and where it is to be secured, the TLS session on it. It does not register itself: it is a mio `Source`, and its
-//! owner gives it to a reactor.
+//! A [`Conn`] is a socket, and where it is to be secured, the TLS session on it. It does not register itself: it is a
+//! mio `Source`, and its owner gives it to a reactor.
 
 pub mod tcp;
 #[cfg(feature = "tls")]
@@ -33,8 +33,8 @@ impl Conn {
         Conn { stream, tls: None }
     }
 
-    /// Reads what has come on the socket, up to the size of `buffer`: how many bytes; 0 at the end of the stream. With TLS these are wire bytes, for
-    /// [`TlsSession::feed`].
+    /// Reads what has come on the socket, up to the size of `buffer`: how many bytes; 0 at the end of the stream. With
+    /// TLS these are wire bytes, for [`TlsSession::feed`].
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing now, anything else when it is over.
@@ -42,8 +42,8 @@ impl Conn {
         uninterrupted(|| self.stream.read(buffer))
     }
 
-    /// Writes to the socket as much as fits: how many bytes. While the connection is still being made this is `WouldBlock`, or says why
-    /// it failed.
+    /// Writes to the socket as much as fits: how many bytes. While the connection is still being made this is
+    /// `WouldBlock`, or says why it failed.
     ///
     /// # Errors
     /// `WouldBlock` when nothing fits now, anything else when it is over.

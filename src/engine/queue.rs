@@ -1,7 +1,7 @@
 //! Who may start now. It knows nothing of sockets and clocks, so that it can be simulated.
 //!
-//! A target that cannot start because *this* machine has run out of something is put back and waits for its turn: it is not the target's fault.
-//! It goes on when one of our own checks has ended and given back what it held.
+//! A target that cannot start because *this* machine has run out of something is put back and waits for its turn: it is
+//! not the target's fault. It goes on when one of our own checks has ended and given back what it held.
 
 use std::collections::VecDeque;
 
@@ -50,7 +50,8 @@ impl<T> Queue<T> {
         self.short = false;
     }
 
-    /// One that was under way could not go on for want of something local. It will be the next to start, once another has ended.
+    /// One that was under way could not go on for want of something local. It will be the next to start, once another
+    /// has ended.
     ///
     /// # Errors
     /// The item, when there is no other whose end could help.

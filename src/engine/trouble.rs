@@ -9,10 +9,10 @@ use crate::check::outcome::{Failure, Reason, TlsSeen};
 #[cfg(feature = "tls")]
 use crate::check::units::civil_date;
 use crate::conn::tls::TlsError;
-use crate::sys::resource;
+use crate::sys::{plain, resource};
 
 /// Whose trouble it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The target's, or the network's on the way to it.
     Target(Failure),
@@ -63,7 +63,8 @@ pub(super) fn of_connection(error: &io::Error) -> Failure {
     }
 }
 
-/// Reads a failure of TLS: what went wrong, and whose certificate it was about. `expected` is the name that was asked for.
+/// Reads a failure of TLS: what went wrong, and whose certificate it was about. `expected` is the name that was asked
+/// for.
 #[cfg(feature = "tls")]
 pub(super) fn of_tls(error: &TlsError, seen: &TlsSeen, expected: &str) -> Failure {
     let certificate = seen.certificate.as_ref();
@@ -130,15 +131,6 @@ fn date(unix_seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The system's words without the number that std puts behind them.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,10 +159,5 @@ mod tests {
         assert_eq!(of_connection(&io::ErrorKind::BrokenPipe.into()).reason, Reason::Closed);
         assert_eq!(of_connection(&io::ErrorKind::NetworkUnreachable.into()).reason, Reason::ConnectUnreachable);
         assert_eq!(of_connection(&io::ErrorKind::Other.into()).reason, Reason::LocalError);
-    }
-
-    #[test]
-    fn the_systems_number_is_left_out() {
-        assert!(!plain(&io::Error::from_raw_os_error(2)).contains("os error"));
     }
 }

@@ -13,12 +13,12 @@
 //! ```
 //!
 //! What comes out is data, not callbacks: the owner matches on it in one place, and all control flow can be read there.
-//! `T` is the owner's own tag, given to [`open`](Reactor::open) and handed back with every event, so one loop carries checks, listeners,
-//! signals and standard input alike.
+//! `T` is the owner's own tag, given to [`open`](Reactor::open) and handed back with every event, so one loop carries
+//! checks, listeners, signals and standard input alike.
 //!
-//! Readiness is *edge-triggered* (mio's "Draining readiness"): an event says that something changed, once. So an owner reads until
-//! `WouldBlock`, or calls [`again`](Reactor::again) if it stops earlier to be fair to others. An event may also be spurious: readiness is a hint, the
-//! read or write tells the truth.
+//! Readiness is *edge-triggered* (mio's "Draining readiness"): an event says that something changed, once. So an owner
+//! reads until `WouldBlock`, or calls [`again`](Reactor::again) if it stops earlier to be fair to others. An event may
+//! also be spurious: readiness is a hint, the read or write tells the truth.
 //!
 //! This layer refuses to know what the sockets are for: no protocol, no connection, no request.
 
@@ -39,16 +39,19 @@ pub use token::Key;
 /// Events taken from the OS in one call. More simply wait for the next.
 const EVENTS_PER_POLL: usize = 1024;
 
-/// How often one turn asks again without waiting while the OS fills the whole buffer and deadlines are due (see step 4).
+/// How often one turn asks again without waiting while the OS fills the whole buffer and deadlines are due (see step
+/// 4).
 const POLLS_PER_TURN_MAX: usize = 64;
 
-/// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out, starved.
+/// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out,
+/// starved.
 const ABSENCE_MIN: Duration = Duration::from_secs(1);
 
 /// One thing that happened. `tag` is what the owner gave to [`Reactor::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready<T> {
-    /// The source may be read or written without waiting. An error or a hang-up shows as both, for a read or write to find.
+    /// The source may be read or written without waiting. An error or a hang-up shows as both, for a read or write to
+    /// find.
     Io {
         /// Whose.
         key: Key,
@@ -82,12 +85,25 @@ impl<T> Ready<T> {
 pub struct Stats {
     /// Trips round the loop.
     pub turns: u64,
-    /// The longest time between being told what is ready and asking again: "loop lag". Everybody else waited for this long.
+    /// The longest time between being told what is ready and asking again: "loop lag". Everybody else waited for this
+    /// long.
     pub longest_turn: Duration,
     /// How many events that turn held.
     pub longest_turn_events: usize,
     /// How long this program was away in all: stopped, swapped out or starved, for a second or more at a time.
     pub absent: Duration,
+}
+
+impl Stats {
+    /// Notes a turn that handed out so many events at that time and was dealt with by `now`: how long that took.
+    fn note(&mut self, (since, events): (Instant, usize), now: Instant) -> Duration {
+        let took = if self.turns > 0 { now.saturating_duration_since(since) } else { Duration::ZERO };
+        if took > self.longest_turn {
+            self.longest_turn = took;
+            self.longest_turn_events = events;
+        }
+        took
+    }
 }
 
 /// The event loop. See the module's text.
@@ -126,7 +142,8 @@ impl<T: Copy> Reactor<T> {
         })
     }
 
-    /// A new identity. The socket comes later, with [`watch`](Self::watch): a check has a deadline before it has a socket.
+    /// A new identity. The socket comes later, with [`watch`](Self::watch): a check has a deadline before it has a
+    /// socket.
     pub fn open(&mut self, tag: T) -> Key {
         let slot = self.free.pop().unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
@@ -139,7 +156,8 @@ impl<T: Copy> Reactor<T> {
         entry.key
     }
 
-    /// Whether the key is still open. A batch of events may name keys that an earlier event of the same batch has closed.
+    /// Whether the key is still open. A batch of events may name keys that an earlier event of the same batch has
+    /// closed.
     pub fn is_open(&self, key: Key) -> bool {
         self.slots.get(key.slot as usize).is_some_and(|slot| slot.key == key && slot.tag.is_some())
     }
@@ -151,7 +169,8 @@ impl<T: Copy> Reactor<T> {
         self.poll.registry().register(io, key.token(), want)
     }
 
-    /// Stops delivering the source's readiness. Only for a source that stays open: closing a socket ends its registration.
+    /// Stops delivering the source's readiness. Only for a source that stays open: closing a socket ends its
+    /// registration.
     pub fn unwatch(&mut self, io: &mut impl Source) -> io::Result<()> {
         self.poll.registry().deregister(io)
     }
@@ -169,12 +188,14 @@ impl<T: Copy> Reactor<T> {
         }
     }
 
-    /// Delivers the key as ready in the next turn, which will not wait: for an owner that stopped reading before `WouldBlock`.
+    /// Delivers the key as ready in the next turn, which will not wait: for an owner that stopped reading before
+    /// `WouldBlock`.
     pub fn again(&mut self, key: Key) {
         self.again.push(key);
     }
 
-    /// Ends a key: its deadline is withdrawn and whatever was still under way for it vanishes. The source itself is the owner's to close.
+    /// Ends a key: its deadline is withdrawn and whatever was still under way for it vanishes. The source itself is the
+    /// owner's to close.
     pub fn close(&mut self, key: Key) {
         if !self.is_open(key) {
             return;
@@ -186,10 +207,11 @@ impl<T: Copy> Reactor<T> {
         self.free.push(key.slot);
     }
 
-    /// One trip round the loop. Appends what happened to `out` and returns the time at which it was seen: the time stamp
-    /// for the end of whatever each event ends. Waits for ever if nothing is watched and nothing armed, so don't.
+    /// One trip round the loop. Appends what happened to `out` and returns the time at which it was seen: the time
+    /// stamp for the end of whatever each event ends. Waits for ever if nothing is watched and nothing armed, so don't.
     ///
-    /// Events in `out` are true when they are handed out; one may close the key of another. Ask [`is_open`](Self::is_open) before acting on each.
+    /// Events in `out` are true when they are handed out; one may close the key of another. Ask
+    /// [`is_open`](Self::is_open) before acting on each.
     pub fn turn(&mut self, out: &mut Vec<Ready<T>>) -> io::Result<Instant> {
         let asked_at = self.clock.now();
         self.note_turn(asked_at);
@@ -207,12 +229,13 @@ impl<T: Copy> Reactor<T> {
         let mut polls = 0;
         loop {
             // 2. Wait.
-            let full = match self.poll.poll(&mut self.events, wait) {
+            let more = match self.poll.poll(&mut self.events, wait) {
                 Ok(()) => self.events.iter().count() == EVENTS_PER_POLL,
-                // A signal, whose own descriptor is watched like any other. Nothing was delivered; the next turn asks again.
+                // A signal, or this program was stopped and goes on. Nothing was delivered, so nobody knows who is
+                // ready.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     self.events.clear();
-                    false
+                    true
                 }
                 Err(error) => return Err(error),
             };
@@ -233,10 +256,10 @@ impl<T: Copy> Reactor<T> {
                     });
                 }
             }
-            // A full buffer may have left somebody's answer behind. Fetch it before calling anybody late.
+            // Somebody's answer may have been left behind. Fetch it before calling anybody late.
             polls += 1;
             let anybody_late = self.timers.next().is_some_and(|at| at <= now);
-            if !(full && anybody_late && polls < POLLS_PER_TURN_MAX) {
+            if !(more && anybody_late && polls < POLLS_PER_TURN_MAX) {
                 break;
             }
             wait = Some(Duration::ZERO);
@@ -250,10 +273,9 @@ impl<T: Copy> Reactor<T> {
         }
 
         // 6. Whose time is up? Time in which this program did not run is not held against anybody.
-        if let Some(absence) =
-            due_back.map(|at| now.saturating_duration_since(at)).filter(|absence| *absence >= ABSENCE_MIN)
-        {
-            self.excuse(absence);
+        if due_back.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN) {
+            // Since when it did not run cannot be known; it may be since it asked.
+            self.excuse(now.saturating_duration_since(asked_at));
         }
         while let Some(slot) = self.timers.pop_due(now) {
             let slot = &self.slots[slot as usize];
@@ -266,9 +288,11 @@ impl<T: Copy> Reactor<T> {
         Ok(now)
     }
 
-    /// What the loop knows of itself so far.
+    /// What the loop knows of itself so far, the turn that is under way included.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let mut stats = self.stats;
+        stats.note(self.handed_out, self.clock.now());
+        stats
     }
 
     /// The clock that this loop runs on.
@@ -282,13 +306,8 @@ impl<T: Copy> Reactor<T> {
 
     /// The time since the last turn handed out its events is how long the owner took over them.
     fn note_turn(&mut self, now: Instant) {
-        let (since, events) = self.handed_out;
-        let took = now.saturating_duration_since(since);
-        if self.stats.turns > 0 && took >= self.stats.longest_turn {
-            self.stats.longest_turn = took;
-            self.stats.longest_turn_events = events;
-        }
-        if self.stats.turns > 0 && took >= ABSENCE_MIN {
+        let took = self.stats.note(self.handed_out, now);
+        if took >= ABSENCE_MIN {
             self.excuse(took);
         }
         self.stats.turns += 1;

@@ -1,11 +1,12 @@
 //! Deadlines: at most one a slot, the earliest found at once, any of them replaced or withdrawn at once.
 //!
-//! A binary heap in which every slot knows its place, so that nothing stale stays behind: a check that ends after 200 ms
-//! takes its 5 s deadline with it. Setting and clearing are O(log n), the earliest is O(1).
+//! A binary heap in which every slot knows its place, so that nothing stale stays behind: a check that ends after 200
+//! ms takes its 5 s deadline with it. Setting and clearing are O(log n), the earliest is O(1).
 //!
-//! What a timing wheel would buy: O(1) instead of O(log n). At 10,000 checks in flight the heap is 14 levels deep, and since
-//! new deadlines are nearly always the latest, an insertion looks at one parent and stops. It is withdrawal from the middle that pays
-//! for the levels. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64 slots) would be worth its code.
+//! What a timing wheel would buy: O(1) instead of O(log n). At 10,000 checks in flight the heap is 14 levels deep, and
+//! since new deadlines are nearly always the latest, an insertion looks at one parent and stops. It is withdrawal from
+//! the middle that pays for the levels. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64 slots)
+//! would be worth its code.
 
 use std::time::{Duration, Instant};
 
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(timers.next(), Some(at(10)));
         assert_eq!(drain(&mut timers, at(30)), [0, 7, 4]);
         assert_eq!(timers.next(), Some(at(40)));
-        assert_eq!(drain(&mut timers, at(30)), []);
+        assert_eq!(drain(&mut timers, at(30)), [0u32; 0]);
     }
 
     #[test]
@@ -167,7 +168,7 @@ mod tests {
             timers.set(slot, start + Duration::from_millis(u64::from(10 - slot)));
         }
         timers.postpone(Duration::from_secs(1));
-        assert_eq!(drain(&mut timers, start + Duration::from_millis(999)), []);
+        assert_eq!(drain(&mut timers, start + Duration::from_millis(999)), [0u32; 0]);
         let all: Vec<u32> = (0..10).rev().collect();
         assert_eq!(drain(&mut timers, start + Duration::from_millis(1010)), all);
     }

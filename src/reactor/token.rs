@@ -14,7 +14,8 @@ pub struct Key {
 }
 
 /// Bits of a token that hold the slot; the rest hold the generation. Half each: 2^32 slots on a 64-bit machine, 65,536
-/// on a 32-bit one, where the generation comes round after 65,536 reuses of one slot (it would have to do so within one turn).
+/// on a 32-bit one, where the generation comes round after 65,536 reuses of one slot (it would have to do so within one
+/// turn).
 const SLOT_BITS: u32 = usize::BITS / 2;
 
 /// The largest slot number, and the mask for either half.

@@ -1,7 +1,7 @@
 //! Reports: what outcomes look like to a person or a program, a format a file.
 //!
-//! A [`Sink`] turns outcomes into bytes and never writes them anywhere: whether they go to a terminal, a file or a pipe that nobody
-//! reads at the moment is not its concern. It knows what an outcome is and nothing else of the program.
+//! A [`Sink`] turns outcomes into bytes and never writes them anywhere: whether they go to a terminal, a file or a pipe
+//! that nobody reads at the moment is not its concern. It knows what an outcome is and nothing else of the program.
 
 pub mod human;
 pub mod ndjson;

@@ -1,7 +1,7 @@
 //! Text for where it is shown: strings without control bytes, times, and dates.
 //!
-//! Everything that a server or a file put into a string is hostile until it has been through here: a terminal obeys escape sequences, and JSON
-//! must stay JSON.
+//! Everything that a server or a file put into a string is hostile until it has been through here: a terminal obeys
+//! escape sequences, and JSON must stay JSON.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::check::units::civil_date;
 
-/// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like escapes.
+/// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like
+/// escapes.
 pub fn push_shown(text: &str, out: &mut Vec<u8>) {
     if text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
         out.extend_from_slice(text.as_bytes());
@@ -24,30 +25,39 @@ pub fn push_shown(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Characters that make a line look like another line: marks of direction, separators of lines, joiners, the byte order mark.
+/// Characters that make a line look like another line: marks of direction, separators of lines, joiners, the byte order
+/// mark.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_mark = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    is_mark || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
-/// Appends a JSON string with its quotes (RFC 8259, 7).
+/// In UTF-8, the first byte of the control characters U+0080 to U+009F (and of U+00A0 to U+00BF).
+const C1_LEAD: u8 = 0xc2;
+
+/// Appends a JSON string with its quotes (RFC 8259, 7). DEL and the control characters above it need no escape in JSON;
+/// they get one, since NDJSON is looked at on terminals, too.
 pub fn push_json(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut plain_from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        // DEL needs no escape in JSON; it gets one, since NDJSON is looked at on terminals, too.
-        if byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f && byte != C1_LEAD {
+            continue;
+        }
+        let c1 = bytes.get(at + 1).filter(|next| byte == C1_LEAD && (0x80..0xa0).contains(*next));
+        if byte == C1_LEAD && c1.is_none() {
             continue;
         }
         out.extend_from_slice(&bytes[plain_from..at]);
-        plain_from = at + 1;
-        match byte {
+        plain_from = at + 1 + usize::from(c1.is_some());
+        match *c1.unwrap_or(&byte) {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
+            byte => {
                 out.extend_from_slice(b"\\u00");
                 out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
             }
@@ -139,7 +149,8 @@ pub fn short_time(time: Duration) -> String {
     }
 }
 
-/// Appends a date and time in UTC to the millisecond (RFC 3339): `2026-11-22T16:40:00.123Z`. `wall` is since the Unix epoch.
+/// Appends a date and time in UTC to the millisecond (RFC 3339): `2026-11-22T16:40:00.123Z`. `wall` is since the Unix
+/// epoch.
 pub fn push_timestamp(wall: Duration, out: &mut Vec<u8>) {
     let mut text = *b"0000-00-00T00:00:00.000Z";
     fill_date(wall.as_secs(), &mut text);
@@ -147,7 +158,8 @@ pub fn push_timestamp(wall: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(&text);
 }
 
-/// Appends a date and time in UTC to the second: `2027-01-01T00:00:00Z`. What lies before 1970 is shown as its first second.
+/// Appends a date and time in UTC to the second: `2027-01-01T00:00:00Z`. What lies before 1970 is shown as its first
+/// second.
 pub fn push_date(unix_seconds: i64, out: &mut Vec<u8>) {
     let mut text = *b"0000-00-00T00:00:00Z";
     fill_date(u64::try_from(unix_seconds).unwrap_or(0), &mut text);
@@ -198,6 +210,7 @@ mod tests {
     #[test]
     fn json_strings_are_json() {
         assert_eq!(pushed(|out| push_json("a\"b\\c\n\t\r\u{1b}\u{7f}ä", out)), r#""a\"b\\c\n\t\r\u001b\u007fä""#);
+        assert_eq!(pushed(|out| push_json("\u{80}\u{9b}31m\u{9f}\u{a0}é", out)), "\"\\u0080\\u009b31m\\u009f\u{a0}é\"");
         assert_eq!(pushed(|out| push_json("", out)), "\"\"");
         assert_eq!(pushed(|out| push_json_or_null(None, out)), "null");
     }

@@ -41,7 +41,8 @@ pub struct Usage {
 
 /// What this process has used so far.
 pub fn usage() -> Usage {
-    // SAFETY: all bits zero are a valid rusage, and getrusage writes a whole one. It fails only for a wrong `who` or pointer.
+    // SAFETY: all bits zero are a valid rusage, and getrusage writes a whole one. It fails only for a wrong `who` or
+    // pointer.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
@@ -53,10 +54,19 @@ pub fn usage() -> Usage {
     Usage {
         user: time(usage.ru_utime),
         system: time(usage.ru_stime),
-        peak_memory: usage.ru_maxrss as u64 * unit,
+        peak_memory: peak_resident().unwrap_or(usage.ru_maxrss as u64 * unit),
         voluntary_switches: usage.ru_nvcsw as u64,
         involuntary_switches: usage.ru_nivcsw as u64,
     }
+}
+
+/// The peak of this program's own memory, in bytes, where the system tells it (Linux: VmHWM). `ru_maxrss` may be that
+/// of the process that started us: it survives exec.
+fn peak_resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Signals -> a descriptor that a loop can watch.
 //!
-//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe: "the self-pipe trick". The loop finds the pipe
-//! readable like any other source and deals with it in its own time.
+//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe: "the self-pipe trick". The
+//! loop finds the pipe readable like any other source and deals with it in its own time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,8 +24,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Catches SIGINT and SIGTERM, once each: a second one of the same kind ends the process as if nothing had been caught,
-    /// so that an impatient user is never stuck. Call it once in a process.
+    /// Catches SIGINT and SIGTERM, once each: a second one of the same kind ends the process as if nothing had been
+    /// caught, so that an impatient user is never stuck. Call it once in a process.
     pub fn catch() -> io::Result<Signals> {
         let (reader, writer) = io::pipe()?;
         let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
@@ -34,7 +34,8 @@ impl Signals {
         // The handler may run until the process ends, so its end stays open as long.
         WRITE_END.store(writer.into_raw_fd(), Ordering::SeqCst);
         for signal in [INTERRUPT, TERMINATE] {
-            // SAFETY: a zeroed sigaction with an empty mask is valid; the handler is async-signal-safe (see `on_signal`).
+            // SAFETY: a zeroed sigaction with an empty mask is valid; the handler is async-signal-safe (see
+            // `on_signal`).
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
                 action.sa_sigaction = on_signal as *const () as libc::sighandler_t;
@@ -64,8 +65,8 @@ impl AsRawFd for Signals {
 
 extern "C" fn on_signal(signal: libc::c_int) {
     let number = signal as u8;
-    // SAFETY: write(2) and the location of errno are async-signal-safe, and errno is put back for whoever was interrupted. A full pipe
-    // loses the byte, but then there are others in it to be found.
+    // SAFETY: write(2) and the location of errno are async-signal-safe, and errno is put back for whoever was
+    // interrupted. A full pipe loses the byte, but then there are others in it to be found.
     unsafe {
         let errno = *libc::__errno_location();
         libc::write(WRITE_END.load(Ordering::Relaxed), (&raw const number).cast(), 1);

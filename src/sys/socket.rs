@@ -1,20 +1,22 @@
-//! Socket options that neither std nor mio sets: what a server says to the kernel about its listeners, and how to hang up rudely.
+//! Socket options that neither std nor mio sets: what a server says to the kernel about its listeners, and how to hang
+//! up rudely.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Lets up to `backlog` connections wait to be accepted. The kernel cuts it to its own limit (Linux: `net.core.somaxconn`).
+/// Lets up to `backlog` connections wait to be accepted. The kernel cuts it to its own limit (Linux:
+/// `net.core.somaxconn`).
 ///
-/// `listen` may be called again on a socket that listens already; only the length of its queue changes. When the queue is full,
-/// Linux drops a client's handshake without a word, and that client tries again a whole second later.
+/// `listen` may be called again on a socket that listens already; only the length of its queue changes. When the queue
+/// is full, Linux drops a client's handshake without a word, and that client tries again a whole second later.
 pub fn set_backlog(listener: impl AsFd, backlog: i32) -> io::Result<()> {
     // SAFETY: a plain call on a descriptor that is open as long as it is borrowed.
     super::check(unsafe { libc::listen(listener.as_fd().as_raw_fd(), backlog) })?;
     Ok(())
 }
 
-/// Sends small segments at once instead of waiting for the acknowledgement of the last (no Nagle's algorithm). Set on a listener, it is
-/// inherited by what it accepts: one system call for all connections.
+/// Sends small segments at once instead of waiting for the acknowledgement of the last (no Nagle's algorithm). Set on a
+/// listener, it is inherited by what it accepts: one system call for all connections.
 pub fn set_no_delay(socket: impl AsFd) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1i32)
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Types are settled while parsing: what is left to go wrong when judging is the peer's doing, and is said in words.
-//! This module knows neither verdicts nor reasons, and reads no clock and no socket: all that a check saw is a [`Seen`].
+//! This module knows neither verdicts nor reasons, and reads no clock and no socket: all that a check saw is a
+//! [`Seen`].
 //!
 //! Rules that hold for every subject:
 //!

@@ -549,8 +549,8 @@ impl ParseError {
     /// The text that was parsed, and below it a caret under the spot: two lines, without a line end behind them.
     ///
     /// Tabs and other control characters are shown as one space, so that the caret stays where it belongs. The width of
-    /// a character is a guess that fits most terminals: two columns for East Asian ones and pictures, none for marks that
-    /// combine.
+    /// a character is a guess that fits most terminals: two columns for East Asian ones and pictures, none for marks
+    /// that combine.
     pub fn caret(&self, text: &str) -> String {
         let before = text.char_indices().take_while(|(at, _)| *at < self.at);
         let column = before.map(|(_, c)| width(c)).sum();

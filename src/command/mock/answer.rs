@@ -1,7 +1,8 @@
 //! What a path asks for, and the bytes that answer it. Pure: no sockets, no clock.
 //!
-//! An [`Answer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without end, takes no more
-//! memory than a short one, and what a slow client has not taken yet is not kept anywhere: it is made again from where that client stands.
+//! An [`Answer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without
+//! end, takes no more memory than a short one, and what a slow client has not taken yet is not kept anywhere: it is
+//! made again from where that client stands.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -52,7 +53,8 @@ enum Wish {
 }
 
 impl Wish {
-    /// Reads a path. What follows the numbers is free, so that many names can be had for one fault: `/hang/1`, `/hang/2`.
+    /// Reads a path. What follows the numbers is free, so that many names can be had for one fault: `/hang/1`,
+    /// `/hang/2`.
     fn of(path: &str) -> Wish {
         let mut segments = path.split('/').skip(1);
         let mut next = || segments.next().unwrap_or_default();
@@ -365,7 +367,8 @@ impl Script {
     }
 }
 
-/// Random numbers that anybody can have again: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators").
+/// Random numbers that anybody can have again: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
+/// Generators").
 struct Random(u64);
 
 impl Random {

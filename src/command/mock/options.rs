@@ -36,8 +36,8 @@ Paths (a query is ignored; N up to 4294967295; times in milliseconds):
   /endless-body               a body without end
   /_stats                     what this server has counted so far, as JSON, at once
 
-It prints a line `listening on http://ADDR:PORT` (https with --tls) for each port, then serves until SIGINT or SIGTERM
-(exit 130, 143).
+It prints a line `listening on http://ADDR:PORT` (https:// with --tls) for each port, then serves
+until SIGINT or SIGTERM (exit 130, 143).
 ";
 
 /// The most ports that one `--listen` opens: there are no more.
@@ -239,7 +239,8 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
     Ok(options)
 }
 
-/// What is said of TLS. Certificates that the environment names for the checks are of no interest to a server without TLS.
+/// What is said of TLS. Certificates that the environment names for the checks are of no interest to a server without
+/// TLS.
 fn tls(flags: &[Given<Id>]) -> Result<Option<Tls>, String> {
     let last = |id: Id| flags.iter().rfind(|given| given.id == id);
     if last(Id::Tls).is_none() {
@@ -263,7 +264,8 @@ fn fault(given: &Given<Id>) -> Result<TlsFault, String> {
     }
 }
 
-/// All addresses to listen on: those of the command line in place of those of the environment, each with the ports above it.
+/// All addresses to listen on: those of the command line in place of those of the environment, each with the ports
+/// above it.
 fn addresses(flags: &[Given<Id>], ports: u16) -> Result<Vec<SocketAddr>, String> {
     let listens = || flags.iter().filter(|given| given.id == Id::Listen);
     let on_command_line = listens().any(|given| given.spelled.starts_with('-'));

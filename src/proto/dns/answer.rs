@@ -35,7 +35,8 @@ impl Families {
 /// The addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// IPv6 first, then IPv4, each in the server's order; at least one, at most [`MAX_ADDRESSES`](super::message::MAX_ADDRESSES) a family.
+    /// IPv6 first, then IPv4, each in the server's order; at least one, at most
+    /// [`MAX_ADDRESSES`](super::message::MAX_ADDRESSES) a family.
     pub addresses: Vec<IpAddr>,
     /// How long they may be remembered; at most a day.
     pub ttl: Duration,

@@ -42,7 +42,8 @@ pub enum Input<'a> {
         /// All of it.
         bytes: &'a [u8],
     },
-    /// A whole message came over the TCP connection of this record type; see [`tcp_message`](super::query::tcp_message).
+    /// A whole message came over the TCP connection of this record type; see
+    /// [`tcp_message`](super::query::tcp_message).
     TcpMessage {
         /// Whose connection.
         record: RecordType,

@@ -1,7 +1,7 @@
 //! DNS answers, which are checked before anything in them is believed (RFC 1035, 2181, 2308, 3596, 6891).
 //!
-//! Bytes in, values out: an answer says what the question asked for, or why it must not be believed. This file refuses to
-//! know servers, retries, timeouts and sockets; [`super::lookup`] has them.
+//! Bytes in, values out: an answer says what the question asked for, or why it must not be believed. This file refuses
+//! to know servers, retries, timeouts and sockets; [`super::lookup`] has them.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -108,8 +108,8 @@ impl Builder {
     }
 }
 
-/// Without the final dot. Octets that are not plain text come as `\DDD` (RFC 1035 §5.1): a server's name puts no control
-/// byte anywhere.
+/// Without the final dot. Octets that are not plain text come as `\DDD` (RFC 1035 §5.1): a server's name puts no
+/// control byte anywhere.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = &*self.wire;

@@ -1,7 +1,7 @@
 //! One question of a lookup: whom it asks in turn, what it waits for, what an answer to it amounts to.
 //!
-//! A lookup has two, A and AAAA, that know nothing of each other. This file refuses to know the search list and what the
-//! two amount to together; [`super::lookup`] does, and its tests step both.
+//! A lookup has two, A and AAAA, that know nothing of each other. This file refuses to know the search list and what
+//! the two amount to together; [`super::lookup`] does, and its tests step both.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Walking through a message: numbers, and names with their compression (RFC 1035 §3.1 and §4.1.4).
 //!
 //! **Nothing in a message can make this loop or read out of range.** A compression pointer must point before the part
-//! of the name it stands in, and the bytes from there on are cut away before it is followed: every jump leaves a shorter
-//! message. This file refuses to know what numbers and names mean; [`super::message`] does.
+//! of the name it stands in, and the bytes from there on are cut away before it is followed: every jump leaves a
+//! shorter message. This file refuses to know what numbers and names mean; [`super::message`] does.
 
 use std::fmt;
 

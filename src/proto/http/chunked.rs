@@ -4,8 +4,9 @@
 //!     Size -> Extension -> SizeLf -> Data -> DataCr -> DataLf -> Size ... -> Trailer -> Ended
 //! ```
 //!
-//! Strict, because every liberty taken here is a way to make two readers of one stream disagree on where a message ends: a size has
-//! digits and only digits, lines end in CRLF and nothing less. It keeps no body and copies none: it says which bytes are body.
+//! Strict, because every liberty taken here is a way to make two readers of one stream disagree on where a message
+//! ends: a size has digits and only digits, lines end in CRLF and nothing less. It keeps no body and copies none: it
+//! says which bytes are body.
 
 use super::HEAD_MAX;
 use super::response::Problem;
@@ -56,7 +57,8 @@ impl Chunked {
         Chunked::Size { size: 0, digits: 0 }
     }
 
-    /// Takes what one state can use of `input`, which must not be empty: how many bytes were used, and which of them are body.
+    /// Takes what one state can use of `input`, which must not be empty: how many bytes were used, and which of them
+    /// are body.
     pub(super) fn step<'a>(&mut self, input: &'a [u8]) -> Result<(usize, &'a [u8]), Problem> {
         let (next, used) = match *self {
             Chunked::Size { size, digits } => (Self::size(size, digits, input[0])?, 1),

@@ -10,7 +10,8 @@ pub const HEAD_MAX: usize = 64 * 1024;
 /// The most header fields in one head.
 pub const HEADERS_MAX: usize = 256;
 
-/// Where the head ends in `bytes`: the number of bytes up to and with its blank line. `from` bytes were searched before.
+/// Where the head ends in `bytes`: the number of bytes up to and with its blank line. `from` bytes were searched
+/// before.
 ///
 /// A line ends in CRLF or in a lone LF (RFC 9112, 2.2).
 fn head_end(bytes: &[u8], from: usize) -> Option<usize> {

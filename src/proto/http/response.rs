@@ -4,9 +4,9 @@
 //!     Head -> Body { Length | Chunked | UntilClose | None } -> Done
 //! ```
 //!
-//! The [`Decoder`] is told bytes and says how many it used and which of them are body. What it makes of a response does not depend
-//! on how the bytes were split on their way: it looks at the head only once all of it is there. It refuses to know where bytes come
-//! from, what a good status is, and what the body means.
+//! The [`Decoder`] is told bytes and says how many it used and which of them are body. What it makes of a response does
+//! not depend on how the bytes were split on their way: it looks at the head only once all of it is there. It refuses
+//! to know where bytes come from, what a good status is, and what the body means.
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -133,6 +133,8 @@ pub struct Decoder {
     minor: u8,
     /// The part of a head that has come so far. Empty when the head comes in one piece, as nearly all do.
     partial: Vec<u8>,
+    /// The final head as it came, where somebody wants to look into it.
+    kept: Option<Vec<u8>>,
 }
 
 impl Decoder {
@@ -147,10 +149,23 @@ impl Decoder {
             status: None,
             minor: 1,
             partial: Vec::new(),
+            kept: None,
         }
     }
 
-    /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is done](Self::is_done).
+    /// The same decoder, which keeps the final response's head to be looked into.
+    pub fn keeping_head(mut self) -> Decoder {
+        self.kept = Some(Vec::new());
+        self
+    }
+
+    /// The final response's head as it came, if it was to be kept; empty until it is there.
+    pub fn head_bytes(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
+    }
+
+    /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is
+    /// done](Self::is_done).
     ///
     /// # Errors
     /// [`Problem`]. The decoder is of no more use then.
@@ -183,7 +198,8 @@ impl Decoder {
     /// The peer will send no more: whether this ends the response.
     ///
     /// # Errors
-    /// Where in the response it stopped, in plain words, as [`Cut`]; or the [`Problem`] of a head that is wrong as far as it goes.
+    /// Where in the response it stopped, in plain words, as [`Cut`]; or the [`Problem`] of a head that is wrong as far
+    /// as it goes.
     pub fn end(&mut self) -> Result<(), Cut> {
         match &self.state {
             State::Done => Ok(()),
@@ -198,8 +214,8 @@ impl Decoder {
         }
     }
 
-    /// Whether the whole response has come. Bytes behind it are no part of it and change nothing about it; they only mean
-    /// that this connection must not be used for another.
+    /// Whether the whole response has come. Bytes behind it are no part of it and change nothing about it; they only
+    /// mean that this connection must not be used for another.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
@@ -227,7 +243,8 @@ impl Decoder {
         Ok(Step { used: body.len(), body })
     }
 
-    /// Gathers the head until its blank line, then reads it in one go: nothing is parsed twice, and no split can matter.
+    /// Gathers the head until its blank line, then reads it in one go: nothing is parsed twice, and no split can
+    /// matter.
     fn head(&mut self, input: &[u8]) -> Result<usize, Problem> {
         if self.partial.is_empty() {
             check_prefix(input)?;
@@ -260,7 +277,8 @@ impl Decoder {
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut []);
         let mut config = httparse::ParserConfig::default();
-        // Obsolete line folding (RFC 9112, 5.2) still comes from old servers. It cannot hide framing: see `content_length`.
+        // Obsolete line folding (RFC 9112, 5.2) still comes from old servers. It cannot hide framing: see
+        // `content_length`.
         config.allow_obsolete_multiline_headers_in_responses(true);
         match config.parse_response_with_uninit_headers(&mut response, head, &mut headers) {
             Ok(httparse::Status::Complete(used)) if used == head.len() => {}
@@ -278,6 +296,9 @@ impl Decoder {
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
         let framing = framing(response.headers)?;
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(head);
+        }
         self.status = Some(status);
         self.minor = response.version.unwrap_or(1);
         self.state = if self.to_head || matches!(status, 204 | 304) {

@@ -1,0 +1,362 @@
+//! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::super::flags::{self, Flag, Given};
+use crate::check::outcome::Reason;
+use crate::check::settings::{Draft, Setting};
+use crate::check::units;
+use crate::engine::resolver::{Families, Names, Override};
+use crate::engine::secure;
+use crate::sys::plain;
+
+/// What a flag of `check` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// How targets are checked; also an option on a target's line.
+    Setting(Setting),
+    /// A file of targets.
+    File,
+    /// How many at once.
+    Concurrency,
+    /// The time for the whole run.
+    Deadline,
+    /// A report.
+    Output,
+    /// Only what is not up.
+    Quiet,
+    /// Nothing but the exit status and what was asked for with `--output`.
+    Silent,
+    /// More.
+    Verbose,
+    /// Colour.
+    Color,
+    /// No progress line.
+    NoProgress,
+    /// Verify every certificate chain, also one that is known.
+    NoVerifyCache,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// The addresses of a name and port.
+    Resolve,
+    /// A name server.
+    DnsServer,
+}
+
+/// The one table: flags, their environment names, their help, and the options on a target's line.
+#[rustfmt::skip]
+pub(super) const FLAGS: &[Flag<What>] = &[
+    Flag::new(What::File, "file", Some('f'), Some("FILE"), "Targets",
+        "read targets from FILE, one a line; - is standard input (repeatable)"),
+    Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
+        "the request method"),
+    Flag::new(What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
+        "send this header; 'NAME:' leaves a default out (repeatable)"),
+    Flag::new(What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request",
+        "send this body, with POST unless -X says otherwise"),
+    Flag::new(What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request",
+        "the User-Agent header"),
+    Flag::new(What::Setting(Setting::Head), "head", Some('I'), None, "Request",
+        "ask with HEAD"),
+    Flag::new(What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request",
+        "basic authentication"),
+    Flag::new(What::Setting(Setting::Timeout), "timeout", Some('t'), Some("TIME"), "Time",
+        "the time for one attempt, from its start [5s]").also("max-time", Some('m')),
+    Flag::new(What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
+        "the time in it for looking up the name and connecting"),
+    Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
+        "follow redirects"),
+    Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
+        "how many [10]"),
+    Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
+        "follow redirects from https to http, too"),
+    Flag::new(What::V4, "ipv4", Some('4'), None, "Where to",
+        "look up IPv4 addresses only"),
+    Flag::new(What::V6, "ipv6", Some('6'), None, "Where to",
+        "look up IPv6 addresses only"),
+    Flag::new(What::Resolve, "resolve", None, Some("HOST:PORT:ADDR"), "Where to",
+        "connect to this address for this host (or *) and port; ADDR,ADDR for several (repeatable)"),
+    Flag::new(What::DnsServer, "dns-server", None, Some("IP[:PORT]"), "Where to",
+        "ask this name server instead of those in /etc/resolv.conf (repeatable, up to 3)"),
+    Flag::new(What::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
+        "check each address of a name by itself"),
+    Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
+        "what must hold, or the target is down (repeatable) [status in 200-399]"),
+    Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
+        "what should hold, or the target is degraded (repeatable)"),
+    Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
+        "take any certificate"),
+    Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
+        "trust the certificates in this PEM file instead of the built-in ones\n(so does the environment's SSL_CERT_FILE)"),
+    Flag::new(What::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS",
+        "our own certificate, PEM"),
+    Flag::new(What::Setting(Setting::Key), "key", None, Some("FILE"), "TLS",
+        "its key, PEM; without it the key stands in the same file"),
+    Flag::new(What::Setting(Setting::ServerName), "servername", None, Some("NAME"), "TLS",
+        "ask for this name and expect it in the certificate"),
+    Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
+        "verify every certificate chain, even one that was verified in this run"),
+    Flag::new(What::Deadline, "deadline", None, Some("TIME"), "Time",
+        "the time for the whole run; what is unfinished then is 'unknown'"),
+    Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
+        "how many checks at once [1024]").also("parallel-max", None),
+    Flag::new(What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
+        "the most body that is read [1MiB]"),
+    Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
+        "human or ndjson, to standard output or FILE (repeatable) [human]"),
+    Flag::new(What::Quiet, "quiet", Some('q'), None, "Output",
+        "only what is not up, and the summary"),
+    Flag::new(What::Silent, "silent", Some('s'), None, "Output",
+        "nothing but the exit status and what -o asks for"),
+    Flag::new(What::Verbose, "verbose", Some('v'), None, "Output",
+        "phases of each check, limits, and what the loop knows of itself"),
+    Flag::new(What::Color, "color", None, Some("WHEN"), "Output",
+        "auto, always or never [auto]"),
+    Flag::new(What::NoProgress, "no-progress", None, None, "Output",
+        "no progress line"),
+];
+
+pub(super) const HINT: &str = "'upcheck --help' lists the flags";
+
+pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from one thread.
+
+    upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
+    upcheck [FLAGS] -f FILE         one target a line
+    upcheck demo                    100 services of 200 ms, checked: no network, no arguments
+    upcheck mock                    a service to try it on, with delays and faults
+
+'upcheck --help' lists the flags.
+";
+
+pub(super) fn help() -> String {
+    let mut text = String::from(USAGE);
+    text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
+    text.push_str(flags::help(FLAGS).trim_start());
+    text.push_str(
+        r#"  -h, --help                  this text
+  -V, --version               the version
+
+Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
+Times are 250ms 5s 1m 2h 7d, or seconds; sizes are bytes, 64KiB or 1MiB.
+
+A file of targets:
+    # comments and blank lines are skipped
+    default timeout=2s                               options for the lines that follow
+    https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
+    tcp://redis.internal:6379       name=redis
+
+Expectations are SUBJECT OPERATOR VALUE:
+    status in 200-299,301        json.status == "ok"        header.content-type starts "text/"
+    body contains "ready"        total < 300ms              cert.days > 14
+  subjects   status body body.bytes header.NAME json.PATH redirects http.version
+             total dns connect tls wait cert.days tls.version address
+  operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
+
+Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
+
+Reasons:
+"#,
+    );
+    for reason in Reason::ALL {
+        text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
+    }
+    text
+}
+
+/// A report, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) format: Format,
+    pub(super) file: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Human,
+    Ndjson,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) draft: Draft,
+    pub(super) files: Vec<String>,
+    pub(super) arguments: Vec<String>,
+    /// `None`: not said.
+    pub(super) concurrency: Option<usize>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) quiet: bool,
+    pub(super) silent: bool,
+    pub(super) verbose: bool,
+    pub(super) color: Color,
+    pub(super) progress: bool,
+    pub(super) verify_cache: bool,
+    pub(super) names: Names,
+}
+
+/// How many checks at once where nothing is said.
+pub(super) const CONCURRENCY: usize = 1024;
+
+impl Options {
+    pub(super) fn of(flags: Vec<Given<What>>, arguments: Vec<String>) -> Result<Options, String> {
+        let mut options = Options {
+            draft: Draft::default(),
+            files: Vec::new(),
+            arguments,
+            concurrency: None,
+            deadline: None,
+            wanted: Vec::new(),
+            quiet: false,
+            silent: false,
+            verbose: false,
+            color: Color::default(),
+            progress: true,
+            verify_cache: true,
+            names: Names::default(),
+        };
+        let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
+        if cfg!(feature = "tls") && !said(Setting::CaCert) {
+            // As OpenSSL has it, and with it curl and most others. A flag wins over it.
+            if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
+                let file = file.to_string_lossy();
+                let set = options.draft.set(Setting::CaCert, &file, read_file);
+                // Looked at here, so that whoever never thought of it learns where it comes from.
+                set.and_then(|()| secure::verify(&options.draft.settings().tls))
+                    .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
+            }
+        }
+        for Given { id, value, spelled } in flags {
+            options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
+        }
+        secure::verify(&options.draft.settings().tls)?;
+        Ok(options)
+    }
+
+    fn take(&mut self, what: What, value: &str) -> Result<(), String> {
+        match what {
+            What::Setting(setting) => self.draft.set(setting, value, read_file)?,
+            What::File => self.files.push(value.to_owned()),
+            What::Concurrency => {
+                let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+                self.concurrency = Some(number.ok_or_else(|| format!("'{value}' is not a number from 1 to 1000000"))?);
+            }
+            What::Deadline => match units::duration(value)? {
+                Duration::ZERO => return Err("must be longer than nothing".to_owned()),
+                deadline => self.deadline = Some(deadline),
+            },
+            What::Output => self.wanted.push(wanted(value)?),
+            What::Quiet => self.quiet = true,
+            What::Silent => self.silent = true,
+            What::Verbose => self.verbose = true,
+            What::Color => {
+                self.color = match value {
+                    "auto" => Color::Auto,
+                    "always" => Color::Always,
+                    "never" => Color::Never,
+                    other => return Err(format!("'{other}' is not one of auto, always, never")),
+                }
+            }
+            What::NoProgress => self.progress = false,
+            What::NoVerifyCache => self.verify_cache = false,
+            What::V4 => self.names.families = Families::V4,
+            What::V6 => self.names.families = Families::V6,
+            What::Resolve => self.names.overrides.push(resolve_override(value)?),
+            What::DnsServer if self.names.servers.len() == DNS_SERVERS_MAX => {
+                return Err(format!("more than {DNS_SERVERS_MAX} name servers"));
+            }
+            What::DnsServer => self.names.servers.push(dns_server(value)?),
+        }
+        Ok(())
+    }
+
+    /// Whether what goes to this place is to be coloured.
+    pub(super) fn colors(&self, is_terminal: bool) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb(),
+        }
+    }
+}
+
+pub(super) fn dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// As many as resolv.conf may have.
+const DNS_SERVERS_MAX: usize = 3;
+
+fn dns_server(value: &str) -> Result<SocketAddr, String> {
+    let bare = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, 53);
+    bare.parse()
+        .map(with_port)
+        .or_else(|_| value.parse())
+        .map_err(|_| format!("'{}' is not an address such as 192.0.2.53 or [2001:db8::53]:5353", value.escape_debug()))
+}
+
+/// `HOST:PORT:ADDR[,ADDR...]`, with or without brackets around IPv6, as curl has it.
+fn resolve_override(value: &str) -> Result<Override, String> {
+    let error = || format!("'{}' is not HOST:PORT:ADDRESS[,ADDRESS...]", value.escape_debug());
+    let mut parts = value.splitn(3, ':');
+    let (Some(host), Some(port), Some(list)) = (parts.next(), parts.next(), parts.next()) else { return Err(error()) };
+    let bare = |address: &str| address.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    let addresses: Option<Vec<IpAddr>> = list.split(',').map(bare).collect();
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(error)?;
+    if host.is_empty() {
+        return Err(error());
+    }
+    Ok(Override { host: host.to_ascii_lowercase().into(), port, addresses: addresses.ok_or_else(error)? })
+}
+
+fn wanted(value: &str) -> Result<Wanted, String> {
+    let (format, file) = match value.split_once('=') {
+        Some((_, "")) => return Err(format!("'{value}' names no file")),
+        Some((format, file)) => (format, Some(file.to_owned())),
+        None => (value, None),
+    };
+    let format = match format {
+        "human" => Format::Human,
+        "ndjson" => Format::Ndjson,
+        other => return Err(format!("'{other}' is not a format: human, ndjson")),
+    };
+    Ok(Wanted { format, file })
+}
+
+pub(super) fn find_setting(name: &str) -> Option<Setting> {
+    match flags::find(FLAGS, name)?.id {
+        What::Setting(setting) => Some(setting),
+        _ => None,
+    }
+}
+
+/// The largest file that a flag's value may name.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+
+/// Reads a whole file that a flag or a line names.
+///
+/// # Errors
+/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
+pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?;
+    match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
+        Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(format!("{}: {}", name.escape_debug(), plain(&error))),
+    }
+}
