@@ -305,10 +305,7 @@ impl Run {
 
     /// Has every report write what is due.
     fn push_reports(&mut self, now: Instant) -> Result<(), String> {
-        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
-        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase();
-        }
+        self.clear_line();
         for index in 0..self.reports.len() {
             let reactor = self.engine.reactor();
             let report = &mut self.reports[index];
@@ -318,7 +315,16 @@ impl Run {
         Ok(())
     }
 
+    /// Wipes the progress line if something is about to be written in its place.
+    fn clear_line(&mut self) {
+        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
+        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
+            progress.erase();
+        }
+    }
+
     fn write_report(&mut self, index: usize) -> Result<(), String> {
+        self.clear_line();
         let report = &mut self.reports[index];
         report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         self.nobody_listens();
