@@ -22,6 +22,7 @@ use super::expect::{Expectation, Headers, Mismatch, Seen};
 use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen};
 use super::settings::Redirects;
 use super::target::Target;
+use crate::proto::http::date::retry_after;
 use crate::proto::http::request::Form;
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::url::{Scheme, Url};
@@ -113,11 +114,6 @@ pub struct Try {
     pub degrades: bool,
 }
 
-impl Try {
-    /// The first.
-    pub const FIRST: Try = Try { number: 1, degrades: true };
-}
-
 /// One check. See the module's text.
 #[derive(Debug)]
 pub struct Check {
@@ -198,6 +194,11 @@ impl Check {
         self.hop.as_ref().map_or(0, |hop| hop.before.len() as u32)
     }
 
+    /// Which attempt this is.
+    pub fn attempt(&self) -> Try {
+        self.attempt
+    }
+
     /// Wall time at the start of the attempt, since the Unix epoch.
     pub fn wall(&self) -> Duration {
         self.wall
@@ -257,6 +258,9 @@ impl Check {
     /// Before [`Action::Finish`]: there is no outcome yet.
     pub fn into_outcome(self) -> Outcome {
         let redirects = self.redirects();
+        let asked = Headers::new(self.decoder.head_bytes()).values("retry-after").next();
+        let busy = matches!(self.decoder.status(), Some(429 | 503));
+        let retry_after = asked.filter(|_| busy).and_then(|value| retry_after(value, self.wall.as_secs()));
         let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
         Outcome {
             target: self.target,
@@ -272,6 +276,7 @@ impl Check {
             note: self.note,
             attempts: self.attempt.number,
             redirects,
+            retry_after,
             started: self.wall,
         }
     }

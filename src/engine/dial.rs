@@ -84,7 +84,8 @@ impl Dial {
         self.failures.pop()
     }
 
-    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there were none.
+    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there
+    /// were none.
     pub fn note(&self) -> Option<Box<str>> {
         let failed = self.failures.iter().map(|failure| failure.detail.to_string());
         let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
