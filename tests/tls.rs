@@ -535,3 +535,19 @@ fn a_person_reads_whose_certificate_it_was() {
         "nothing reaches a terminal: {output:?}"
     );
 }
+
+#[test]
+fn a_file_that_many_lines_name_is_held_once() {
+    // A megabyte for each of them would be a gigabyte.
+    const LINES: usize = 1000;
+    let folder = TempDir::new();
+    let root = Authority::new("the root");
+    let silent = Server::playing(vec![Step::Hang]);
+    let file = folder.write("large.pem", root.pem.clone() + &"# padding\n".repeat(100_000));
+    let list: String = (0..LINES).map(|_| format!("{} cacert={file} timeout=10s\n", https(&silent))).collect();
+    let list = folder.write("targets", list);
+    let report = Upcheck::new().args(["-f", &list, "--deadline", "2s"]).limit(ms(120_000)).report();
+    assert_eq!(report.summary["total"], LINES);
+    let peak = report.summary["peak_memory_bytes"].as_u64().expect("a number");
+    assert!(peak < 100 << 20, "{peak} bytes");
+}
