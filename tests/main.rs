@@ -13,6 +13,8 @@ mod demo;
 mod fuzz;
 mod hostile;
 mod mock;
+#[cfg(feature = "tls")]
+mod mock_tls;
 mod peers;
 mod regression;
 mod reports;
@@ -21,3 +23,5 @@ mod sim;
 mod targets;
 mod tidy;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;

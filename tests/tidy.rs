@@ -30,6 +30,7 @@ const LAYERS: &[Layer] = &[
         layers: &["command", "proto", "conn", "check", "report", "engine", "reactor", "sys"],
         crates: &["lexopt", "mio"],
     },
+    Layer { name: "command/mock/stream.rs", layers: &["conn"], crates: &[] },
     Layer { name: "main.rs", layers: &["command"], crates: &["upcheck", "lexopt"] },
     Layer { name: "lib.rs", layers: &[], crates: &[] },
 ];

@@ -42,7 +42,8 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help, read_file};
+pub(super) use options::read_file;
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -370,10 +371,7 @@ impl Run {
 
     /// Has every report write what is due.
     fn push_reports(&mut self, now: Instant) -> Result<(), String> {
-        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
-        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase();
-        }
+        self.clear_line();
         for index in 0..self.reports.len() {
             let reactor = self.engine.reactor();
             let report = &mut self.reports[index];
@@ -383,7 +381,16 @@ impl Run {
         Ok(())
     }
 
+    /// Wipes the progress line if something is about to be written in its place.
+    fn clear_line(&mut self) {
+        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
+        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
+            progress.erase();
+        }
+    }
+
     fn write_report(&mut self, index: usize) -> Result<(), String> {
+        self.clear_line();
         let report = &mut self.reports[index];
         report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         self.nobody_listens();
@@ -502,7 +509,7 @@ impl Run {
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));
+            say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
             say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));

@@ -287,9 +287,9 @@ impl Options {
             // As OpenSSL has it, and with it curl and most others. A flag wins over it.
             if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
                 let file = file.to_string_lossy();
-                options
-                    .draft
-                    .set(Setting::CaCert, &file, read_file)
+                let set = options.draft.set(Setting::CaCert, &file, read_file);
+                // Looked at here, so that whoever never thought of it learns where it comes from.
+                set.and_then(|()| secure::verify(&options.draft.settings().tls))
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
         }
@@ -416,7 +416,11 @@ pub(super) fn find_setting(name: &str) -> Option<Setting> {
 /// The largest file that a flag's value may name.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
-pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
+/// Reads a whole file that a flag or a line names.
+///
+/// # Errors
+/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
+pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = match name {
         "-" => Box::new(io::stdin()),
