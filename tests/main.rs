@@ -7,6 +7,7 @@ mod support;
 
 mod check;
 mod cli;
+mod compare;
 mod concurrency;
 mod demo;
 mod hostile;

@@ -18,7 +18,7 @@
 pub mod dial;
 pub mod queue;
 pub mod secure;
-mod trouble;
+pub mod trouble;
 
 use std::io;
 use std::net::SocketAddr;
