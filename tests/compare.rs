@@ -152,6 +152,19 @@ fn too_few_descriptors_are_no_crash() {
 }
 
 #[test]
+fn too_few_threads_are_no_crash() {
+    // So little memory may be mapped that there is none for so many stacks.
+    let arguments = "compare --count 400 --latency 50ms --repeat 1 --strategies threads:400,loop -o json";
+    let output = Upcheck::in_shell("ulimit -v 400000; exec \"$0\" \"$@\"").args(arguments.split(' ')).run();
+    let document: Value = serde_json::from_str(output.expect_code(0).out()).expect("a JSON document");
+    let [pool, alone] = strategies(&document).as_slice() else { panic!("{document}") };
+    let why = pool["not_measured"].as_str().expect("a reason");
+    assert!(why.contains("of 400 could not be started"), "{why}");
+    assert_eq!((&pool["runs"], &pool["estimate_seconds"]), (&0.into(), &0.05.into()));
+    assert_eq!((&alone["runs"], &alone["up"]["median"]), (&1.into(), &400.into()));
+}
+
+#[test]
 fn own_targets_come_from_a_file() {
     let service = Healthy::start();
     let folder = TempDir::new();

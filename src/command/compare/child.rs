@@ -107,22 +107,24 @@ fn make_checks(strategy: Strategy, work: &Work) -> Result<Own, String> {
     let threads = match strategy {
         Strategy::Sequential => 1,
         Strategy::Threads(threads) => threads.min(work.count()),
-        Strategy::Loop => return event_loop(work, sockets(descriptors), None),
-        Strategy::LoopBlocking(block) => return event_loop(work, sockets(descriptors), Some(block)),
+        Strategy::Loop => return event_loop(work, sockets(descriptors, work.services()), None),
+        Strategy::LoopBlocking(block) => return event_loop(work, sockets(descriptors, work.services()), Some(block)),
     };
-    room_for(threads, descriptors)?;
+    room_for(threads, descriptors, work.services())?;
     let done = blocking::run(threads, work)?;
     figures(&done.tallied, done.threads, None)
 }
 
-/// How many sockets there can be with so many descriptors.
-fn sockets(descriptors: u64) -> usize {
-    usize::try_from(descriptors.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1)
+/// How many sockets there can be with so many descriptors, so that services of our own, which hold one for each port
+/// and have the same limit, can take all connections.
+fn sockets(descriptors: u64, services: usize) -> usize {
+    let free = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+    usize::try_from(free).unwrap_or(usize::MAX).saturating_sub(services).max(1)
 }
 
 /// Whether each thread can have its socket.
-fn room_for(threads: usize, descriptors: u64) -> Result<(), String> {
-    match threads <= sockets(descriptors) {
+fn room_for(threads: usize, descriptors: u64, services: usize) -> Result<(), String> {
+    match threads <= sockets(descriptors, services) {
         true => Ok(()),
         false => Err(format!("{threads} threads need more open files than {descriptors}, the limit (ulimit -n)")),
     }
@@ -232,8 +234,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_said_before_it_is_tried() {
-        assert_eq!((room_for(1000, 1016), room_for(1, 0)), (Ok(()), Ok(())));
-        let error = room_for(1000, 1015).unwrap_err();
+        assert_eq!((room_for(1000, 1116, 100), room_for(1, 0, 9)), (Ok(()), Ok(())));
+        let error = room_for(1000, 1015, 0).unwrap_err();
         assert_eq!(error, "1000 threads need more open files than 1015, the limit (ulimit -n)");
     }
 }

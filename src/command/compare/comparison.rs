@@ -225,7 +225,7 @@ fn note_level(case: &Case, of: &str, notes: &mut Vec<String>) {
     let why = if level.iter().all(|entry| entry.runs.len() < 2) {
         "one run each shows no spread"
     } else {
-        "the difference in wall time is inside the spread"
+        "the difference in wall time is inside the spread, or too small"
     };
     notes.push(format!("{} and {last}{of} are not ranked: {why}", others.join(", ")));
 }
@@ -310,7 +310,10 @@ mod tests {
         assert_eq!(notes, expected);
         let level = vec![entry(Strategy::Loop, &[200, 204]), entry(Strategy::Threads(100), &[203, 207])];
         let notes = Comparison { repeat: 2, ..comparison(level) }.notes();
-        assert_eq!(notes, ["loop and threads:100 are not ranked: the difference in wall time is inside the spread"]);
+        assert_eq!(
+            notes,
+            ["loop and threads:100 are not ranked: the difference in wall time is inside the spread, or too small"]
+        );
         let single = vec![entry(Strategy::Loop, &[200]), entry(Strategy::Threads(1), &[20_000])];
         let notes = Comparison { repeat: 1, ..comparison(single) }.notes();
         assert_eq!(notes, ["loop and threads:1 are not ranked: one run each shows no spread"]);

@@ -10,6 +10,9 @@ use crate::check::outcome::{Outcome, Verdict};
 use crate::check::tally::{Histogram, Tally};
 use crate::sys::resource::Usage;
 
+/// What differs by less than this share is called the same: a timer of a millisecond is half a percent of 200 ms.
+pub(super) const DIFFERENCE_MIN: f64 = 0.02;
+
 /// What came of the checks so far, and when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tallied {
@@ -163,9 +166,13 @@ impl Spread {
         Some(Spread { median: (low + high) / 2.0, min, max, runs: values.len() })
     }
 
-    /// Whether the two differ by more than runs of the same thing do. One run each says nothing of that.
+    /// Whether the two differ by more than runs of the same thing do, and by more than timers are exact. One run each
+    /// says nothing of that.
     pub(super) fn differs(&self, other: &Spread) -> bool {
-        (self.runs > 1 || other.runs > 1) && (self.max < other.min || other.max < self.min)
+        let (small, large) = (self.median.min(other.median), self.median.max(other.median));
+        (self.runs > 1 || other.runs > 1)
+            && (self.max < other.min || other.max < self.min)
+            && large > small * (1.0 + DIFFERENCE_MIN)
     }
 }
 
@@ -226,6 +233,7 @@ mod tests {
         assert!(!differs(&[1, 2, 3], &[3, 5, 6]), "touching is no difference");
         assert!(differs(&[1, 2, 3], &[20]));
         assert!(!differs(&[1], &[20]), "one run each");
+        assert!(!differs(&[1000, 1001], &[1018, 1019]) && differs(&[1000, 1001], &[1028, 1029]), "too close");
     }
 
     #[test]

@@ -13,6 +13,7 @@ const FIGURES: &[Figure] = &[
     ("wall_seconds", |run| Some(run.wall.as_secs_f64())),
     ("user_seconds", |run| Some(run.usage.user.as_secs_f64())),
     ("system_seconds", |run| Some(run.usage.system.as_secs_f64())),
+    ("cpu_seconds", |run| Some(run.cpu().as_secs_f64())),
     ("cpu_share", |run| Some(run.cpu_share())),
     ("peak_memory_bytes", |run| Some(run.own.memory as f64)),
     ("peak_threads", |run| Some(run.own.threads as f64)),

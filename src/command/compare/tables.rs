@@ -159,17 +159,19 @@ fn cost(case: &Case) -> Table {
         title: "What it cost".to_owned(),
         heads: vec![
             "strategy",
+            "CPU time",
             "user",
             "system",
-            "CPU",
+            "of a core",
             "memory",
             "threads",
             "voluntary switches",
             "involuntary",
-            "CPU of the services",
+            "services, of a core",
         ],
         rows: rows(case, |entry| {
             vec![
+                time(entry, |run| run.cpu().as_secs_f64()),
                 time(entry, |run| run.usage.user.as_secs_f64()),
                 time(entry, |run| run.usage.system.as_secs_f64()),
                 percent(entry, |run| Some(run.cpu_share())),
@@ -364,7 +366,7 @@ pub(super) mod tests {
         let expected = [
             "Services that answer in 200 ms, give or take 5.0 ms; median of 3 runs, in turn",
             "\nWhat it cost\n",
-            "  loop        4.0 ms  6.0 ms  5.0 %  3.0 MiB        7                  12            0",
+            "  loop           10 ms  4.0 ms  6.0 ms      5.0 %  3.0 MiB        7                  12            0",
             "\nWall time, as the number of checks grows\n  strategy        100     1000\n  sequential  ~20.0 s  ~20.0 s\n",
             "\nsequential with 100 checks was not measured: too \\u{1b}long; ~20.0 s is an estimate\n",
         ];

@@ -33,6 +33,8 @@ pub(super) struct Work {
     lines: Vec<(Range<usize>, String)>,
     /// How many checks: the lines are taken in turn, again and again if there are fewer.
     count: usize,
+    /// The targets are services of our own.
+    ours: bool,
     /// The timeout of those that say nothing of it.
     timeout: Option<Duration>,
 }
@@ -41,7 +43,7 @@ impl Work {
     /// `count` checks, going round these URLs.
     pub(super) fn of_urls(urls: Vec<String>, count: usize, timeout: Duration) -> Work {
         let lines = urls.into_iter().map(|url| (0..0, url)).collect();
-        Work { defaults: Vec::new(), lines, count, timeout: Some(timeout) }
+        Work { defaults: Vec::new(), lines, count, ours: true, timeout: Some(timeout) }
     }
 
     /// One check for each target in these files.
@@ -71,6 +73,11 @@ impl Work {
     /// How many checks there are.
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// How many services of our own are checked.
+    pub(super) fn services(&self) -> usize {
+        if self.ours { self.lines.len() } else { 0 }
     }
 
     /// A reader for [`target`](Self::target): one a thread.
@@ -155,6 +162,7 @@ mod tests {
     #[test]
     fn urls_are_taken_in_turn() {
         let work = Work::of_urls(vec!["http://a/".into(), "http://b/".into()], 5, Duration::from_millis(1500));
+        assert_eq!(work.services(), 2);
         let mut reader = work.reader();
         let hosts: Vec<_> = (0..work.count()).filter_map(|n| work.target(n, &mut reader)).collect();
         assert_eq!(hosts.iter().map(|target| target.url.host()).collect::<String>(), "ababa");
@@ -166,7 +174,7 @@ mod tests {
     fn default_lines_hold_for_what_follows_wherever_it_is_read() {
         let text = "\u{feff}http://a/\n# x\n\ndefault timeout=1s\r\nhttp://b/\ndefault timeout=2s\nhttp://c/ name=c";
         let work = of_text(text).unwrap();
-        assert_eq!(work.count(), 3);
+        assert_eq!((work.count(), work.services()), (3, 0));
         let mut reader = work.reader();
         for (number, seconds) in [(2, 2), (0, 5), (1, 1)] {
             let target = work.target(number, &mut reader).unwrap();
