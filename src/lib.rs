@@ -1,4 +1,63 @@
-//! upcheck: one thread that checks hundreds of services at once.
+//! # upcheck: one thread that waits for a thousand services at once
+//!
+//! This is the map of the program for whoever reads it. Read it first; it takes five minutes.
+//!
+//! One thread asks the operating system which of its sockets are ready, moves each check one step, and asks again. The
+//! pure half of the code never touches a socket or a clock; the OS half has never heard of HTTP; [`engine`] is the only
+//! place that knows both.
+//!
+//! ```text
+//!       PURE: values in, values out                   OS: bytes and time, never HTTP
+//!    report --> check --> proto {url, http, dns, ...}     conn {tcp, tls}   reactor   sys
+//!                 ^         ^                                ^                 ^       ^
+//!                 +---------+------------ engine ------------+-----------------+       |
+//!                                           ^                                          |
+//!     main --> command {check, demo, mock, ...} ---------------------------------------+
+//! ```
+//!
+//! | layer | what it is | may import |
+//! | --- | --- | --- |
+//! | [`proto`] | protocols as bytes: URLs, HTTP/1.1, DNS, certificates, JSON | std, httparse |
+//! | [`check`] | a target, the machine that checks it, the outcome | `proto` |
+//! | [`report`] | what outcomes look like, a format a file | `check` |
+//! | [`sys`] | what std lacks; the only folder with `unsafe` | libc |
+//! | [`reactor`] | the event loop | mio |
+//! | [`conn`] | connections: TCP and TLS | mio, rustls, webpki-roots |
+//! | [`engine`] | the shell: moves checks over connections on the loop | all above but `report` |
+//! | [`command`] | what a user asks for | everything but `conn`, except `mock` |
+//!
+//! A test reads the sources and fails on an import against this table, on `unsafe` outside `sys`, and on a clock read
+//! outside `reactor::clock`.
+//!
+//! # Reading order, for who came to learn event loops
+//!
+//! 1. [`reactor`]: a loop is "next deadline -> wait -> what time is it -> who is ready -> whose time is up". Then its
+//!    two helpers: `token.rs`, why an event for a socket just closed cannot hit the next one, and `timers.rs`.
+//! 2. [`command::mock`]: a whole server on that loop.
+//! 3. [`conn::tcp`], [`conn::tls`]: connecting without waiting, and TLS as bytes in and bytes out.
+//! 4. `proto/http/chunked.rs`, [`proto::http::response`]: parsers that can be stopped at every byte.
+//! 5. [`check::machine`]: one check, which a test steps by hand.
+//! 6. [`engine`]: the other 999 of them.
+//! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
+//! 8. [`command::check`]: everything else that a program waits for (its input, its output, signals), in the same loop.
+//!
+//! # One check, end to end
+//!
+//! A line is read ([`command::input`]) and becomes a target ([`check::target`]). The queue admits it
+//! ([`engine::queue`]), the name becomes addresses, a socket is dialled ([`engine::dial`]), secured if it is to be, and
+//! sent the request. Whatever comes back goes through the decoder in the machine until it has seen enough; the outcome
+//! ([`check::outcome`]) goes to every report.
+//!
+//! # Three things to keep apart
+//!
+//! An *error* is wrong input of ours: a message, and exit status 3. A *reason* is how a target failed: an ordinary
+//! value from a closed list, never an `Err`. A *bug* is a broken promise of the code to itself: an assertion.
+//!
+//! # Time
+//!
+//! Nobody but [`reactor::clock`] reads a clock; everybody else is told the time. A phase ends with the time stamp of
+//! the turn that saw its end, and the next begins with a fresh reading, so what the one thread did for others in
+//! between is charged to nobody.
 
 pub mod check;
 pub mod command;

@@ -90,7 +90,6 @@ fn a_wrong_flag_is_refused_with_its_name() {
     assert_eq!(server.accepted(), 0, "nothing is sent");
 }
 
-// FAILS TODAY: the letter -m of --max-time is unknown (CONTRACT, "Flags").
 #[test]
 fn flags_can_be_written_as_people_write_them() {
     let server = Server::ok();

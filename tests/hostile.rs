@@ -232,7 +232,6 @@ fn a_terminal_gets_no_escape_of_a_server() {
     assert!(text.contains(&targets[0]), "it ran: {text:?}");
 }
 
-// FAILS TODAY: `push_json` leaves U+0080 to U+009F raw.
 #[test]
 fn no_control_byte_of_a_file_is_printed() {
     let server = Healthy::start();

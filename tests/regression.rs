@@ -4,7 +4,6 @@ use std::fs;
 
 use crate::support::{Report, Server, TempDir, Upcheck};
 
-// FAILS TODAY: `ru_maxrss` is reported; /proc/self/status has VmHWM.
 #[test]
 fn peak_memory_is_the_programs_own() {
     // The kernel's `ru_maxrss` outlives `exec`: it is never less than what the parent had when it forked.
@@ -16,7 +15,6 @@ fn peak_memory_is_the_programs_own() {
     assert!(peak < 100 << 20, "{peak} bytes");
 }
 
-// FAILS TODAY: `say` escapes the line end of a hint.
 #[test]
 fn a_message_of_two_lines_is_two_lines() {
     let output = Upcheck::new().args(["--no-such-flag"]).run();
@@ -24,7 +22,6 @@ fn a_message_of_two_lines_is_two_lines() {
     assert!(!output.err().contains("\\u{a}"), "{output:?}");
 }
 
-// FAILS TODAY: `push_json` leaves U+0080 to U+009F raw.
 #[test]
 fn no_c1_control_is_printed_raw_in_json() {
     // U+009B is CSI in one character, for a terminal that is in the mood.
@@ -37,7 +34,6 @@ fn no_c1_control_is_printed_raw_in_json() {
     assert_eq!(output.report().single()["labels"]["c1"], "\u{80}\u{85}\u{9f}");
 }
 
-// FAILS TODAY: `Output::file` renames over what /dev/stdout leads to.
 #[test]
 fn dev_stdout_is_standard_output_not_a_file_to_replace() {
     // /dev/stdout leads to the file that the shell opened. Renaming a new one over it lost what was in it.
@@ -54,7 +50,6 @@ fn dev_stdout_is_standard_output_not_a_file_to_replace() {
     assert_eq!(Report::parse(appended).single()["verdict"], "up");
 }
 
-// FAILS TODAY: both are written to the same file beside the place.
 #[test]
 fn two_reports_cannot_go_to_one_file() {
     // They shared the file beside it, and each wrote over the other.
@@ -72,7 +67,6 @@ fn two_reports_cannot_go_to_one_file() {
     assert_eq!(folder.names(), [""; 0], "nothing is left behind");
 }
 
-// FAILS TODAY: an output that cannot be opened is told with "(os error 2)".
 #[test]
 fn an_error_is_told_without_the_systems_number() {
     let output = Upcheck::new().args(["-o", "ndjson=/no/such/folder/results", "http://127.0.0.1:1/"]).run();

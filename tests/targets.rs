@@ -89,7 +89,6 @@ fn a_default_line_reaches_to_the_end_of_its_file() {
     assert_eq!(report.target(&format!("{url}/own"))["labels"]["file"], "mine");
 }
 
-// FAILS TODAY: both User-Agent headers are sent.
 #[test]
 fn a_flag_reaches_every_target_and_a_line_wins_over_it() {
     let server = Server::ok();
@@ -201,7 +200,6 @@ fn a_list_without_targets_is_an_error() {
     }
 }
 
-// FAILS TODAY: `Input::new` gives up at the first file that cannot be opened.
 #[test]
 fn a_missing_file_does_not_hide_the_errors_of_the_others() {
     let folder = TempDir::new();

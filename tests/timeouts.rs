@@ -147,13 +147,11 @@ fn stopped_for(stop: Duration, timeout: &str) {
     assert_eq!(report.summary["up"], TARGETS, "{:#?}", report.not("up").first());
 }
 
-// FAILS TODAY: `turn` takes an interrupted poll for a poll that found nobody ready.
 #[test]
 fn answers_that_waited_while_the_program_was_stopped_are_not_timeouts() {
     stopped_for(ms(6000), "3s");
 }
 
-// FAILS TODAY: the same.
 #[test]
 fn answers_that_waited_through_a_short_stop_are_not_timeouts() {
     // Hardly past the deadlines: too short to be told from a busy machine by the clock alone.

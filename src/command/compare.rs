@@ -109,45 +109,22 @@ enum Id {
     Output,
 }
 
-const fn flag(id: Id, long: &'static str, value: &'static str, group: &'static str, help: &'static str) -> Flag<Id> {
-    Flag { id, long, alias: None, short: None, value: Some(value), group, help }
-}
-
+#[rustfmt::skip]
 const FLAGS: &[Flag<Id>] = &[
-    flag(Id::Count, "count", "N", "What is checked", "how many services [100]"),
-    flag(Id::Sweep, "sweep", "N,N,...", "What is checked", "several counts, to see how each strategy grows"),
-    flag(Id::Latency, "latency", "TIME", "What is checked", "how long each takes to answer [200ms]"),
-    flag(Id::Jitter, "jitter", "TIME", "What is checked", "up to this much more or less of it [0]"),
-    Flag {
-        short: Some('f'),
-        ..flag(
-            Id::File,
-            "file",
-            "FILE",
-            "What is checked",
-            "the targets in FILE, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only",
-        )
-    },
-    flag(
-        Id::Strategies,
-        "strategies",
-        "A,B,...",
-        "How",
-        "the strategies to compare\n[sequential,threads:100,threads:30,loop,loop-blocking:50ms]",
-    ),
-    flag(Id::Repeat, "repeat", "N", "How", "how often each runs, in turn [3]"),
-    flag(Id::Max, "max", "TIME", "How", "the longest that one run may take [60s]"),
-    flag(Id::Budget, "budget", "TIME", "Output", "mark who makes all checks within this time"),
-    Flag {
-        short: Some('o'),
-        ..flag(
-            Id::Output,
-            "output",
-            "FORMAT[=FILE]",
-            "Output",
-            "human, json or markdown, to standard output or FILE (repeatable) [human]",
-        )
-    },
+    Flag::new(Id::Count, "count", None, Some("N"), "What is checked", "how many services [100]"),
+    Flag::new(Id::Sweep, "sweep", None, Some("N,N,..."), "What is checked",
+        "several counts, to see how each strategy grows"),
+    Flag::new(Id::Latency, "latency", None, Some("TIME"), "What is checked", "how long each takes to answer [200ms]"),
+    Flag::new(Id::Jitter, "jitter", None, Some("TIME"), "What is checked", "up to this much more or less of it [0]"),
+    Flag::new(Id::File, "file", Some('f'), Some("FILE"), "What is checked",
+        "the targets in FILE, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry="),
+    Flag::new(Id::Strategies, "strategies", None, Some("A,B,..."), "How",
+        "the strategies to compare\n[sequential,threads:100,threads:30,loop,loop-blocking:50ms]"),
+    Flag::new(Id::Repeat, "repeat", None, Some("N"), "How", "how often each runs, in turn [3]"),
+    Flag::new(Id::Max, "max", None, Some("TIME"), "How", "the longest that one run may take [60s]"),
+    Flag::new(Id::Budget, "budget", None, Some("TIME"), "Output", "mark who makes all checks within this time"),
+    Flag::new(Id::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
+        "human, json or markdown, to standard output or FILE (repeatable) [human]"),
 ];
 
 const HINT: &str = "'upcheck compare --help' lists the flags";

@@ -11,7 +11,7 @@
 //!     4 advance   an event that a client was waited for moves it from state to state, until it must be waited for again
 //! ```
 //!
-//! A [`State`] is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
+//! A `State` is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
 //! however slow, costs another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
 
 mod answer;

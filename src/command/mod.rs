@@ -20,6 +20,8 @@ pub mod exit {
     pub const UNHEALTHY: u8 = 1;
     /// It could not run: usage, input, an internal error.
     pub const CANNOT_RUN: u8 = 3;
+    /// `--wait` ran out, as timeout(1) says it.
+    pub const WAIT_RAN_OUT: u8 = 124;
     /// 128 and the number of the signal that ended it.
     pub const SIGNAL: u8 = 128;
 }

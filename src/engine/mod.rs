@@ -9,7 +9,7 @@
 //!     4 dial      a socket for the first address, with a key of its own; others may follow beside it
 //!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, or TLS's first flight
 //!     6 receive   whatever comes -> Input::Bytes, through the TLS session where there is one, until the check has seen enough
-//!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
+//!     7 finish    the sockets are closed; the outcome is handed out, or the target goes back to 1, to be tried again later
 //! ```
 //!
 //! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the
@@ -17,6 +17,8 @@
 
 pub mod dial;
 pub mod queue;
+pub mod resolver;
+pub mod retry;
 pub mod secure;
 pub mod trouble;
 
@@ -26,15 +28,18 @@ use std::time::Instant;
 
 use mio::Interest;
 
-use crate::check::machine::{Action, Check, Input};
-use crate::check::outcome::{Failure, Outcome, Reason};
+use crate::check::machine::{Action, Check, Input, Try};
+use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
+use crate::sys::random::Numbers;
 use dial::{Attempt, Dial};
-use queue::Queue;
+use queue::{Limits, Queue};
+use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
+use retry::Persistence;
 use secure::Secure;
 use trouble::Trouble;
 
@@ -51,6 +56,10 @@ pub enum Tag {
     Check(u32),
     /// A socket of the check in this slot, or the end of its head start.
     Conn(u32),
+    /// The time at which the queue may start another.
+    Queue,
+    /// A part of the resolver.
+    Names(resolver::Part),
     /// Something that the engine's owner watches on the same loop.
     Owner(u32),
 }
@@ -62,6 +71,13 @@ pub enum Tag {
 pub enum Event {
     /// A check is over.
     Finished(Outcome),
+    /// While every target is tried until it is up: this one is not, for another reason than before.
+    NotYet {
+        /// The target's URL.
+        target: String,
+        /// Why not.
+        failure: Failure,
+    },
     /// Something that the owner registered is ready or due.
     Owner {
         /// The number that the owner gave it.
@@ -75,6 +91,9 @@ pub enum Event {
 struct Waiting {
     target: Target,
     since: Instant,
+    attempt: Try,
+    /// How the attempt before ended.
+    last: Option<Reason>,
 }
 
 /// A check under way.
@@ -86,11 +105,16 @@ struct Job {
     /// The request may be sent as soon as a connection stands.
     may_send: bool,
     since: Instant,
+    last: Option<Reason>,
 }
 
 /// How far the connection is.
 enum Link {
     None,
+    /// The resolver will tell.
+    Resolving(Ticket),
+    /// To be dialled next.
+    Resolved(Addresses),
     Dialing(Box<Dial>),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
@@ -99,30 +123,55 @@ enum Link {
     },
 }
 
+/// How an engine is to work.
+pub struct Config {
+    /// How much at once, and how fast.
+    pub limits: Limits,
+    /// How often, and until when.
+    pub persistence: Persistence,
+    /// How names are looked up.
+    pub names: Names,
+    /// How TLS is spoken.
+    pub secure: Secure,
+}
+
 /// Drives checks over sockets. See the module's text.
 pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
+    /// Carries the time at which the queue may start another, if that is a matter of time.
+    queue_key: Key,
+    persistence: Persistence,
+    numbers: Numbers,
     secure: Secure,
+    resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
-    // Kept between turns so that their memory is, too.
+    /// Everything is being ended, and nothing tried again.
+    abandoning: bool,
+    /// Kept between turns so that their memory is, too.
     ready: Vec<Ready<Tag>>,
     request: Vec<u8>,
     buffer: Box<[u8; READ_BUFFER]>,
 }
 
 impl Engine {
-    /// An engine on this loop, with at most `limit` checks under way at once.
-    pub fn new(reactor: Reactor<Tag>, limit: usize, secure: Secure) -> Engine {
+    /// An engine on this loop.
+    pub fn new(mut reactor: Reactor<Tag>, config: Config) -> Engine {
+        let mut numbers = Numbers::new();
         Engine {
+            queue_key: reactor.open(Tag::Queue),
             reactor,
-            queue: Queue::new(limit),
-            secure,
+            queue: Queue::new(config.limits, |waiting| waiting.target.url.host()),
+            persistence: config.persistence,
+            numbers: Numbers::new(),
+            resolver: Resolver::new(config.names, move || numbers.next_u64()),
+            secure: config.secure,
             jobs: Vec::new(),
             free: Vec::new(),
             finished: Vec::new(),
+            abandoning: false,
             ready: Vec::new(),
             request: Vec::new(),
             buffer: Box::new([0; READ_BUFFER]),
@@ -144,6 +193,11 @@ impl Engine {
         &self.secure
     }
 
+    /// What the resolver has done so far.
+    pub fn resolver_stats(&self) -> resolver::Stats {
+        self.resolver.stats()
+    }
+
     /// Whether a target that is brought now could start now.
     pub fn has_room(&self) -> bool {
         self.queue.has_room()
@@ -156,7 +210,7 @@ impl Engine {
 
     /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it.
     pub fn add(&mut self, target: Target, since: Instant) {
-        self.queue.push(Waiting { target, since });
+        self.queue.push(Waiting { target, since, attempt: self.first_try(), last: None });
         self.start_waiting();
     }
 
@@ -191,11 +245,17 @@ impl Engine {
                         self.readable(id, key, now);
                     }
                 }
-                // The deadline's key is never registered with a socket.
-                Ready::Io { tag: Tag::Check(_), .. } => {}
+                Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                    self.resolver.handle(part, event, now, &mut self.reactor);
+                }
+                // What may start now is started below.
+                Ready::Deadline { tag: Tag::Queue, .. } => {}
+                // These keys carry deadlines and are never registered with a socket.
+                Ready::Io { tag: Tag::Check(_) | Tag::Queue, .. } => {}
             }
         }
         self.ready = ready;
+        self.hear_of_names(now);
         self.start_waiting();
         out.append(&mut self.finished);
         Ok(now)
@@ -203,11 +263,15 @@ impl Engine {
 
     /// Ends everything that is under way or waits, each with this failure.
     pub fn abandon(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.abandoning = true;
         let now = self.reactor.clock().now();
         for id in 0..self.jobs.len() as u32 {
-            if self.jobs[id as usize].is_some() {
-                self.advance(id, Input::Failed(failure.clone()), now);
-            }
+            let Some(job) = &self.jobs[id as usize] else { continue };
+            let detail = match job.last {
+                None => failure.detail.clone(),
+                Some(last) => format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into(),
+            };
+            self.advance(id, Input::Failed(Failure { detail, ..*failure }), now);
         }
         for waiting in self.queue.take_waiting() {
             self.never_started(waiting, failure.clone(), now);
@@ -216,21 +280,31 @@ impl Engine {
     }
 
     fn start_waiting(&mut self) {
-        while let Some(waiting) = self.queue.start() {
+        let now = self.reactor.clock().now();
+        while let Some(waiting) = self.queue.start(now) {
             self.begin(waiting);
+        }
+        match self.queue.next_time() {
+            Some(at) => self.reactor.arm(self.queue_key, at),
+            None => self.reactor.disarm(self.queue_key),
         }
     }
 
+    fn first_try(&self) -> Try {
+        Try { number: 1, degrades: !self.persistence.until_up }
+    }
+
     /// 2. Makes a check of it.
-    fn begin(&mut self, Waiting { target, since }: Waiting) {
+    fn begin(&mut self, Waiting { target, since, attempt, last }: Waiting) {
         let now = self.reactor.clock().now();
         let id = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
             self.jobs.len() as u32 - 1
         });
         let key = self.reactor.open(Tag::Check(id));
-        let check = Check::new(target, now.saturating_duration_since(since), now);
-        self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since });
+        let queue = now.saturating_duration_since(since);
+        let check = Check::new(target, attempt, queue, now, self.reactor.clock().wall(now));
+        self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since, last });
         self.advance(id, Input::Start, now);
     }
 
@@ -245,35 +319,93 @@ impl Engine {
     fn perform(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let begun = self.reactor.clock().now();
-        let (mut connect, mut finish) = (false, false);
+        let (mut resolve, mut connect, mut finish) = (false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
-                Action::Resolve | Action::Connect => connect = true,
+                Action::Resolve => resolve = true,
+                Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
                 Action::Finish => finish = true,
             }
         }
+        if (resolve || connect)
+            && let Link::Open { attempt, .. } = &job.link
+        {
+            // A redirect leads elsewhere. Dropping the connection closes it.
+            self.reactor.close(attempt.key);
+            job.link = Link::None;
+        }
         if finish {
             self.finish(id);
+        } else if resolve {
+            self.resolve(id, begun);
         } else if connect {
             self.dial(id);
+        }
+    }
+
+    /// 3. Finds the addresses of a name, or somebody who will.
+    fn resolve(&mut self, id: u32, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let url = job.check.url();
+        let waiter = Waiter { id, key: job.key };
+        match self.resolver.resolve(url.host(), url.port(), waiter, now, &mut self.reactor) {
+            Found::Later(ticket) => job.link = Link::Resolving(ticket),
+            Found::Now(result) => self.resolved(id, result, now),
+        }
+    }
+
+    fn hear_of_names(&mut self, now: Instant) {
+        while let Some(done) = self.resolver.next_done() {
+            for waiter in done.waiters {
+                let waits = |job: &Job| job.key == waiter.key;
+                if self.jobs[waiter.id as usize].as_ref().is_some_and(waits) {
+                    self.resolved(waiter.id, done.result.clone(), now);
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, id: u32, result: Result<Addresses, Trouble>, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        match result {
+            Ok(addresses) => {
+                if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
+                    // This check takes the first, and each of the others gets a check of its own.
+                    for address in &addresses[1..] {
+                        let target = Target { pinned: Some(*address), ..job.check.target().clone() };
+                        let attempt = Try { number: 1, degrades: !self.persistence.until_up };
+                        self.queue.push(Waiting { target, since: now, attempt, last: None });
+                    }
+                    job.link = Link::Resolved([addresses[0]].into());
+                } else {
+                    job.link = Link::Resolved(addresses);
+                }
+                self.advance(id, Input::Resolved, now);
+            }
+            Err(Trouble::Target(failure)) => self.advance(id, Input::Failed(failure), now),
+            Err(Trouble::Shortage(failure)) => self.wait_for_another(id, failure),
         }
     }
 
     /// 4. Begins to connect.
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let url = &job.check.target().url;
-        let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
-        job.link = Link::Dialing(Box::new(Dial::new(addresses)));
+        let url = job.check.url();
+        let with_port = |ip| SocketAddr::new(ip, url.port());
+        let dial = match &job.link {
+            Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
+            _ => Dial::new(job.check.literal().map(with_port)),
+        };
+        job.link = Link::Dialing(Box::new(dial));
         self.dial_next(id);
     }
 
     /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
     fn dial_next(&mut self, id: u32) {
         loop {
-            let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
             let Some(address) = dial.next_address() else {
                 if !dial.is_under_way() {
                     // Without any address there was no failure to remember either; the resolver sees to that.
@@ -294,7 +426,7 @@ impl Engine {
                     dial.add(Attempt { key, conn: Conn::new(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a
                     // wake-up. Across a network it would only cost a system call.
-                    let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
+                    let at_once = address.ip().is_loopback();
                     return self.watch_attempt(id, key, at_once);
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
@@ -324,7 +456,7 @@ impl Engine {
                 Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
                 None => return,
             },
-            Link::None => return,
+            Link::None | Link::Resolving(_) | Link::Resolved(_) => return,
         };
         if let Err(error) = self.reactor.watch(key, conn, want) {
             let failure = Failure::new(Reason::LocalError, format!("watching a socket: {error}"));
@@ -353,20 +485,19 @@ impl Engine {
             return Ok(None);
         };
         let Some(attempt) = dial.attempt(key) else { return Ok(None) };
-        let proof = match check.target().url.scheme() {
+        let proof = match check.url().scheme() {
             Scheme::Https => {
                 if attempt.conn.tls.is_none() {
-                    self.secure.set_time(self.reactor.clock().wall(check.started()));
+                    self.secure.set_time(check.wall());
                     // What can be wrong with it is this machine's trouble, and is told as such.
-                    let session =
-                        self.secure.session(check.target()).map_err(|error| io::Error::other(error.to_string()))?;
+                    let session = self.secure.session(check).map_err(|error| io::Error::other(error.to_string()))?;
                     attempt.conn.tls = Some(Box::new(session));
                 }
                 attempt.conn.flush_tls().map(|_| 0)
             }
             Scheme::Http if *may_send => {
                 self.request.clear();
-                check.target().encode_request(&mut self.request);
+                check.encode_request(&mut self.request);
                 attempt.conn.write(&self.request)
             }
             Scheme::Http | Scheme::Tcp => return Ok(tcp::is_connected(&attempt.conn.stream)?.then_some(0)),
@@ -393,6 +524,9 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let Link::Dialing(mut dial) = std::mem::replace(&mut job.link, Link::None) else { return };
         let Some(attempt) = dial.remove(key) else { return };
+        if let Some(note) = dial.note() {
+            job.check.handle(Input::Noted(note), now);
+        }
         for loser in dial.into_keys() {
             self.reactor.close(loser);
         }
@@ -467,14 +601,14 @@ impl Engine {
             if !secured {
                 check.handle(Input::Secured, now);
             }
-            check.target().encode_request(unsent);
+            check.encode_request(unsent);
         }
         match ended {
             None => {}
             Some(Ok(StreamEnd::Clean)) => check.handle(Input::Eof, now),
             Some(Ok(StreamEnd::Truncated | StreamEnd::InHandshake)) => check.handle(Input::Truncated, now),
             Some(Err(error)) => {
-                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check.target()));
+                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check));
                 check.handle(Input::Failed(failure), now);
             }
         }
@@ -493,33 +627,53 @@ impl Engine {
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
-        let waiting = Waiting { target: job.check.into_target(), since: job.since };
+        let attempt = job.check.attempt();
+        let waiting = Waiting { target: job.check.into_target(), since: job.since, attempt, last: job.last };
         if let Err(waiting) = self.queue.put_back(waiting) {
             let now = self.reactor.clock().now();
             self.never_started(waiting, failure, now);
         }
     }
 
-    fn never_started(&mut self, Waiting { target, since }: Waiting, failure: Failure, now: Instant) {
-        let queue = now.saturating_duration_since(since);
+    fn never_started(&mut self, waiting: Waiting, mut failure: Failure, now: Instant) {
+        if let Some(last) = waiting.last {
+            failure.detail = format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into();
+        }
+        let queue = now.saturating_duration_since(waiting.since);
         let wall = self.reactor.clock().wall(now);
-        self.finished.push(Event::Finished(Outcome::not_started(target, failure, queue, wall)));
+        let mut outcome = Outcome::not_started(waiting.target, failure, queue, wall);
+        outcome.attempts = waiting.attempt.number - 1;
+        self.finished.push(Event::Finished(outcome));
     }
 
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
-        self.queue.ended();
-        let wall = self.reactor.clock().wall(job.check.started());
-        self.finished.push(Event::Finished(job.check.into_outcome(wall)));
+        self.queue.ended(job.check.target().url.host());
+        let degrades = job.check.attempt().degrades;
+        let outcome = job.check.into_outcome();
+        let now = self.reactor.clock().now();
+        // Only a failure may have to be tried again, and only then is a random number worth its price.
+        let random = if outcome.verdict() == Verdict::Up { 0 } else { self.numbers.next_u64() };
+        let Some(at) = retry::next_attempt(&outcome, self.persistence, now, random).filter(|_| !self.abandoning) else {
+            return self.finished.push(Event::Finished(outcome));
+        };
+        if self.persistence.until_up && job.last != Some(outcome.reason) {
+            let failure = Failure::new(outcome.reason, outcome.detail.unwrap_or_default());
+            self.finished.push(Event::NotYet { target: outcome.target.url.as_str().to_owned(), failure });
+        }
+        let attempt = Try { number: outcome.attempts + 1, degrades };
+        let waiting = Waiting { target: outcome.target, since: at, attempt, last: Some(outcome.reason) };
+        self.queue.push_later(waiting, at);
     }
 
     /// Closes all that a check held.
     fn release(&mut self, id: u32, key: Key, link: Link) {
         self.reactor.close(key);
         match link {
-            Link::None => {}
+            Link::None | Link::Resolved(_) => {}
+            Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
             Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }

@@ -3,7 +3,26 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// The soft limit that this process was started with; 0 while it has not been raised.
+static SOFT_LIMIT: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the soft limit on open descriptors back to what it was before it was raised, for a program that takes our
+/// place.
+pub fn restore_descriptor_limit() {
+    let before = SOFT_LIMIT.load(Ordering::Relaxed);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit, written first and then read. Where either is refused the limit stays, which
+    // does no harm.
+    unsafe {
+        if before > 0 && libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = before;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
+}
 
 /// Raises the soft limit on open descriptors to the hard one. Gives the limit before and the limit now.
 pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
@@ -11,6 +30,7 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     // SAFETY: `limit` is a valid rlimit to be written.
     super::check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     let before = limit.rlim_cur;
+    let _ = SOFT_LIMIT.compare_exchange(0, before, Ordering::Relaxed, Ordering::Relaxed);
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
         // SAFETY: `limit` is a valid rlimit to be read. A refusal leaves the limit as it was, which is reported.

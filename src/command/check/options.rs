@@ -1,13 +1,15 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
 use crate::check::units;
+use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
 
@@ -36,6 +38,22 @@ pub(super) enum What {
     NoProgress,
     /// Verify every certificate chain, also one that is known.
     NoVerifyCache,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// The addresses of a name and port.
+    Resolve,
+    /// A name server.
+    DnsServer,
+    /// How many of one host at once.
+    PerHost,
+    /// How many starts a second.
+    Rate,
+    /// The time over which the starts are spread.
+    Spread,
+    /// Try until all are up.
+    Wait,
 }
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
@@ -46,9 +64,9 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
         "the request method"),
     Flag::new(What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
-        "send this header; 'NAME:' leaves a default out (repeatable)"),
+        "send this header; 'NAME:' leaves a default out, @FILE reads lines (repeatable)"),
     Flag::new(What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request",
-        "send this body, with POST unless -X says otherwise"),
+        "send this body, or @FILE's (@- is standard input), with POST unless -X says otherwise"),
     Flag::new(What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request",
         "the User-Agent header"),
     Flag::new(What::Setting(Setting::Head), "head", Some('I'), None, "Request",
@@ -59,6 +77,26 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "the time for one attempt, from its start [5s]").also("max-time", Some('m')),
     Flag::new(What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
         "the time in it for looking up the name and connecting"),
+    Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
+        "follow redirects"),
+    Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
+        "how many [10]"),
+    Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
+        "follow redirects from https to http, too"),
+    Flag::new(What::V4, "ipv4", Some('4'), None, "Where to",
+        "look up IPv4 addresses only"),
+    Flag::new(What::V6, "ipv6", Some('6'), None, "Where to",
+        "look up IPv6 addresses only"),
+    Flag::new(What::Resolve, "resolve", None, Some("HOST:PORT:ADDR"), "Where to",
+        "connect to this address for this host (or *) and port; ADDR,ADDR for several (repeatable)"),
+    Flag::new(What::DnsServer, "dns-server", None, Some("IP[:PORT]"), "Where to",
+        "ask this name server instead of those in /etc/resolv.conf (repeatable, up to 3)"),
+    Flag::new(What::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
+        "check each address of a name by itself"),
+    Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
+        "what must hold, or the target is down (repeatable) [status in 200-399]"),
+    Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
+        "what should hold, or the target is degraded (repeatable)"),
     Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
     Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
@@ -71,10 +109,23 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "ask for this name and expect it in the certificate"),
     Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
         "verify every certificate chain, even one that was verified in this run"),
+    Flag::new(What::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
+        "try up to N times more what may pass later; passing then is 'degraded'"),
+    Flag::new(What::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
+        "wait so long before the first retry, then twice as long each time [1s]"),
+    Flag::new(What::Wait, "wait", None, Some("TIME"), "Time",
+        "try every --retry-delay until all are up, at most so long (else exit 124);\n\
+         then run COMMAND: upcheck --wait 60s TARGET... -- COMMAND ARG..."),
     Flag::new(What::Deadline, "deadline", None, Some("TIME"), "Time",
         "the time for the whole run; what is unfinished then is 'unknown'"),
     Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
+    Flag::new(What::PerHost, "concurrency-per-host", None, Some("N"), "Load",
+        "how many at once of one host [no cap]").also("parallel-max-host", None),
+    Flag::new(What::Rate, "rate", None, Some("N"), "Load",
+        "how many starts a second, spread evenly [as fast as they go]"),
+    Flag::new(What::Spread, "spread", None, Some("TIME"), "Load",
+        "spread the starts evenly over this time"),
     Flag::new(What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
         "the most body that is read [1MiB]"),
     Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
@@ -109,7 +160,7 @@ pub(super) fn help() -> String {
     text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
     text.push_str(flags::help(FLAGS).trim_start());
     text.push_str(
-        "  -h, --help                  this text
+        r#"  -h, --help                  this text
   -V, --version               the version
 
 Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
@@ -121,10 +172,18 @@ A file of targets:
     https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
     tcp://redis.internal:6379       name=redis
 
-Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
+Expectations are SUBJECT OPERATOR VALUE:
+    status in 200-299,301        json.status == "ok"        header.content-type starts "text/"
+    body contains "ready"        total < 300ms              cert.days > 14
+  subjects   status body body.bytes header.NAME json.PATH redirects http.version
+             total dns connect tls wait cert.days tls.version address
+  operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
+
+Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run, 124 --wait ran out,
+130 or 143 after SIGINT or SIGTERM.
 
 Reasons:
-",
+"#,
     );
     for reason in Reason::ALL {
         text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
@@ -169,6 +228,36 @@ pub(super) struct Options {
     pub(super) color: Color,
     pub(super) progress: bool,
     pub(super) verify_cache: bool,
+    pub(super) names: Names,
+    pub(super) per_host: Option<usize>,
+    pub(super) pace: Option<Pace>,
+    pub(super) wait: Option<Duration>,
+}
+
+/// How fast checks are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// So long after each other.
+    Interval(Duration),
+    /// All of them over this time.
+    Spread(Duration),
+}
+
+impl Pace {
+    /// The time from one start to the next, of so many.
+    ///
+    /// # Errors
+    /// Nobody knows how many there are.
+    pub(super) fn interval(self, known: Option<u64>) -> Result<Duration, String> {
+        match (self, known) {
+            (Pace::Interval(interval), _) => Ok(interval),
+            (Pace::Spread(_), None) => {
+                Err("--spread needs to know how many targets there are, so they cannot come from a pipe (--rate can)"
+                    .into())
+            }
+            (Pace::Spread(time), Some(count)) => Ok(time / u32::try_from(count.max(1)).unwrap_or(u32::MAX)),
+        }
+    }
 }
 
 /// How many checks at once where nothing is said.
@@ -189,6 +278,10 @@ impl Options {
             color: Color::default(),
             progress: true,
             verify_cache: true,
+            names: Names::default(),
+            per_host: None,
+            pace: None,
+            wait: None,
         };
         let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
         if cfg!(feature = "tls") && !said(Setting::CaCert) {
@@ -212,14 +305,12 @@ impl Options {
         match what {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
-            What::Concurrency => {
-                let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-                self.concurrency = Some(number.ok_or_else(|| format!("'{value}' is not a number from 1 to 1000000"))?);
-            }
-            What::Deadline => match units::duration(value)? {
-                Duration::ZERO => return Err("must be longer than nothing".to_owned()),
-                deadline => self.deadline = Some(deadline),
-            },
+            What::Concurrency => self.concurrency = Some(count(value)?),
+            What::PerHost => self.per_host = Some(count(value)?),
+            What::Deadline => self.deadline = Some(longer_than_nothing(value)?),
+            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / rate(value)?)),
+            What::Spread => self.pace = Some(Pace::Spread(longer_than_nothing(value)?)),
+            What::Wait => self.wait = Some(longer_than_nothing(value)?),
             What::Output => self.wanted.push(wanted(value)?),
             What::Quiet => self.quiet = true,
             What::Silent => self.silent = true,
@@ -234,6 +325,13 @@ impl Options {
             }
             What::NoProgress => self.progress = false,
             What::NoVerifyCache => self.verify_cache = false,
+            What::V4 => self.names.families = Families::V4,
+            What::V6 => self.names.families = Families::V6,
+            What::Resolve => self.names.overrides.push(resolve_override(value)?),
+            What::DnsServer if self.names.servers.len() == DNS_SERVERS_MAX => {
+                return Err(format!("more than {DNS_SERVERS_MAX} name servers"));
+            }
+            What::DnsServer => self.names.servers.push(dns_server(value)?),
         }
         Ok(())
     }
@@ -252,7 +350,50 @@ pub(in crate::command) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-pub(super) fn wanted(value: &str) -> Result<Wanted, String> {
+fn count(value: &str) -> Result<usize, String> {
+    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
+}
+
+fn rate(value: &str) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
+}
+
+fn longer_than_nothing(value: &str) -> Result<Duration, String> {
+    match units::duration(value)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// As many as resolv.conf may have.
+const DNS_SERVERS_MAX: usize = 3;
+
+fn dns_server(value: &str) -> Result<SocketAddr, String> {
+    let bare = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, 53);
+    bare.parse()
+        .map(with_port)
+        .or_else(|_| value.parse())
+        .map_err(|_| format!("'{}' is not an address such as 192.0.2.53 or [2001:db8::53]:5353", value.escape_debug()))
+}
+
+/// `HOST:PORT:ADDR[,ADDR...]`, with or without brackets around IPv6, as curl has it.
+fn resolve_override(value: &str) -> Result<Override, String> {
+    let error = || format!("'{}' is not HOST:PORT:ADDRESS[,ADDRESS...]", value.escape_debug());
+    let mut parts = value.splitn(3, ':');
+    let (Some(host), Some(port), Some(list)) = (parts.next(), parts.next(), parts.next()) else { return Err(error()) };
+    let bare = |address: &str| address.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    let addresses: Option<Vec<IpAddr>> = list.split(',').map(bare).collect();
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(error)?;
+    if host.is_empty() {
+        return Err(error());
+    }
+    Ok(Override { host: host.to_ascii_lowercase().into(), port, addresses: addresses.ok_or_else(error)? })
+}
+
+fn wanted(value: &str) -> Result<Wanted, String> {
     let (format, file) = match value.split_once('=') {
         Some((_, "")) => return Err(format!("'{value}' names no file")),
         Some((format, file)) => (format, Some(file.to_owned())),
@@ -278,8 +419,11 @@ const FILE_MAX: u64 = 16 * 1024 * 1024;
 
 pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?;
-    match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
+    let source: Box<dyn Read> = match name {
+        "-" => Box::new(io::stdin()),
+        name => Box::new(File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?),
+    };
+    match source.take(FILE_MAX + 1).read_to_end(&mut bytes) {
         Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
         Ok(_) => Ok(bytes),
         Err(error) => Err(format!("{}: {}", name.escape_debug(), plain(&error))),

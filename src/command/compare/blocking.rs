@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use super::figures::Tallied;
 use super::work::Work;
-use crate::check::machine::{Action, Check, Input};
+use crate::check::machine::{Action, Check, Input, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::engine::trouble::{self, Trouble};
+use crate::proto::url::Scheme;
 use crate::reactor::clock::Clock;
 use crate::sys::plain;
 
@@ -103,7 +104,7 @@ fn make_checks(work: &Work, next: &AtomicUsize, tallied: &Mutex<Tallied>, clock:
 /// Makes one check. The thread does nothing else until it is over: that is the point.
 fn check(target: Target, clock: &Clock, buffer: &mut [u8]) -> Outcome {
     let now = clock.now();
-    let check = Check::new(target, Duration::ZERO, now);
+    let check = Check::new(target, Try { number: 1, degrades: false }, Duration::ZERO, now, clock.wall(now));
     let mut talk = Talk { check, clock, deadline: now, addresses: Vec::new(), sends: false, stream: None };
     talk.tell(Input::Start);
     loop {
@@ -111,10 +112,7 @@ fn check(target: Target, clock: &Clock, buffer: &mut [u8]) -> Outcome {
             Step::Resolve => talk.resolve(),
             Step::Connect => talk.connect(),
             Step::Read => talk.read(buffer),
-            Step::Finish => {
-                let wall = clock.wall(talk.check.started());
-                return talk.check.into_outcome(wall);
-            }
+            Step::Finish => return talk.check.into_outcome(),
         }
     }
 }
@@ -167,7 +165,7 @@ impl Talk<'_> {
     }
 
     fn resolve(&mut self) {
-        let url = &self.check.target().url;
+        let url = self.check.url();
         match (url.host(), url.port()).to_socket_addrs() {
             _ if self.time_left().is_none() => self.tell(Input::Deadline),
             Ok(found) => {
@@ -181,8 +179,12 @@ impl Talk<'_> {
 
     /// Tries one address after the other.
     fn connect(&mut self) {
-        let url = &self.check.target().url;
-        if let Some(address) = url.literal() {
+        let url = self.check.url();
+        if url.scheme() == Scheme::Https {
+            // Only a redirect can lead here.
+            return self.tell(Input::Failed(Failure::new(Reason::LocalError, "compare has no TLS for its threads")));
+        }
+        if let Some(address) = self.check.literal() {
             self.addresses = vec![SocketAddr::new(address, url.port())];
         }
         let mut failure = Failure::new(Reason::DnsNotFound, "the name has no address");
@@ -208,7 +210,7 @@ impl Talk<'_> {
         let mut stream = TcpStream::connect_timeout(&address, left)?;
         if self.sends {
             let mut request = Vec::new();
-            self.check.target().encode_request(&mut request);
+            self.check.encode_request(&mut request);
             stream.set_write_timeout(Some(self.time_left().ok_or(io::ErrorKind::TimedOut)?))?;
             stream.write_all(&request)?;
         }

@@ -1,7 +1,7 @@
 //! The measured process: makes all checks with one strategy, and says in one line what it knows of itself.
 //!
-//! It is this same program, started by `compare` with `--child`. All that it prints is `figures ...` or `cannot REASON`,
-//! to its parent.
+//! It is this same program, started by `compare` with `--child`. All that it prints, to its parent, is `figures ...` or
+//! `cannot REASON`.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,8 +17,11 @@ use crate::check::units;
 use crate::command::check::{DESCRIPTORS_RESERVED, START_BATCH};
 use crate::command::exit;
 use crate::command::flags::{self, Asked, Flag};
+use crate::engine::queue::Limits;
+use crate::engine::resolver::Names;
+use crate::engine::retry::Persistence;
 use crate::engine::secure::Secure;
-use crate::engine::{Engine, Event, Tag};
+use crate::engine::{Config, Engine, Event, Tag};
 use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
 use crate::sys::{plain, resource};
@@ -39,7 +42,7 @@ enum Id {
 }
 
 const fn flag(id: Id, long: &'static str) -> Flag<Id> {
-    Flag { id, long, alias: None, short: None, value: Some("VALUE"), group: "", help: "" }
+    Flag::new(id, long, None, Some("VALUE"), "", "")
 }
 
 /// Between this program and itself: no environment names, no help.
@@ -152,7 +155,13 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
     let failed = |error: io::Error| format!("the event loop: {}", plain(&error));
     let mut reactor = Reactor::new(clock).map_err(failed)?;
     let more_to_start = reactor.open(Tag::Owner(0));
-    let mut engine = Engine::new(reactor, limit.min(work.count()).max(1), Secure::new(true));
+    let config = Config {
+        limits: Limits::in_flight(limit.min(work.count()).max(1)),
+        persistence: Persistence::default(),
+        names: Names::default(),
+        secure: Secure::new(true),
+    };
+    let mut engine = Engine::new(reactor, config);
     let mut reader = work.reader();
     let mut tallied = Tallied::default();
     let mut numbers = 0..work.count();

@@ -119,6 +119,9 @@ impl Work {
                 Ok(Some(target)) if target.url.scheme() == Scheme::Https => {
                     wrong(&"1: compare has no TLS for its threads: http:// and tcp:// only");
                 }
+                Ok(Some(target)) if target.settings.retries > 0 => {
+                    wrong(&"1: compare makes each check once: no retry=");
+                }
                 Ok(Some(_)) => self.lines.push((first_default..self.defaults.len(), text())),
                 Ok(None) if is_nothing(line) => {}
                 Ok(None) => self.defaults.push(text()),
@@ -197,9 +200,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_and_where() {
-        let errors = of_text("http://a/\nftp://b/\nhttps://c/").unwrap_err();
+        let errors = of_text("http://a/\nftp://b/\nhttps://c/\nhttp://d/ retry=1").unwrap_err();
         assert!(errors[0].starts_with("f:2:1: the scheme"), "{errors:?}");
         assert_eq!(errors[1], "f:3:1: compare has no TLS for its threads: http:// and tcp:// only");
+        assert_eq!(errors[2..], ["f:4:1: compare makes each check once: no retry="]);
         let errors = of_text(&"ftp://b/\n".repeat(10 * ERRORS_MAX)).unwrap_err();
         assert_eq!(errors.len(), ERRORS_MAX + 1);
         for (name, message) in [("/dev/null", "/dev/null: not a regular file"), ("/nowhere/x", "/nowhere/x: No such")] {
