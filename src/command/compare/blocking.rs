@@ -289,6 +289,27 @@ mod tests {
     }
 
     #[test]
+    fn redirects_lead_to_new_connections() {
+        for (location, reason) in [("/b", Reason::Ok), ("https://127.0.0.1/", Reason::LocalError)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let line = format!("http://{}/a location", listener.local_addr().unwrap());
+            let outcome = thread::scope(|scope| {
+                scope.spawn(move || {
+                    let moved = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+                    let answers = [moved, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned()];
+                    for answer in answers.iter().take(if reason == Reason::Ok { 2 } else { 1 }) {
+                        let (mut stream, _) = listener.accept().unwrap();
+                        let _ = stream.read(&mut [0; 1024]).unwrap();
+                        stream.write_all(answer.as_bytes()).unwrap();
+                    }
+                });
+                outcome_of(&line)
+            });
+            assert_eq!((outcome.reason, outcome.redirects), (reason, 1), "{location}");
+        }
+    }
+
+    #[test]
     fn a_timeout_is_kept() {
         let clock = Clock::start();
         assert_eq!(outcome(&[], true).reason, Reason::ResponseTimeout);

@@ -151,10 +151,11 @@ impl Bench {
         };
         let (status, usage) = process.wait().map_err(failed)?;
         let wall = clock.now().saturating_duration_since(started);
-        let served = services.map(served).transpose().map_err(failed)?;
+        // Such a signal has ended the services, too: they cannot be asked any more.
         if let Some(number) = interrupted(status) {
             return Ok(Ended::Signal(number));
         }
+        let served = services.map(served).transpose().map_err(failed)?;
         Ok(match outcome(&said, status, count) {
             Ok(own) => Ended::Done(Box::new(Run { wall, usage, own, served })),
             Err(reason) => Ended::Cannot(reason),

@@ -21,6 +21,9 @@ pub(super) const COUNT_MAX: usize = 100_000;
 /// The largest file of targets, in bytes.
 const FILE_MAX: u64 = 64 * 1024 * 1024;
 
+/// The most `default` lines: each is read again for every check that it holds for.
+const DEFAULTS_MAX: usize = 100;
+
 /// The most errors that are named.
 const ERRORS_MAX: usize = 100;
 
@@ -124,6 +127,9 @@ impl Work {
                 }
                 Ok(Some(_)) => self.lines.push((first_default..self.defaults.len(), text())),
                 Ok(None) if is_nothing(line) => {}
+                Ok(None) if self.defaults.len() == DEFAULTS_MAX => {
+                    wrong(&format!("1: more than {DEFAULTS_MAX} default lines"));
+                }
                 Ok(None) => self.defaults.push(text()),
                 Err(error) => wrong(&error),
             }
@@ -206,6 +212,8 @@ mod tests {
         assert_eq!(errors[2..], ["f:4:1: compare makes each check once: no retry="]);
         let errors = of_text(&"ftp://b/\n".repeat(10 * ERRORS_MAX)).unwrap_err();
         assert_eq!(errors.len(), ERRORS_MAX + 1);
+        let errors = of_text(&"default timeout=1s\n".repeat(DEFAULTS_MAX + 1)).unwrap_err();
+        assert_eq!(errors, ["f:101:1: more than 100 default lines"]);
         for (name, message) in [("/dev/null", "/dev/null: not a regular file"), ("/nowhere/x", "/nowhere/x: No such")] {
             let errors = Work::of_files(&[name.to_owned()]).unwrap_err();
             assert!(errors[0].starts_with(message), "{errors:?}");
