@@ -159,7 +159,9 @@ fn too_few_threads_are_no_crash() {
     let document: Value = serde_json::from_str(output.expect_code(0).out()).expect("a JSON document");
     let [pool, alone] = strategies(&document).as_slice() else { panic!("{document}") };
     let why = pool["not_measured"].as_str().expect("a reason");
-    assert!(why.contains("of 400 could not be started"), "{why}");
+    // The next stack, or what a thread that has begun wants to allocate, which ends the process it is in.
+    let ends = ["of 400 could not be started", "its process ended without a result"];
+    assert!(ends.iter().any(|end| why.contains(end)), "{why}");
     assert_eq!((&pool["runs"], &pool["estimate_seconds"]), (&0.into(), &0.05.into()));
     assert_eq!((&alone["runs"], &alone["up"]["median"]), (&1.into(), &400.into()));
 }
