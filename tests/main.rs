@@ -8,6 +8,7 @@ mod support;
 
 mod check;
 mod cli;
+mod compare;
 mod concurrency;
 mod demo;
 mod fuzz;

@@ -42,15 +42,15 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-pub(super) use options::read_file;
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help};
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help};
+pub(super) use options::{dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
-const START_BATCH: usize = 128;
+pub(super) const START_BATCH: usize = 128;
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
-const DESCRIPTORS_RESERVED: u64 = 16;
+pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// How often the progress line is drawn at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -61,6 +61,9 @@ const INPUT: u32 = 1;
 const RUN_DEADLINE: u32 = 2;
 const PROGRESS: u32 = 3;
 const REPORTS: u32 = 4;
+
+/// What lines of targets may refer to.
+pub(super) const WORLD: World = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
 
 /// Runs the command.
 ///
@@ -152,8 +155,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
         .map_err(|error| format!("signals: {}", plain(&error)))?;
 
-    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
-    let reader = Reader::new(options.draft.clone(), world);
+    let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
     let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));
     input.look_through(&mut say)?;

@@ -20,7 +20,7 @@ pub mod queue;
 pub mod resolver;
 pub mod retry;
 pub mod secure;
-mod trouble;
+pub mod trouble;
 
 use std::io;
 use std::net::SocketAddr;

@@ -149,6 +149,7 @@ pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from 
     upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
     upcheck [FLAGS] -f FILE         one target a line
     upcheck demo                    100 services of 200 ms, checked: no network, no arguments
+    upcheck compare                 the same checks one by one, by threads, and by one loop: what each costs
     upcheck mock                    a service to try it on, with delays and faults
 
 'upcheck --help' lists the flags.
@@ -345,7 +346,7 @@ impl Options {
     }
 }
 
-pub(super) fn dumb() -> bool {
+pub(in crate::command) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
