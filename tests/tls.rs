@@ -346,7 +346,8 @@ fn a_stalled_handshake_ends_with_its_own_timeout() {
     {
         let check = report.named(name);
         expect(check, name, "tls_timeout", &[said]);
-        expect_time(&check["seconds"]["total"], time, ms(8000));
+        // The total leaves out what this program did for others, so it may fall a little short of the timeout.
+        expect_time(&check["seconds"]["total"], time * 9 / 10, ms(8000));
         expect_time(&check["seconds"]["tls"], Duration::ZERO, ms(8000));
         assert!(check["seconds"]["wait"].is_null() && check["address"].is_string(), "{check:#}");
     }
