@@ -251,6 +251,8 @@ pub struct Outcome {
     pub redirects: u32,
     /// The final request went over a connection that was there before.
     pub reused: bool,
+    /// How long the server asked us to stay away.
+    pub retry_after: Option<Duration>,
     /// When the attempt that decided started: wall time since the Unix epoch.
     pub started: Duration,
 }
@@ -278,6 +280,7 @@ impl Outcome {
             attempts: 0,
             redirects: 0,
             reused: false,
+            retry_after: None,
             started: now,
         }
     }

@@ -139,7 +139,7 @@ mod tests {
         }
         let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Ok(Vec::new()) };
         let target = Reader::new(draft, world).argument(url).unwrap();
-        Origin::of(&Check::new(target, Try::FIRST, Duration::ZERO, now(), Duration::ZERO))
+        Origin::of(&Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now(), Duration::ZERO))
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub enum Ready<T> {
         readable: bool,
         /// A write will not wait.
         writable: bool,
+        /// There is an end to be read behind what has come, and no further event may announce it: read until it shows.
+        /// While this is false, a read that did not fill its buffer has taken all there is.
+        ended: bool,
     },
     /// The deadline set with [`Reactor::arm`] has come. It is no longer armed.
     Deadline {
@@ -260,6 +263,7 @@ impl<T: Copy> Reactor<T> {
                         tag,
                         readable: event.is_readable() || event.is_read_closed() || broken,
                         writable: event.is_writable() || broken,
+                        ended: event.is_read_closed() || broken,
                     });
                 }
             }
@@ -275,7 +279,8 @@ impl<T: Copy> Reactor<T> {
         // 5. Who asked to go again?
         for key in std::mem::take(&mut self.again) {
             if let Some(tag) = self.tag(key) {
-                out.push(Ready::Io { key, tag, readable: true, writable: true });
+                // Whether there is an end is not known any more, so it must be looked for.
+                out.push(Ready::Io { key, tag, readable: true, writable: true, ended: true });
             }
         }
 
@@ -365,7 +370,7 @@ mod tests {
         reactor.watch(key, &mut near, Interest::READABLE).unwrap();
         far.write_all(b"x").unwrap();
         match turn(&mut reactor)[..] {
-            [Ready::Io { key: k, tag: Tag::B, readable: true, .. }] => assert_eq!(k, key),
+            [Ready::Io { key: k, tag: Tag::B, readable: true, ended: false, .. }] => assert_eq!(k, key),
             ref other => panic!("{other:?}"),
         }
     }
@@ -404,7 +409,7 @@ mod tests {
         reactor.arm(key, reactor.clock().now() + Duration::from_secs(60));
         reactor.again(key);
         let out = turn(&mut reactor);
-        assert_eq!(out, [Ready::Io { key, tag: Tag::A, readable: true, writable: true }]);
+        assert_eq!(out, [Ready::Io { key, tag: Tag::A, readable: true, writable: true, ended: true }]);
         reactor.arm(key, reactor.clock().now());
         assert_eq!(turn(&mut reactor), [Ready::Deadline { key, tag: Tag::A }]);
     }
@@ -443,7 +448,8 @@ mod tests {
         drop(far);
         let mut hung_up = false;
         for _ in 0..10 {
-            hung_up = turn(&mut reactor).iter().any(|event| matches!(event, Ready::Io { readable: true, .. }));
+            hung_up =
+                turn(&mut reactor).iter().any(|event| matches!(event, Ready::Io { readable: true, ended: true, .. }));
             if hung_up {
                 break;
             }

@@ -4,19 +4,29 @@
 
 mod healthy;
 mod peer;
+#[cfg(feature = "tls")]
+mod pki;
 mod proxy;
+mod random;
 mod report;
 mod runner;
 mod server;
 mod tempdir;
+#[cfg(feature = "tls")]
+mod tlspeer;
 
 pub(crate) use healthy::Healthy;
 pub(crate) use peer::{Peer, nginx};
+#[cfg(feature = "tls")]
+pub(crate) use pki::{Authority, Identity};
 pub(crate) use proxy::Proxy;
+pub(crate) use random::SplitMix;
 pub(crate) use report::Report;
 pub(crate) use runner::{Lines, Output, Running, Upcheck};
 pub(crate) use server::{Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
+#[cfg(feature = "tls")]
+pub(crate) use tlspeer::{Demands, TlsPeer};
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};

@@ -25,7 +25,8 @@ impl Bench {
         let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Err(String::new()) };
         let target = Reader::new(draft, world).argument(target).unwrap();
         let now = some_time();
-        let check = Check::new(target, Try::FIRST, Duration::ZERO, now, Duration::from_secs(1_000_000));
+        let check =
+            Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now, Duration::from_secs(1_000_000));
         Bench { check, begin: now, now }
     }
 
