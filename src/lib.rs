@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!       PURE: values in, values out                   OS: bytes and time, never HTTP
-//!    report --> check --> proto {url, http, dns, ...}     conn {tcp, tls}   reactor   sys
+//!    report --> check --> proto {url, http, dns, ...}   conn {tcp, unix, tls}  reactor   sys
 //!                 ^         ^                                ^                 ^       ^
 //!                 +---------+------------ engine ------------+-----------------+       |
 //!                                           ^                                          |
@@ -22,7 +22,7 @@
 //! | [`report`] | what outcomes look like, a format a file | `check` |
 //! | [`sys`] | what std lacks; the only folder with `unsafe` | libc |
 //! | [`reactor`] | the event loop | mio |
-//! | [`conn`] | connections: TCP and TLS | mio, rustls, webpki-roots |
+//! | [`conn`] | connections: TCP, unix sockets, TLS | mio, rustls, webpki-roots |
 //! | [`engine`] | the shell: moves checks over connections on the loop | all above but `report` |
 //! | [`command`] | what a user asks for | everything but `conn`, except `mock` |
 //!
@@ -37,7 +37,7 @@
 //! 3. [`conn::tcp`], [`conn::tls`]: connecting without waiting, and TLS as bytes in and bytes out.
 //! 4. `proto/http/chunked.rs`, [`proto::http::response`]: parsers that can be stopped at every byte.
 //! 5. [`check::machine`]: one check, which a test steps by hand.
-//! 6. [`engine`]: the other 999 of them.
+//! 6. [`engine`]: the other 999 of them; [`engine::pool`], what becomes of connections that are kept.
 //! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
 //! 8. [`command::check`]: everything else that a program waits for (its input, its output, signals), in the same loop.
 //!
