@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::expect::Expectation;
-use super::units;
+use super::units::{positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
@@ -168,9 +168,9 @@ impl Draft {
                 self.user = Some(value.to_owned());
             }
             Setting::User => return Err("must be NAME:PASSWORD, without control characters".to_owned()),
-            Setting::Timeout => self.timeout = Some(positive(value)?),
-            Setting::ConnectTimeout => self.connect_timeout = Some(positive(value)?),
-            Setting::MaxBody => self.max_body = Some(units::size(value)?),
+            Setting::Timeout => self.timeout = Some(positive_duration(value)?),
+            Setting::ConnectTimeout => self.connect_timeout = Some(positive_duration(value)?),
+            Setting::MaxBody => self.max_body = Some(size(value).map_err(|why| format!("'{value}' {why}"))?),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
@@ -183,7 +183,7 @@ impl Draft {
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
             Setting::Retry => self.retries = Some(up_to(value, RETRIES_MAX)?),
-            Setting::RetryDelay => self.retry_delay = Some(positive(value)?),
+            Setting::RetryDelay => self.retry_delay = Some(positive_duration(value)?),
         }
         Ok(())
     }
@@ -226,13 +226,6 @@ fn up_to(value: &str, max: u32) -> Result<u32, String> {
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     let number = value.parse().ok().filter(|number| digits && *number <= max);
     number.ok_or_else(|| format!("'{}' is not a number from 0 to {max}", value.escape_debug()))
-}
-
-fn positive(value: &str) -> Result<Duration, String> {
-    units::duration(value).and_then(|duration| match duration {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        duration => Ok(duration),
-    })
 }
 
 /// How to check.

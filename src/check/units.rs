@@ -5,11 +5,17 @@ use std::time::Duration;
 /// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
 const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
 
+/// What is said of a text that is no duration.
+const NO_DURATION: &str = "is not a duration (such as 250ms, 5s, 1m, 2h, 7d)";
+
+/// What is said of a text that is no size.
+const NO_SIZE: &str = "is not a size (such as 512, 64KiB, 1MiB)";
+
 /// Reads a duration. A bare number is seconds; fractions are taken (`1.5s`, `.5`).
 ///
 /// # Errors
 /// What is wrong, in words that go behind the text itself.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
     let (number, unit) = split_unit(text);
     let seconds_in_unit = match unit {
         "us" => 1e-6,
@@ -18,34 +24,43 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
-        _ => return Err(format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)")),
+        _ => return Err(NO_DURATION),
     };
-    let number =
-        decimal(number).ok_or_else(|| format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"))?;
+    let number = decimal(number).ok_or(NO_DURATION)?;
     Duration::try_from_secs_f64(number * seconds_in_unit)
         .ok()
         .filter(|duration| *duration <= DURATION_MAX)
-        .ok_or_else(|| format!("'{text}' is longer than ten years"))
+        .ok_or("is longer than ten years")
+}
+
+/// Reads a duration that a flag or an option has for its value, where zero makes no sense.
+///
+/// # Errors
+/// What is wrong, in a whole sentence.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(why) => Err(format!("'{text}' {why}")),
+    }
 }
 
 /// Reads a number of bytes. `KiB MiB GiB` are powers of 1024; a bare number is bytes.
 ///
 /// # Errors
 /// What is wrong, in words that go behind the text itself.
-pub fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, &'static str> {
     let (number, unit) = split_unit(text);
     let shift = match unit {
         "" | "B" => 0,
         "KiB" => 10,
         "MiB" => 20,
         "GiB" => 30,
-        _ => return Err(format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)")),
+        _ => return Err(NO_SIZE),
     };
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number: Option<u64> = number.parse().ok().filter(|_| digits);
-    number
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or_else(|| format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)"))
+    number.and_then(|number| number.checked_mul(1 << shift)).ok_or(NO_SIZE)
 }
 
 /// The Gregorian year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that the
@@ -98,6 +113,9 @@ mod tests {
         for text in ["", "s", "-1s", "+1s", "1e3", "inf", "1.2.3", "5 s", "5x", "5S", "1m30s", "9999999d", "ms5"] {
             assert!(duration(text).is_err(), "{text}");
         }
+        assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(positive_duration("0s"), Err("must be longer than nothing".to_owned()));
+        assert_eq!(positive_duration("9999999d"), Err("'9999999d' is longer than ten years".to_owned()));
     }
 
     #[test]

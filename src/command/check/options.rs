@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
-use crate::check::units;
+use crate::check::units::positive_duration;
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
@@ -304,12 +304,12 @@ impl Options {
         match what {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
-            What::Concurrency => self.concurrency = Some(count(value)?),
-            What::PerHost => self.per_host = Some(count(value)?),
-            What::Deadline => self.deadline = Some(longer_than_nothing(value)?),
-            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / rate(value)?)),
-            What::Spread => self.pace = Some(Pace::Spread(longer_than_nothing(value)?)),
-            What::Wait => self.wait = Some(longer_than_nothing(value)?),
+            What::Concurrency => self.concurrency = Some(count(value)? as usize),
+            What::PerHost => self.per_host = Some(count(value)? as usize),
+            What::Deadline => self.deadline = Some(positive_duration(value)?),
+            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / count(value)?)),
+            What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
+            What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output => self.wanted.push(wanted(value)?),
             What::Quiet => self.quiet = true,
             What::Silent => self.silent = true,
@@ -349,21 +349,12 @@ pub(super) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-fn count(value: &str) -> Result<usize, String> {
-    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
-}
+/// The most that flags take that count something.
+const COUNT_MAX: u32 = 1_000_000;
 
-fn rate(value: &str) -> Result<u32, String> {
-    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
-}
-
-fn longer_than_nothing(value: &str) -> Result<Duration, String> {
-    match units::duration(value)? {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        time => Ok(time),
-    }
+fn count(value: &str) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|number| (1..=COUNT_MAX).contains(number));
+    number.ok_or_else(|| format!("'{}' is not a number from 1 to {COUNT_MAX}", value.escape_debug()))
 }
 
 /// As many as resolv.conf may have.

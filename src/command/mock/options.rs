@@ -168,6 +168,10 @@ pub(super) fn parse(
     }
 }
 
+fn time(value: &str) -> Result<Duration, String> {
+    units::duration(value).map_err(|why| format!("'{value}' {why}"))
+}
+
 fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
     let mut options = Options::default();
     let mut ports = 1;
@@ -177,13 +181,13 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
         match given.id {
             Id::Listen => {}
             Id::Ports => ports = number(value, 1..=PORTS_MAX).map_err(said)?,
-            Id::Latency => options.latency = units::duration(value).map_err(said)?,
-            Id::Jitter => options.jitter = units::duration(value).map_err(said)?,
+            Id::Latency => options.latency = time(value).map_err(said)?,
+            Id::Jitter => options.jitter = time(value).map_err(said)?,
             Id::Status => options.status = number(value, STATUSES).map_err(said)?,
             Id::Body => options.body = given.value.clone(),
             Id::FailRate => options.fail_rate = share(value).map_err(said)?,
             Id::Seed => options.seed = number(value, 0..=u64::MAX).map_err(said)?,
-            Id::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
+            Id::IdleTimeout => options.idle_timeout = time(value).map_err(said)?,
             Id::Quiet => options.quiet = true,
         }
     }
