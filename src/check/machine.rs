@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::expect::{Expectation, Headers, Mismatch, Seen};
-use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen};
+use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
 use super::settings::Redirects;
 use super::target::Target;
 use crate::proto::http::date::retry_after;
@@ -100,8 +100,8 @@ struct Hop {
     /// The user and password that the redirect's own URL had.
     user: Option<Box<[u8]>>,
     form: Form,
-    /// Where we have been, to see a loop.
-    before: Vec<Url>,
+    /// What was asked before, to see a loop: where, and whether as the GET that a redirect may make of a request.
+    before: Vec<(Url, bool)>,
 }
 
 /// Which attempt this is, and whether that counts against the target.
@@ -385,7 +385,7 @@ impl Check {
             Some(hop) => (hop.before.clone(), hop.form),
             None => (Vec::new(), Form::default()),
         };
-        before.push(here.clone());
+        before.push((here.clone(), form.as_get));
         if before.len() as u32 > redirects.max {
             return Err(format!("more than {} redirects (--max-redirs); the last one led to {url}", redirects.max));
         }
@@ -403,10 +403,12 @@ impl Check {
         // What was kept from one origin is not shown to the next, nor to the first again: who could tell who asked for
         // it?
         form.elsewhere |= !url.is_same_origin(&self.target.url);
-        if before.contains(&url) {
-            return Err(format!("a redirect loop: {url} was visited before"));
+        // A form that is posted and then shown under the same URL is no loop.
+        let asked = (url, form.as_get);
+        if before.contains(&asked) {
+            return Err(format!("a redirect loop: {} was visited before", asked.0));
         }
-        Ok(Some(Hop { url, user, form, before }))
+        Ok(Some(Hop { url: asked.0, user, form, before }))
     }
 
     fn follow(&mut self, hop: Hop, now: Instant) {
@@ -536,7 +538,13 @@ impl Check {
         self.end(Ending { reason, detail, failed: Vec::new() });
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, mut ending: Ending) {
+        // A failure elsewhere than at the target says where. What is wrong with a redirect itself says so already.
+        if let (Some(hop), Some(detail), Verdict::Down) = (&self.hop, &ending.detail, ending.reason.verdict())
+            && ending.reason != Reason::Redirect
+        {
+            ending.detail = Some(format!("{detail} (redirected to {})", hop.url).into());
+        }
         self.state = State::Ended(ending);
         self.actions = [Some(Action::Finish), None, None];
     }

@@ -140,9 +140,11 @@ impl Draft {
             Setting::Header => match value.strip_prefix('@') {
                 None => self.fields.push(field(value)?),
                 Some(file) => {
-                    let text = String::from_utf8(read_file(file)?).map_err(|_| format!("{file} is not UTF-8"))?;
-                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                        self.fields.push(field(line)?);
+                    let text = String::from_utf8(read_file(file)?)
+                        .map_err(|_| format!("{} is not UTF-8", file.escape_debug()))?;
+                    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                        let told = |error| format!("{}:{}: {error}", file.escape_debug(), index + 1);
+                        self.fields.push(field(line).map_err(told)?);
                     }
                 }
             },

@@ -42,7 +42,7 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help, read_file};
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help, read_file_for_line};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -151,7 +151,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
         .map_err(|error| format!("signals: {}", plain(&error)))?;
 
-    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
+    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
     let reader = Reader::new(options.draft.clone(), world);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
     let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));

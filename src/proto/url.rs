@@ -140,9 +140,9 @@ impl Url {
         let origin = &self.text[..self.path as usize];
         let path_len = self.path().find('?').unwrap_or(self.path().len());
         let path = &self.path()[..path_len];
-        if has_scheme(&text) {
+        if let Some(scheme) = scheme_of(&text) {
             // "mailto:me" and "http:x" have a scheme and no authority: nothing to connect to.
-            return match text.contains("://") {
+            return match text[scheme.len()..].starts_with("://") {
                 true => Url::parse(&text),
                 false => Err(UrlError::new(0, Problem::Scheme)),
             };
@@ -387,12 +387,12 @@ fn push_encoded(text: &mut String, byte: u8) {
     text.push(HEX[(byte & 15) as usize] as char);
 }
 
-/// Whether a reference begins with a scheme (RFC 3986, 3.1).
-fn has_scheme(reference: &str) -> bool {
-    let scheme = reference.split(':').next().unwrap_or_default();
-    scheme.len() < reference.len()
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+/// The scheme that a reference begins with, if it has one (RFC 3986, 3.1).
+fn scheme_of(reference: &str) -> Option<&str> {
+    let (scheme, _) = reference.split_once(':')?;
+    let is_one = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    is_one.then_some(scheme)
 }
 
 /// Takes `.` and `..` out of a path that begins with a slash (RFC 3986, 5.2.4); the query stays as it is.
@@ -552,7 +552,16 @@ mod tests {
         for (reference, joined) in cases {
             assert_eq!(base.join(reference.as_bytes()).unwrap().0.as_str(), joined, "{reference}");
         }
-        for reference in ["mailto:x", "http:g", "ftp://h/", "javascript:alert(1)", "//", "/\r\nX: y", "//h:0/"] {
+        for reference in [
+            "mailto:x",
+            "mailto:80?u=http://h/",
+            "http:g",
+            "ftp://h/",
+            "javascript:alert(1)",
+            "//",
+            "/\r\nX: y",
+            "//h:0/",
+        ] {
             assert!(base.join(reference.as_bytes()).is_err(), "{reference}");
         }
         assert_eq!(base.join(b"/\xff").unwrap().0.path(), "/%FF");

@@ -123,7 +123,7 @@ impl Expectation {
         match json::find(seen.body, path) {
             Ok(Some(found)) => self.judge_value(&Value::from_json(&found)),
             Ok(None) => Err(format!("{} is missing", self.subject)),
-            Err(error) => Err(format!("the body is not JSON: {error}")),
+            Err(error) => Err(format!("the body is not JSON ({error})")),
         }
     }
 }
@@ -597,7 +597,7 @@ mod tests {
             (b"{\n\"ok\":", "line 2, column 6: expected a value, found the end of the input"),
             (b"\"\xff\"", "line 1, column 2: expected '\"' at the end of the string, found a byte that is not UTF-8"),
         ] {
-            let got = format!("the body is not JSON: {got}");
+            let got = format!("the body is not JSON ({got})");
             fails("json.ok != true", &seen(body), &got);
         }
     }

@@ -1,7 +1,6 @@
 //! Parsing: a text to an expectation, or to the place where it went wrong and the words that help.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::{Comparison, Expectation, Match, Range, Subject, Test, clip};
 use crate::check::units;
@@ -525,6 +524,8 @@ fn width(c: char) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parse(text: &str) -> Expectation {

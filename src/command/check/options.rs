@@ -293,6 +293,13 @@ impl Options {
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
         }
+        let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
+        if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+            return Err(format!(
+                "{} and {} both want standard input, which can be read once",
+                first.spelled, second.spelled
+            ));
+        }
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
         }
@@ -404,10 +411,27 @@ pub(super) fn find_setting(name: &str) -> Option<Setting> {
     }
 }
 
+fn reads_standard_input(what: What, value: &str) -> bool {
+    match what {
+        What::Setting(Setting::Header | Setting::Data) => value == "@-",
+        What::Setting(Setting::CaCert | Setting::Cert | Setting::Key) | What::File => value == "-",
+        _ => false,
+    }
+}
+
+/// Reads a file that an option on a target's line names. Lines are read twice, to find all errors first, and standard
+/// input cannot be.
+pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
+    match name {
+        "-" => Err("standard input is read by flags only".to_owned()),
+        name => read_file(name),
+    }
+}
+
 /// The largest file that a flag's value may name.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
-pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
+fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = match name {
         "-" => Box::new(io::stdin()),
