@@ -11,7 +11,7 @@ mod tempdir;
 pub(crate) use healthy::Healthy;
 pub(crate) use report::Report;
 pub(crate) use runner::{Lines, Output, Running, Upcheck};
-pub(crate) use server::{Server, Step, listen_with};
+pub(crate) use server::{Request, Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
 
 use std::net::{SocketAddr, TcpListener};
