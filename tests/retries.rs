@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::{Output, Running, Server, Step, TempDir, Upcheck, ms, refused_address, wait_until};
+use crate::support::{
+    Output, Running, Server, Step, TempDir, Upcheck, has_program, ms, refused_address, skipped, wait_until,
+};
 
 fn status(status: u16) -> Vec<Step> {
     vec![Step::send(format!("HTTP/1.1 {status} Word\r\nContent-Length: 0\r\n\r\n"))]
@@ -314,6 +316,21 @@ fn a_wait_that_runs_out_names_who_was_missing() {
     assert!(line("/bad").contains("status: status was 500"), "{output:?}");
     assert!(line("/hang").contains("deadline: it was not up in time (--wait)"), "{output:?}");
     assert!(!output.out().contains("/up") && !output.out().contains("not run"), "{output:?}");
+}
+
+#[test]
+fn a_terminal_shows_how_many_are_up() {
+    if !has_program("script") {
+        skipped!("no `script` to make a terminal");
+        return;
+    }
+    let (server, _) = in_turn(vec![status(503), status(503), vec![Step::ok()]]);
+    let early = Server::ok();
+    let arguments = format!("--wait 20s --retry-delay 400ms '{}' '{}'", early.url("/"), server.url("/"));
+    let output = Upcheck::on_terminal(&arguments).run();
+    output.expect_code(0);
+    assert!(output.out().contains("\r\u{1b}[K1/2 up, waiting for the others, "), "{output:?}");
+    assert!(output.out().contains("2 checked: 2 "), "{output:?}");
 }
 
 #[test]

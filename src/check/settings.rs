@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::expect::Expectation;
-use super::units::{positive_duration, size};
+use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
@@ -181,10 +181,10 @@ impl Draft {
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
-            Setting::MaxRedirs => self.max_redirs = Some(up_to(value, REDIRECTS_MAX)?),
+            Setting::MaxRedirs => self.max_redirs = Some(number(value, 0..=REDIRECTS_MAX)?),
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
-            Setting::Retry => self.retries = Some(up_to(value, RETRIES_MAX)?),
+            Setting::Retry => self.retries = Some(number(value, 0..=RETRIES_MAX)?),
             Setting::RetryDelay => self.retry_delay = Some(positive_duration(value)?),
         }
         Ok(())
@@ -222,12 +222,6 @@ impl Draft {
 
 fn field(line: &str) -> Result<Field, String> {
     Field::parse(line).map_err(|error| error.to_string())
-}
-
-fn up_to(value: &str, max: u32) -> Result<u32, String> {
-    let digits = value.bytes().all(|b| b.is_ascii_digit());
-    let number = value.parse().ok().filter(|number| digits && *number <= max);
-    number.ok_or_else(|| format!("'{}' is not a number from 0 to {max}", value.escape_debug()))
 }
 
 /// How to check.

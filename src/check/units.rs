@@ -1,5 +1,8 @@
-//! Durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
+//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
@@ -63,6 +66,16 @@ pub fn size(text: &str) -> Result<u64, &'static str> {
     number.and_then(|number| number.checked_mul(1 << shift)).ok_or(NO_SIZE)
 }
 
+/// Reads a whole number that a flag or an option has for its value: digits and nothing else, and in the range.
+///
+/// # Errors
+/// What is wrong, in a whole sentence.
+pub fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && range.contains(number));
+    number.ok_or_else(|| format!("'{text}' is not a number from {} to {}", range.start(), range.end()))
+}
+
 /// The Gregorian year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that the
 /// leap day is the last.
 pub fn civil_date(days: u64) -> (u32, u32, u32) {
@@ -116,6 +129,15 @@ mod tests {
         assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));
         assert_eq!(positive_duration("0s"), Err("must be longer than nothing".to_owned()));
         assert_eq!(positive_duration("9999999d"), Err("'9999999d' is longer than ten years".to_owned()));
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!((number("0", 0..=9u8), number("009", 0..=9u8)), (Ok(0), Ok(9)));
+        assert_eq!(number("18446744073709551615", 0..=u64::MAX), Ok(u64::MAX));
+        for text in ["", "10", "+1", "-1", "1.0", " 1", "x", "99999999999999999999999"] {
+            assert_eq!(number(text, 0..=9u8), Err(format!("'{text}' is not a number from 0 to 9")));
+        }
     }
 
     #[test]

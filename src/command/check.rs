@@ -514,6 +514,8 @@ impl Run {
 struct Progress {
     key: Key,
     shown: bool,
+    /// All are being waited for: what counts is how many are up.
+    waits: bool,
 }
 
 impl Progress {
@@ -523,19 +525,20 @@ impl Progress {
             let key = reactor.open(Tag::Owner(PROGRESS));
             let now = reactor.clock().now();
             reactor.arm(key, now + PROGRESS_EVERY);
-            Progress { key, shown: false }
+            Progress { key, shown: false, waits: options.wait.is_some() }
         })
     }
 
     fn draw(&mut self, tally: &Tally, known: Option<u64>, in_flight: usize, elapsed: Duration) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
-        let bad = tally.total() - tally.verdict(Verdict::Up);
-        let line = format!(
-            "\r\x1b[K{}{of} checked, {bad} not up, {in_flight} in flight, {}",
-            tally.total(),
-            short_time(elapsed)
-        );
-        print_error(&line);
+        let (total, elapsed) = (tally.total(), short_time(elapsed));
+        let bad = total - tally.verdict(Verdict::Up);
+        let healthy = tally.verdict(Verdict::Up) + tally.verdict(Verdict::Degraded);
+        let how_far = match self.waits {
+            true => format!("{healthy}{of} up, waiting for the others"),
+            false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
+        };
+        print_error(&format!("\r\x1b[K{how_far}, {elapsed}"));
         self.shown = true;
     }
 

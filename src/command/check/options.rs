@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
-use crate::check::units::positive_duration;
+use crate::check::units::{number, positive_duration};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
@@ -110,7 +111,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
         "verify every certificate chain, even one that was verified in this run"),
     Flag::new(What::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
-        "try up to N times more what may pass later; passing then is 'degraded'"),
+        "try up to N times more what may pass later; passing then is 'degraded'\n\
+         (not sooner than a server's Retry-After asks, up to --deadline or 5 minutes)"),
     Flag::new(What::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
         "wait so long before the first retry, then twice as long each time [1s]"),
     Flag::new(What::Wait, "wait", None, Some("TIME"), "Time",
@@ -311,10 +313,10 @@ impl Options {
         match what {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
-            What::Concurrency => self.concurrency = Some(count(value)? as usize),
-            What::PerHost => self.per_host = Some(count(value)? as usize),
+            What::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
+            What::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
             What::Deadline => self.deadline = Some(positive_duration(value)?),
-            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / count(value)?)),
+            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
             What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
             What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output => self.wanted.push(wanted(value)?),
@@ -356,13 +358,8 @@ pub(super) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-/// The most that flags take that count something.
-const COUNT_MAX: u32 = 1_000_000;
-
-fn count(value: &str) -> Result<u32, String> {
-    let number = value.parse().ok().filter(|number| (1..=COUNT_MAX).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to {COUNT_MAX}", value.escape_debug()))
-}
+/// What flags take that count something.
+const COUNTS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// As many as resolv.conf may have.
 const DNS_SERVERS_MAX: usize = 3;
