@@ -202,6 +202,23 @@ fn others_do_not_wait_for_a_retry() {
 }
 
 #[test]
+fn each_address_is_retried_by_itself() {
+    // A retry once brought all the other addresses again.
+    let port = refused_address().port();
+    let url = format!("http://many.test:{port}/");
+    let addresses = format!("many.test:{port}:127.0.0.1,127.0.0.2,127.0.0.3");
+    let arguments = ["--all-addresses", "--resolve", &addresses, "--retry-delay", "100ms", "-o", "ndjson"];
+    for (more, code) in [(["--retry", "2"], 1), (["--wait", "800ms"], 124)] {
+        let report = Upcheck::new().args(arguments).args(more).arg(&url).run().expect_code(code).report();
+        let mut details: Vec<&str> = report.checks.iter().filter_map(|check| check["detail"].as_str()).collect();
+        details.sort_unstable();
+        let expected = [1, 2, 3].map(|n| format!("127.0.0.{n}:{port} refused the connection"));
+        assert_eq!(details, expected, "{more:?}");
+        assert!(report.checks.iter().all(|check| check["attempts"].as_u64() > Some(2)), "{:#?}", report.checks);
+    }
+}
+
+#[test]
 fn an_interrupted_retry_says_how_the_attempt_before_ended() {
     let (server, _) = in_turn(vec![status(500)]);
     let running =

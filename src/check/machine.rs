@@ -177,6 +177,11 @@ impl Check {
         }
     }
 
+    /// From now on the target is this address of its host alone, also when it is tried again.
+    pub fn pin(&mut self, address: IpAddr) {
+        self.target.pinned = Some(address);
+    }
+
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
         let template = &self.target.settings.template;

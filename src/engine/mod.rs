@@ -378,6 +378,7 @@ impl Engine {
                         let attempt = Try { number: 1, degrades: !self.persistence.until_up };
                         self.queue.push(Waiting { target, since: now, attempt, last: None });
                     }
+                    job.check.pin(addresses[0]);
                     job.link = Link::Resolved([addresses[0]].into());
                 } else {
                     job.link = Link::Resolved(addresses);
