@@ -172,7 +172,7 @@ impl Draft {
             Setting::User => return Err("must be NAME:PASSWORD, without control characters".to_owned()),
             Setting::Timeout => self.timeout = Some(positive_duration(value)?),
             Setting::ConnectTimeout => self.connect_timeout = Some(positive_duration(value)?),
-            Setting::MaxBody => self.max_body = Some(size(value).map_err(|why| format!("'{value}' {why}"))?),
+            Setting::MaxBody => self.max_body = Some(size(value)?),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),

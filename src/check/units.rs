@@ -8,17 +8,12 @@ use std::time::Duration;
 /// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
 const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
 
-/// What is said of a text that is no duration.
-const NO_DURATION: &str = "is not a duration (such as 250ms, 5s, 1m, 2h, 7d)";
-
-/// What is said of a text that is no size.
-const NO_SIZE: &str = "is not a size (such as 512, 64KiB, 1MiB)";
-
 /// Reads a duration. A bare number is seconds; fractions are taken (`1.5s`, `.5`).
 ///
 /// # Errors
-/// What is wrong, in words that go behind the text itself.
-pub fn duration(text: &str) -> Result<Duration, &'static str> {
+/// What is wrong, in a whole sentence.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)");
     let (number, unit) = split_unit(text);
     let seconds_in_unit = match unit {
         "us" => 1e-6,
@@ -27,46 +22,46 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
-        _ => return Err(NO_DURATION),
+        _ => return Err(wrong()),
     };
-    let number = decimal(number).ok_or(NO_DURATION)?;
+    let number = decimal(number).ok_or_else(wrong)?;
     Duration::try_from_secs_f64(number * seconds_in_unit)
         .ok()
         .filter(|duration| *duration <= DURATION_MAX)
-        .ok_or("is longer than ten years")
+        .ok_or_else(|| format!("'{text}' is longer than ten years"))
 }
 
-/// Reads a duration that a flag or an option has for its value, where zero makes no sense.
+/// Reads a duration where zero makes no sense.
 ///
 /// # Errors
 /// What is wrong, in a whole sentence.
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
-    match duration(text) {
-        Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(why) => Err(format!("'{text}' {why}")),
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        duration => Ok(duration),
     }
 }
 
 /// Reads a number of bytes. `KiB MiB GiB` are powers of 1024; a bare number is bytes.
 ///
 /// # Errors
-/// What is wrong, in words that go behind the text itself.
-pub fn size(text: &str) -> Result<u64, &'static str> {
+/// What is wrong, in a whole sentence.
+pub fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)");
     let (number, unit) = split_unit(text);
     let shift = match unit {
         "" | "B" => 0,
         "KiB" => 10,
         "MiB" => 20,
         "GiB" => 30,
-        _ => return Err(NO_SIZE),
+        _ => return Err(wrong()),
     };
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number: Option<u64> = number.parse().ok().filter(|_| digits);
-    number.and_then(|number| number.checked_mul(1 << shift)).ok_or(NO_SIZE)
+    number.and_then(|number| number.checked_mul(1 << shift)).ok_or_else(wrong)
 }
 
-/// Reads a whole number that a flag or an option has for its value: digits and nothing else, and in the range.
+/// Reads a whole number: digits and nothing else, and in the range.
 ///
 /// # Errors
 /// What is wrong, in a whole sentence.

@@ -42,14 +42,15 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help, read_file_for_line};
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help, read_file_for_line};
+pub(super) use options::{dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
-const START_BATCH: usize = 128;
+pub(super) const START_BATCH: usize = 128;
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
-const DESCRIPTORS_RESERVED: u64 = 16;
+pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// How often the progress line is drawn at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -60,6 +61,10 @@ const INPUT: u32 = 1;
 const RUN_DEADLINE: u32 = 2;
 const PROGRESS: u32 = 3;
 const REPORTS: u32 = 4;
+
+/// What lines of targets may refer to.
+pub(super) const WORLD: World =
+    World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
 
 /// Runs the command.
 ///
@@ -151,8 +156,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
         .map_err(|error| format!("signals: {}", plain(&error)))?;
 
-    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
-    let reader = Reader::new(options.draft.clone(), world);
+    let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
     let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));
     input.look_through(&mut say)?;
@@ -370,10 +374,7 @@ impl Run {
 
     /// Has every report write what is due.
     fn push_reports(&mut self, now: Instant) -> Result<(), String> {
-        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
-        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase();
-        }
+        self.clear_line();
         for index in 0..self.reports.len() {
             let reactor = self.engine.reactor();
             let report = &mut self.reports[index];
@@ -383,7 +384,16 @@ impl Run {
         Ok(())
     }
 
+    /// Wipes the progress line if something is about to be written in its place.
+    fn clear_line(&mut self) {
+        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
+        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
+            progress.erase();
+        }
+    }
+
     fn write_report(&mut self, index: usize) -> Result<(), String> {
+        self.clear_line();
         let report = &mut self.reports[index];
         report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         self.nobody_listens();
@@ -502,7 +512,7 @@ impl Run {
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));
+            say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
             say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));

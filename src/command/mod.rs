@@ -4,11 +4,13 @@
 //! own.
 
 pub mod check;
+pub mod compare;
 pub mod demo;
 pub mod flags;
 pub mod input;
 pub mod mock;
 pub mod output;
+mod services;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.
 pub mod exit {

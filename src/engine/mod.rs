@@ -20,7 +20,7 @@ pub mod queue;
 pub mod resolver;
 pub mod retry;
 pub mod secure;
-mod trouble;
+pub mod trouble;
 
 use std::io;
 use std::net::SocketAddr;
@@ -237,12 +237,12 @@ impl Engine {
                 }
                 Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
                 Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_next(id),
-                Ready::Io { tag: Tag::Conn(id), key, readable, writable } => {
+                Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
                     if writable {
                         self.writable(id, key, now);
                     }
                     if readable && self.reactor.is_open(key) {
-                        self.readable(id, key, now);
+                        self.readable(id, key, ended, now);
                     }
                 }
                 Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
@@ -373,12 +373,12 @@ impl Engine {
             Ok(addresses) => {
                 if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
                     // This check takes the first, and each of the others gets a check of its own.
+                    job.check.pin(addresses[0]);
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
                         let attempt = Try { number: 1, degrades: !self.persistence.until_up };
                         self.queue.push(Waiting { target, since: now, attempt, last: None });
                     }
-                    job.check.pin(addresses[0]);
                     job.link = Link::Resolved([addresses[0]].into());
                 } else {
                     job.link = Link::Resolved(addresses);
@@ -432,6 +432,10 @@ impl Engine {
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
                     Trouble::Target(failure) => dial.failed(failure),
+                    // One family may have no address to connect from while the other goes: not worth waiting for.
+                    Trouble::Shortage(failure) if failure.reason == Reason::LocalPorts && dial.is_a_race() => {
+                        dial.failed(failure);
+                    }
                     Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
                 },
             }
@@ -553,14 +557,17 @@ impl Engine {
         }
     }
 
-    /// 6. Bytes have come, or the end.
-    fn readable(&mut self, id: u32, key: Key, now: Instant) {
+    /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
+    fn readable(&mut self, id: u32, key: Key, ended: bool, now: Instant) {
         for _ in 0..READS_PER_TURN {
             let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
             if attempt.key != key {
                 return;
             }
-            match attempt.conn.fill(&mut self.buffer[..]) {
+            let filled = attempt.conn.fill(&mut self.buffer[..]);
+            // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.
+            let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < self.buffer.len());
+            match filled {
                 Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
                 Ok(0) => self.advance(id, Input::Eof, now),
                 Ok(length) => {
@@ -569,6 +576,9 @@ impl Engine {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
+            }
+            if took_all {
+                return;
             }
         }
         if self.reactor.is_open(key) {

@@ -195,6 +195,8 @@ impl<T> Queue<T> {
         let host: Box<str> = (self.host_of)(&item).into();
         self.leave(&host);
         if self.in_flight == 0 {
+            // Whoever else was put back waited for this one: they must try for themselves now, or wait for ever.
+            self.short = false;
             return Err(item);
         }
         self.waiting.push_front(item);
@@ -266,6 +268,18 @@ mod tests {
         queue.ended("a");
         assert!(queue.has_room());
         assert_eq!(start_all(&mut queue, now), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn those_that_waited_for_one_that_nobody_can_help_try_again() {
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(8));
+        queue.push("a1");
+        queue.push("b1");
+        let (first, second) = (queue.start(now).unwrap(), queue.start(now).unwrap());
+        assert_eq!(queue.put_back(first), Ok(()));
+        assert_eq!(queue.put_back(second), Err("b1"));
+        assert_eq!(queue.start(now), Some("a1"));
     }
 
     #[test]

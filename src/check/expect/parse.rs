@@ -246,23 +246,23 @@ impl<'a> Parser<'a> {
 
     fn size_test(&mut self, how: Comparison) -> Result<Test, ParseError> {
         let word = self.peek_bare();
-        match units::size(word) {
+        match units::size(&repeat(word)) {
             Ok(bytes) => {
                 self.at += word.len();
                 Ok(Test::Number(how, bytes.to_string()))
             }
-            Err(why) => Err(self.error(format!("`{}` {why}", repeat(word)))),
+            Err(why) => Err(self.error(why)),
         }
     }
 
     fn time_test(&mut self, how: Comparison) -> Result<Test, ParseError> {
         let word = self.peek_bare();
-        match units::duration(word) {
+        match units::duration(&repeat(word)) {
             Ok(time) => {
                 self.at += word.len();
                 Ok(Test::Time(how, time))
             }
-            Err(why) => Err(self.error(format!("`{}` {why}", repeat(word)))),
+            Err(why) => Err(self.error(why)),
         }
     }
 
@@ -750,19 +750,19 @@ mod tests {
             ("status == true",
              "          ^", "`status` needs a whole number"),
             ("total < \"5s\"",
-             "        ^", "`\"5s\"` is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"),
+             "        ^", "'\"5s\"' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"),
             ("total < 5x",
-             "        ^", "`5x` is not a duration"),
+             "        ^", "'5x' is not a duration"),
             ("total < -5s",
-             "        ^", "`-5s` is not a duration"),
+             "        ^", "'-5s' is not a duration"),
             ("total < 99999999999999999999s",
-             "        ^", "`99999999999999999999s` is longer than ten years"),
+             "        ^", "'99999999999999999999s' is longer than ten years"),
             ("total < 9999999999999999999d",
              "        ^", "is longer than ten years"),
             ("body.bytes > 1kb",
-             "             ^", "`1kb` is not a size (such as 512, 64KiB, 1MiB)"),
+             "             ^", "'1kb' is not a size (such as 512, 64KiB, 1MiB)"),
             ("body.bytes > 18446744073709551615MiB",
-             "             ^", "`18446744073709551615MiB` is not a size"),
+             "             ^", "'18446744073709551615MiB' is not a size"),
             ("body == ok",
              "        ^", "`body` needs text in double quotes: \"ok\""),
             ("body contains 'all good'",

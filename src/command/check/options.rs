@@ -151,6 +151,7 @@ pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from 
     upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
     upcheck [FLAGS] -f FILE         one target a line
     upcheck demo                    100 services of 200 ms, checked: no network, no arguments
+    upcheck compare                 the same checks one by one, by threads, and by one loop: what each costs
     upcheck mock                    a service to try it on, with delays and faults
 
 'upcheck --help' lists the flags.
@@ -289,9 +290,9 @@ impl Options {
             // As OpenSSL has it, and with it curl and most others. A flag wins over it.
             if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
                 let file = file.to_string_lossy();
-                options
-                    .draft
-                    .set(Setting::CaCert, &file, read_file)
+                let set = options.draft.set(Setting::CaCert, &file, read_file);
+                // Looked at here, so that whoever never thought of it learns where it comes from.
+                set.and_then(|()| secure::verify(&options.draft.settings().tls))
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
         }
@@ -354,7 +355,7 @@ impl Options {
     }
 }
 
-pub(super) fn dumb() -> bool {
+pub(in crate::command) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
@@ -428,7 +429,11 @@ pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
 /// The largest file that a flag's value may name.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
-fn read_file(name: &str) -> Result<Vec<u8>, String> {
+/// Reads a whole file that a flag or a line names.
+///
+/// # Errors
+/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
+pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = match name {
         "-" => Box::new(io::stdin()),
