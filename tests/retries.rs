@@ -190,7 +190,7 @@ fn others_do_not_wait_for_a_retry() {
         _ => vec![Step::ok()],
     });
     let folder = TempDir::new();
-    let mut list = format!("{} retry=1 retry-delay=1s\n", server.url("/bad"));
+    let mut list = format!("{} retry=1 retry-delay=3s\n", server.url("/bad"));
     (0..20).for_each(|n| list += &server.url(&format!("/{n}\n")));
     // One at a time: what waits for its retry does not hold the place.
     let report = Upcheck::new().args(["-c", "1", "-f", &folder.write("targets", list)]).report();

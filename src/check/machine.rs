@@ -1141,4 +1141,45 @@ mod tests {
         let bench = asked(HTTP);
         bench.check.into_outcome();
     }
+
+    const TO_ITSELF: &[u8] = b"HTTP/1.1 303 See Other\r\nLocation: /health\r\nContent-Length: 0\r\n\r\n";
+
+    #[test]
+    fn a_redirect_begins_again_on_the_time_of_the_same_attempt() {
+        let said = [(Setting::Location, ""), (Setting::Data, "a=1"), (Setting::Timeout, "1s")];
+        let mut bench = Bench::with(HTTP, &said);
+        bench.at(0, Input::Start);
+        bench.at(10, Input::Resolved);
+        bench.at(20, Input::Connected(address()));
+        let end = bench.begin + ms(1000);
+        assert_eq!(bench.at(50, Input::Bytes(TO_ITSELF)), [Action::Arm(end), Action::Resolve]);
+        assert_eq!(bench.at(51, Input::Resolved), [Action::Connect, Action::Send]);
+        let mut request = Vec::new();
+        bench.check.encode_request(&mut request);
+        assert!(request.starts_with(b"GET /health HTTP/1.1\r\n") && request.ends_with(b"\r\n\r\n"));
+        bench.at(52, Input::Connected(address()));
+        bench.at(60, Input::Bytes(WHOLE));
+        let outcome = bench.outcome();
+        assert_eq!((outcome.reason, outcome.redirects), (Reason::Ok, 1), "posted, then shown, is no loop");
+        assert_eq!(outcome.phases.total(), ms(60));
+        assert_eq!((outcome.phases.dns, outcome.phases.wait), (Some(ms(11)), Some(ms(38))));
+    }
+
+    #[test]
+    fn what_is_asked_a_second_time_is_a_loop() {
+        let again = [Input::Resolved, Input::Connected(address()), Input::Bytes(TO_ITSELF)];
+        let bench = asked_with(HTTP, &[(Setting::Location, ""), (Setting::Data, "a=1")]);
+        let (reason, detail) = bench.all([Input::Bytes(TO_ITSELF)]).all(again).ending();
+        assert_eq!((reason, &*detail), (Reason::Redirect, "a redirect loop: http://h/health was visited before"));
+    }
+
+    #[test]
+    fn a_failure_behind_a_redirect_names_the_place() {
+        let answer = b"HTTP/1.1 302 Found\r\nLocation: //elsewhere/x\r\nContent-Length: 0\r\n\r\n";
+        let bench = asked_with(HTTP, &[(Setting::Location, "")]).all([Input::Bytes(answer)]);
+        let refused = Failure::new(Reason::ConnectRefused, "nobody there");
+        let (reason, detail) = bench.all([Input::Failed(refused)]).ending();
+        let told = "nobody there (redirected to http://elsewhere/x)";
+        assert_eq!((reason, &*detail), (Reason::ConnectRefused, told));
+    }
 }
