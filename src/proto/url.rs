@@ -36,6 +36,15 @@ impl Scheme {
         }
     }
 
+    /// What a URL of this scheme begins with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Https => "https://",
+            Scheme::Tcp => "tcp://",
+        }
+    }
+
     /// The port that need not be written.
     pub fn default_port(self) -> Option<u16> {
         match self {
@@ -79,9 +88,7 @@ impl Url {
             return Err(UrlError::new(at, Problem::Control));
         }
         let (scheme, authority_at) = split_scheme(text)?;
-        let rest = &text[authority_at..];
-        let authority_len = authority_end(rest);
-        let (authority, tail) = rest.split_at(authority_len);
+        let (authority, tail) = split_authority(&text[authority_at..]);
         let (user, host_at) = match authority.bytes().rposition(|b| b == b'@') {
             Some(at) => (Some(percent_decode(&authority[..at], authority_at)?), at + 1),
             None => (None, 0),
@@ -95,7 +102,7 @@ impl Url {
         let literal = check_host(host, host_at_in_text)?;
         let path = &tail[..tail.bytes().position(|b| b == b'#').unwrap_or(tail.len())];
         if scheme == Scheme::Tcp && !matches!(path, "" | "/") {
-            return Err(UrlError::new(authority_at + authority_len, Problem::PathOnTcp));
+            return Err(UrlError::new(authority_at + authority.len(), Problem::PathOnTcp));
         }
         Ok((Url::build(scheme, host, literal, port, path), user))
     }
@@ -106,18 +113,17 @@ impl Url {
             Some(IpAddr::V6(address)) => Cow::Owned(format!("[{address}]")),
             _ => Cow::Borrowed(host),
         };
-        let mut digits = [b'0'; 5];
-        let colon = if scheme.default_port() == Some(port) { "" } else { ":" };
-        let port_text = if colon.is_empty() { "" } else { decimal(port, &mut digits) };
+        let mut digits = [0; 6];
+        let port_text = if scheme.default_port() == Some(port) { "" } else { colon_and_port(port, &mut digits) };
         let slash = if scheme == Scheme::Tcp || path.starts_with('/') { "" } else { "/" };
         let path = if scheme == Scheme::Tcp { "" } else { path };
-        let parts = [scheme.as_str(), "://", &host, colon, port_text, slash];
+        let parts = [scheme.prefix(), &host, port_text, slash];
         // To the byte, so that boxing it does not copy it.
         let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + path.len());
         parts.iter().for_each(|part| text.push_str(part));
         text.make_ascii_lowercase();
         let path_at = (text.len() - slash.len()) as u16;
-        let host_end = path_at - (colon.len() + port_text.len()) as u16;
+        let host_end = path_at - port_text.len() as u16;
         push_path(&mut text, path);
         Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
     }
@@ -160,7 +166,7 @@ impl Url {
     }
 
     fn host_at(&self) -> usize {
-        self.scheme.as_str().len() + 3
+        self.scheme.prefix().len()
     }
 }
 
@@ -251,21 +257,23 @@ impl std::error::Error for UrlError {}
 
 /// The scheme, and where the authority starts.
 fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
-    let colon = text.bytes().position(|b| matches!(b, b':' | b'/' | b'?' | b'#')).unwrap_or(text.len());
-    if !text[colon..].starts_with("://") {
-        return Ok((Scheme::Http, 0));
-    }
     for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp] {
-        if text[..colon].eq_ignore_ascii_case(scheme.as_str()) {
-            return Ok((scheme, colon + 3));
+        let prefix = scheme.prefix();
+        if text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+            return Ok((scheme, prefix.len()));
         }
     }
-    Err(UrlError::new(0, Problem::Scheme))
+    let colon = text.bytes().position(|b| matches!(b, b':' | b'/' | b'?' | b'#')).unwrap_or(text.len());
+    match text[colon..].starts_with("://") {
+        true => Err(UrlError::new(0, Problem::Scheme)),
+        false => Ok((Scheme::Http, 0)),
+    }
 }
 
-/// Where the authority ends (RFC 3986, 3.2).
-fn authority_end(rest: &str) -> usize {
-    rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len())
+/// The authority, and what follows it (RFC 3986, 3.2).
+fn split_authority(rest: &str) -> (&str, &str) {
+    let end = rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    rest.split_at(end)
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
@@ -302,18 +310,27 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, Problem::Ipv6))?;
         return Ok(Some(IpAddr::V6(address)));
     }
-    if let Some(offset) = host.bytes().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))) {
-        let problem = if host.is_ascii() { Problem::HostCharacter } else { Problem::HostNotAscii };
-        return Err(UrlError::new(at + offset, problem));
-    }
     let name = host.strip_suffix('.').unwrap_or(host);
-    let mut labels = name.as_bytes().split(|&b| b == b'.');
-    if name.len() > NAME_MAX || labels.clone().any(|label| label.is_empty() || label.len() > LABEL_MAX) {
-        return Err(UrlError::new(at, Problem::HostLength));
+    let mut last = 0;
+    let mut is_too_long = name.len() > NAME_MAX;
+    let has_length = |label: usize| (1..=LABEL_MAX).contains(&label);
+    for (offset, byte) in name.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => {}
+            b'.' => {
+                is_too_long |= !has_length(offset - last);
+                last = offset + 1;
+            }
+            _ if host.is_ascii() => return Err(UrlError::new(at + offset, Problem::HostCharacter)),
+            _ => return Err(UrlError::new(at + offset, Problem::HostNotAscii)),
+        }
     }
     // "Ends in a number" is how the URL standard tells an address from a name: 10.1 and 0x7f.1 are no names, and what
     // inet_aton makes of them is nobody's intention.
-    let last = labels.next_back().unwrap_or_default();
+    let last = &name.as_bytes()[last..];
+    if is_too_long || !has_length(last.len()) {
+        return Err(UrlError::new(at, Problem::HostLength));
+    }
     let is_number = last.iter().all(u8::is_ascii_digit)
         || last.strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
     if is_number {
@@ -341,16 +358,18 @@ fn push_path(text: &mut String, path: &str) {
     }
 }
 
-/// A number's digits, without zeros in front.
-fn decimal(mut number: u16, digits: &mut [u8; 5]) -> &str {
-    let mut at = digits.len();
-    while number > 0 && at > 0 {
+/// `:8080`
+fn colon_and_port(mut port: u16, place: &mut [u8; 6]) -> &str {
+    let mut at = place.len();
+    while port > 0 && at > 1 {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+        place[at] = b'0' + (port % 10) as u8;
+        port /= 10;
     }
-    // Digits are ASCII, so the empty text never comes of it.
-    std::str::from_utf8(&digits[at..]).unwrap_or_default()
+    at -= 1;
+    place[at] = b':';
+    // A colon and digits are ASCII, so the empty text never comes of it.
+    std::str::from_utf8(&place[at..]).unwrap_or_default()
 }
 
 fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
