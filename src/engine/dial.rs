@@ -32,7 +32,9 @@ pub struct Attempt {
 /// The race to one target.
 #[derive(Debug)]
 pub struct Dial {
-    /// Still to be tried, the next one last.
+    /// To be tried next. It stands apart, because nearly always there is but one: that one needs no list.
+    next: Option<SocketAddr>,
+    /// Still to be tried after it, the nearest one last.
     left: Vec<SocketAddr>,
     attempts: Vec<Attempt>,
     /// How the latest one failed. It speaks for all when none is left.
@@ -42,20 +44,27 @@ pub struct Dial {
 impl Dial {
     /// A race to these addresses, in the order of [`order`].
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
-        let mut left = order(addresses);
+        let mut addresses = addresses.into_iter();
+        let next = addresses.next();
+        let mut left = match (next, addresses.next()) {
+            (Some(first), Some(second)) => order([first, second].into_iter().chain(addresses)),
+            _ => Vec::new(),
+        };
         left.reverse();
+        // The first is `next` already.
+        left.pop();
         // Nearly always one is enough.
-        Dial { left, attempts: Vec::with_capacity(1), failure: None }
+        Dial { next, left, attempts: Vec::with_capacity(1), failure: None }
     }
 
     /// The next address to try.
     pub fn next_address(&mut self) -> Option<SocketAddr> {
-        self.left.pop()
+        std::mem::replace(&mut self.next, self.left.pop())
     }
 
     /// Whether there is another address to try beside those under way.
     pub fn has_next(&self) -> bool {
-        !self.left.is_empty()
+        self.next.is_some()
     }
 
     /// Takes an attempt into the race.

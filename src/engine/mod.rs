@@ -91,7 +91,7 @@ struct Job {
 /// How far the connection is.
 enum Link {
     None,
-    Dialing(Box<Dial>),
+    Dialing(Dial),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
         attempt: Attempt,
@@ -172,6 +172,8 @@ impl Engine {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
+        // What happens in this turn goes into `out` itself and is not moved again.
+        std::mem::swap(&mut self.finished, out);
         for event in ready.drain(..) {
             // An earlier event of this turn may have closed this one's key.
             if !self.reactor.is_open(event.key()) {
@@ -197,7 +199,7 @@ impl Engine {
         }
         self.ready = ready;
         self.start_waiting();
-        out.append(&mut self.finished);
+        std::mem::swap(&mut self.finished, out);
         Ok(now)
     }
 
@@ -266,7 +268,7 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let url = &job.check.target().url;
         let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
-        job.link = Link::Dialing(Box::new(Dial::new(addresses)));
+        job.link = Link::Dialing(Dial::new(addresses));
         self.dial_next(id);
     }
 
