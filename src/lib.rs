@@ -31,32 +31,33 @@
 //!
 //! # Reading order, for who came to learn event loops
 //!
-//! 1. [`reactor`]: a loop is "next deadline -> wait -> what time is it -> who is ready -> whose time is up". Then its two
-//!    helpers: `token.rs`, why an event for a socket just closed cannot hit the next one, and `timers.rs`.
+//! 1. [`reactor`]: a loop is "next deadline -> wait -> what time is it -> who is ready -> whose time is up". Then its
+//!    two helpers: `token.rs`, why an event for a socket just closed cannot hit the next one, and `timers.rs`.
 //! 2. [`command::mock`]: a whole server on that loop.
 //! 3. [`conn::tcp`], [`conn::tls`]: connecting without waiting, and TLS as bytes in and bytes out.
 //! 4. `proto/http/chunked.rs`, [`proto::http::response`]: parsers that can be stopped at every byte.
 //! 5. [`check::machine`]: one check, which a test steps by hand.
 //! 6. [`engine`]: the other 999 of them.
-//! 7. [`command::check`]: everything else that a program waits for (its input, its output, signals), in the same loop.
+//! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
+//! 8. [`command::check`]: everything else that a program waits for (its input, its output, signals), in the same loop.
 //!
 //! # One check, end to end
 //!
-//! A line is read ([`command::input`]) and becomes a target ([`check::target`]). The queue admits it ([`engine::queue`]),
-//! the name becomes addresses, a socket is dialled ([`engine::dial`]), secured if it is to be, and sent the request.
-//! Whatever comes back goes through the decoder in the machine until it has seen enough; the outcome
+//! A line is read ([`command::input`]) and becomes a target ([`check::target`]). The queue admits it
+//! ([`engine::queue`]), the name becomes addresses, a socket is dialled ([`engine::dial`]), secured if it is to be, and
+//! sent the request. Whatever comes back goes through the decoder in the machine until it has seen enough; the outcome
 //! ([`check::outcome`]) goes to every report.
 //!
 //! # Three things to keep apart
 //!
-//! An *error* is wrong input of ours: a message, and exit status 3. A *reason* is how a target failed: an ordinary value
-//! from a closed list, never an `Err`. A *bug* is a broken promise of the code to itself: an assertion.
+//! An *error* is wrong input of ours: a message, and exit status 3. A *reason* is how a target failed: an ordinary
+//! value from a closed list, never an `Err`. A *bug* is a broken promise of the code to itself: an assertion.
 //!
 //! # Time
 //!
-//! Nobody but [`reactor::clock`] reads a clock; everybody else is told the time. A phase ends with the time stamp of the
-//! turn that saw its end, and the next begins with a fresh reading, so what the one thread did for others in between is
-//! charged to nobody.
+//! Nobody but [`reactor::clock`] reads a clock; everybody else is told the time. A phase ends with the time stamp of
+//! the turn that saw its end, and the next begins with a fresh reading, so what the one thread did for others in
+//! between is charged to nobody.
 
 pub mod check;
 pub mod command;

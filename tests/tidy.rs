@@ -90,9 +90,9 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// A file that holds nothing but a test module: `tests.rs`, or anything in a folder `tests`.
+/// A file that holds nothing but a test module or what tests need: `tests.rs`, `testing.rs`, or anything in a folder `tests`.
 fn is_test_file(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests.rs")
+    path.components().any(|part| part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs")
         || path.parent().is_some_and(|folder| folder.ends_with("tests"))
 }
 

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::expect::{Mismatch, Subject};
 use super::target::Target;
 
 /// What is said of a target.
@@ -74,6 +75,8 @@ macro_rules! reasons {
 
 reasons! {
     Ok "ok" Up "everything that was expected held";
+    Warn "warn" Degraded "up, but a warning did not hold";
+    Retried "retried" Degraded "up, but only after a retry";
     DnsNotFound "dns_not_found" Down "the name does not exist, or has no address";
     DnsFailed "dns_failed" Down "the name servers could not say";
     DnsTimeout "dns_timeout" Down "no answer from the name servers within the time";
@@ -90,12 +93,50 @@ reasons! {
     Reset "reset" Down "the server reset the connection";
     Malformed "malformed" Down "the answer is not HTTP/1.x";
     TooLarge "too_large" Down "the answer passed a limit on its size";
+    Redirect "redirect" Down "a redirect that cannot or must not be followed";
     Status "status" Down "another status than expected";
+    Header "header" Down "a header was not as expected";
+    Body "body" Down "the body was not as expected";
+    Json "json" Down "the JSON was not as expected";
+    Latency "latency" Down "slower than expected";
+    Cert "cert" Down "the certificate was not as expected";
+    Expect "expect" Down "something else was not as expected";
     Deadline "deadline" Unknown "the whole run's time was over";
     Interrupted "interrupted" Unknown "the run was interrupted";
     LocalFds "local_fds" Unknown "this program ran out of file descriptors";
     LocalPorts "local_ports" Unknown "this machine ran out of local ports";
     LocalError "local_error" Unknown "something on this machine failed";
+}
+
+impl Reason {
+    /// The reason for an expectation on this subject that did not hold.
+    pub fn of(subject: &Subject) -> Reason {
+        match subject {
+            Subject::Status => Reason::Status,
+            Subject::Header(_) => Reason::Header,
+            Subject::Body | Subject::BodyBytes => Reason::Body,
+            Subject::Json(_) => Reason::Json,
+            Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => Reason::Latency,
+            Subject::CertDays => Reason::Cert,
+            Subject::Redirects | Subject::HttpVersion | Subject::TlsVersion | Subject::Address => Reason::Expect,
+        }
+    }
+
+    /// Whether another attempt could end otherwise by itself. A certificate does not mend itself within a second, and
+    /// who speaks another protocol will do so again.
+    pub fn is_worth_a_retry(self) -> bool {
+        self.verdict() == Verdict::Down
+            && !matches!(
+                self,
+                Reason::TlsUntrusted
+                    | Reason::TlsExpired
+                    | Reason::TlsName
+                    | Reason::Malformed
+                    | Reason::TooLarge
+                    | Reason::Redirect
+                    | Reason::Cert
+            )
+    }
 }
 
 /// A reason with its detail in plain words: what was expected and what came.
@@ -189,6 +230,10 @@ pub struct Outcome {
     pub reason: Reason,
     /// In plain words, where not simply up.
     pub detail: Option<Box<str>>,
+    /// What else was worth noting, for those who want more than the verdict.
+    pub note: Option<Box<str>>,
+    /// Every expectation and warning that did not hold.
+    pub failed: Vec<Mismatch>,
     /// The final response's status.
     pub status: Option<u16>,
     /// The address that served.
@@ -203,6 +248,8 @@ pub struct Outcome {
     pub tls: Option<Box<TlsSeen>>,
     /// How many attempts were made; 0 when it never started.
     pub attempts: u32,
+    /// How many redirects were followed.
+    pub redirects: u32,
     /// When the attempt that decided started: wall time since the Unix epoch.
     pub started: Duration,
 }
@@ -219,6 +266,8 @@ impl Outcome {
             target,
             reason: failure.reason,
             detail: Some(failure.detail),
+            note: None,
+            failed: Vec::new(),
             status: None,
             address: None,
             http_version: None,
@@ -226,6 +275,7 @@ impl Outcome {
             phases: Phases { queue, ..Phases::default() },
             tls: None,
             attempts: 0,
+            redirects: 0,
             started: now,
         }
     }

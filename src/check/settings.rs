@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::expect::Expectation;
 use super::units;
 use crate::proto::http::request::{Field, Template, is_token};
 
@@ -42,12 +43,27 @@ pub enum Setting {
     Key,
     /// The name to ask for and to expect in the certificate.
     ServerName,
+    /// What must hold, or the target is down; repeatable.
+    Expect,
+    /// What should hold, or the target is degraded; repeatable.
+    Warn,
+    /// Follow redirects.
+    Location,
+    /// How many.
+    MaxRedirs,
+    /// Follow redirects from https to http, too.
+    AllowDowngrade,
+    /// Check each address of the name by itself.
+    AllAddresses,
 }
 
 impl Setting {
     /// Whether it is said by its mere name, without a value.
     pub fn is_switch(self) -> bool {
-        matches!(self, Setting::Head | Setting::Insecure)
+        matches!(
+            self,
+            Setting::Head | Setting::Insecure | Setting::Location | Setting::AllowDowngrade | Setting::AllAddresses
+        )
     }
 }
 
@@ -81,10 +97,20 @@ pub struct Draft {
     max_body: Option<u64>,
     tls: Rc<TlsWanted>,
     server_name: Option<Rc<str>>,
+    expect: Vec<Expectation>,
+    warn: Vec<Expectation>,
+    location: bool,
+    max_redirs: Option<u32>,
+    allow_downgrade: bool,
+    all_addresses: bool,
 }
 
 /// The default for `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The default for `--max-redirs`, and the most that can be asked for.
+const MAX_REDIRS: u32 = 10;
+const REDIRECTS_MAX: u32 = 50;
 
 /// The default for `--max-body`.
 const MAX_BODY: u64 = 1 << 20;
@@ -121,6 +147,16 @@ impl Draft {
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
             Setting::Key => Rc::make_mut(&mut self.tls).key = Some(read_file(value)?.into()),
             Setting::ServerName => self.server_name = Some(value.into()),
+            Setting::Expect => self.expect.push(expectation(value)?),
+            Setting::Warn => self.warn.push(expectation(value)?),
+            Setting::Location => self.location = true,
+            Setting::MaxRedirs => {
+                let number = value.parse().ok().filter(|number| *number <= REDIRECTS_MAX);
+                let error = || format!("'{}' is not a number from 0 to {REDIRECTS_MAX}", value.escape_debug());
+                self.max_redirs = Some(number.ok_or_else(error)?);
+            }
+            Setting::AllowDowngrade => self.allow_downgrade = true,
+            Setting::AllAddresses => self.all_addresses = true,
         }
         Ok(())
     }
@@ -142,6 +178,13 @@ impl Draft {
             max_body: self.max_body.unwrap_or(MAX_BODY),
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
+            all_addresses: self.all_addresses,
+            expect: self.expect.clone(),
+            warn: self.warn.clone(),
+            redirects: self.location.then_some(Redirects {
+                max: self.max_redirs.unwrap_or(MAX_REDIRS),
+                allow_downgrade: self.allow_downgrade,
+            }),
         }
     }
 }
@@ -170,6 +213,45 @@ pub struct Settings {
     pub tls: Rc<TlsWanted>,
     /// The name to ask for and expect in TLS, instead of the URL's host.
     pub server_name: Option<Rc<str>>,
+    /// What must hold, or the target is down. Where none is about the status, `status in 200-399` must hold, too.
+    pub expect: Vec<Expectation>,
+    /// What should hold, or the target is degraded.
+    pub warn: Vec<Expectation>,
+    /// How redirects are followed; `None`: not at all.
+    pub redirects: Option<Redirects>,
+    /// Each address of the name is checked by itself, and is an outcome of its own.
+    pub all_addresses: bool,
+}
+
+impl Settings {
+    /// All expectations and warnings.
+    pub fn expectations(&self) -> impl Iterator<Item = &Expectation> {
+        self.expect.iter().chain(&self.warn)
+    }
+
+    /// Whether the response's head must be kept.
+    pub fn needs_head(&self) -> bool {
+        self.redirects.is_some() || self.expectations().any(Expectation::needs_headers)
+    }
+
+    /// Whether the response's body must be kept.
+    pub fn needs_body(&self) -> bool {
+        self.expectations().any(Expectation::needs_body)
+    }
+}
+
+/// How redirects are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirects {
+    /// How many.
+    pub max: u32,
+    /// From https to http, too.
+    pub allow_downgrade: bool,
+}
+
+/// Reads an expectation. An error shows the spot.
+fn expectation(text: &str) -> Result<Expectation, String> {
+    Expectation::parse(text).map_err(|error| format!("{error}\n{}", error.caret(text)))
 }
 
 #[cfg(test)]
@@ -188,7 +270,12 @@ mod tests {
                 draft.set(*setting, value, no_files).unwrap();
             }
             let mut out = Vec::new();
-            draft.settings().template.encode(&crate::proto::url::Url::parse("h").unwrap().0, None, &mut out);
+            draft.settings().template.encode(
+                &crate::proto::url::Url::parse("h").unwrap().0,
+                None,
+                Default::default(),
+                &mut out,
+            );
             String::from_utf8(out).unwrap().split(' ').next().unwrap().to_owned()
         };
         assert_eq!(method(&[]), "GET");
@@ -210,6 +297,10 @@ mod tests {
             (Setting::Timeout, "soon"),
             (Setting::ConnectTimeout, "0s"),
             (Setting::MaxBody, "-1"),
+            (Setting::Expect, "status ="),
+            (Setting::Warn, "nonsense"),
+            (Setting::MaxRedirs, "51"),
+            (Setting::MaxRedirs, "-1"),
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),

@@ -13,6 +13,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::settings::{Draft, ReadFile, Setting, Settings};
@@ -25,10 +26,12 @@ pub const LINE_MAX: usize = 64 * 1024;
 const LABELS_MAX: usize = 64;
 
 /// Something to check, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Where.
     pub url: Url,
+    /// The one address of the URL's host that is meant, where not all of them will do.
+    pub pinned: Option<IpAddr>,
     /// `name:password` from the URL.
     pub user: Option<Box<[u8]>>,
     /// Name and labels, where it has any.
@@ -57,10 +60,9 @@ impl Target {
         self.tags.as_ref().map_or(&[], |tags| &tags.labels)
     }
 
-    /// Appends the request to `out`.
-    pub fn encode_request(&self, out: &mut Vec<u8>) {
-        let user = self.user.as_deref().or(self.settings.user.as_deref());
-        self.settings.template.encode(&self.url, user, out);
+    /// `name:password` for basic authentication: its own, or the one for all.
+    pub fn user(&self) -> Option<&[u8]> {
+        self.user.as_deref().or(self.settings.user.as_deref())
     }
 }
 
@@ -170,7 +172,7 @@ impl Reader {
             None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
             Some(said) => (said.settings, said.shared_tags),
         };
-        Ok(Some(Target { url, user, tags, settings }))
+        Ok(Some(Target { url, pinned: None, user, tags, settings }))
     }
 
     /// Reads a target given as an argument: a URL alone, taken as it is.
@@ -179,7 +181,7 @@ impl Reader {
     /// [`LineError`], with the column in the argument.
     pub fn argument(&self, text: &str) -> Result<Target, LineError> {
         let (url, user) = self.url(&Word { text: text.into(), at: 0, line: text, plain: true })?;
-        Ok(Target { url, user, tags: None, settings: self.flags.settings.clone() })
+        Ok(Target { url, pinned: None, user, tags: None, settings: self.flags.settings.clone() })
     }
 
     fn url(&self, word: &Word<'_>) -> Result<crate::proto::url::UrlAndUser, LineError> {
@@ -381,7 +383,7 @@ mod tests {
 
     fn request(target: &Target) -> String {
         let mut out = Vec::new();
-        target.encode_request(&mut out);
+        target.settings.template.encode(&target.url, target.user(), Default::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -137,7 +137,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit, Secure::new(options.verify_cache));
+    let engine = Engine::new(reactor, limit, options.names, Secure::new(options.verify_cache));
     let mut run = Run {
         engine,
         input,
@@ -428,6 +428,13 @@ impl Run {
             short_time(stats.longest_turn),
             stats.longest_turn_events
         ));
+        let names = self.engine.resolver_stats();
+        if names.lookups > 0 {
+            say(&format!(
+                "{} names were looked up with {} queries over at most {} sockets; {} were known already, {} messages were dropped",
+                names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
+            ));
+        }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
             say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));

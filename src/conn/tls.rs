@@ -59,16 +59,6 @@ const ALPN: &[u8] = b"http/1.1";
 /// The cryptography is stateless: one provider serves every configuration.
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
 
-/// A random number from the operating system's generator, through the TLS library, which has it
-/// already.
-///
-/// `None` if the system gives none.
-pub fn random_u64() -> Option<u64> {
-    let mut bytes = [0; 8];
-    PROVIDER.secure_random.fill(&mut bytes).ok()?;
-    Some(u64::from_ne_bytes(bytes))
-}
-
 /// The wall time that certificates are judged by: a value, not a clock. Whoever reads the clock
 /// sets it, and every configuration that holds a clone sees it. While it was never set, handshakes
 /// fail rather than take 1970 for today.
@@ -1221,7 +1211,8 @@ mod tests {
             let hello = pair.client.wire();
             pair.server.take(&hello);
             let flight = pair.server.wire();
-            let (first, rest) = flight.split_at(cut);
+            // Signatures differ in length from one handshake to the next, and with them the flight.
+            let Some((first, rest)) = flight.split_at_checked(cut) else { break };
             pair.client.take(first);
             if !pair.client.session.is_handshaking() {
                 break; // what is left are tickets
@@ -1765,12 +1756,11 @@ mod tests {
     }
 
     #[test]
-    fn hashes_and_random_numbers() {
+    fn hashes() {
         // FIPS 180-4, the one-block example.
         let abc = sha256(b"abc");
         assert_eq!(&abc[..4], [0xba, 0x78, 0x16, 0xbf]);
         assert_eq!(&abc[28..], [0xf2, 0x00, 0x15, 0xad]);
-        assert_ne!(random_u64().unwrap(), random_u64().unwrap());
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub struct Dial {
     /// Still to be tried after it, the nearest one last.
     left: Vec<SocketAddr>,
     attempts: Vec<Attempt>,
-    /// How the latest one failed. It speaks for all when none is left.
-    failure: Option<Failure>,
+    /// How they failed that failed, the latest last: it speaks for all when none is left.
+    failures: Vec<Failure>,
 }
 
 impl Dial {
@@ -54,7 +54,7 @@ impl Dial {
         // The first is `next` already.
         left.pop();
         // Nearly always one is enough.
-        Dial { next, left, attempts: Vec::with_capacity(1), failure: None }
+        Dial { next, left, attempts: Vec::with_capacity(1), failures: Vec::new() }
     }
 
     /// The next address to try.
@@ -85,12 +85,20 @@ impl Dial {
 
     /// Remembers how one failed.
     pub fn failed(&mut self, failure: Failure) {
-        self.failure = Some(failure);
+        self.failures.push(failure);
     }
 
     /// How the latest one failed.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
+        self.failures.pop()
+    }
+
+    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there were none.
+    pub fn note(&self) -> Option<Box<str>> {
+        let failed = self.failures.iter().map(|failure| failure.detail.to_string());
+        let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
+        let said: Vec<String> = failed.chain(waiting).collect();
+        (!said.is_empty()).then(|| said.join("; ").into())
     }
 
     /// Whether any attempt is under way.

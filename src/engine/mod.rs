@@ -17,6 +17,7 @@
 
 pub mod dial;
 pub mod queue;
+pub mod resolver;
 pub mod secure;
 mod trouble;
 
@@ -26,15 +27,17 @@ use std::time::Instant;
 
 use mio::Interest;
 
-use crate::check::machine::{Action, Check, Input};
+use crate::check::machine::{Action, Check, Input, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
+use crate::sys::random::Numbers;
 use dial::{Attempt, Dial};
 use queue::Queue;
+use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
 use secure::Secure;
 use trouble::Trouble;
 
@@ -51,6 +54,8 @@ pub enum Tag {
     Check(u32),
     /// A socket of the check in this slot, or the end of its head start.
     Conn(u32),
+    /// A part of the resolver.
+    Names(resolver::Part),
     /// Something that the engine's owner watches on the same loop.
     Owner(u32),
 }
@@ -91,6 +96,10 @@ struct Job {
 /// How far the connection is.
 enum Link {
     None,
+    /// The resolver will tell.
+    Resolving(Ticket),
+    /// To be dialled next.
+    Resolved(Addresses),
     Dialing(Dial),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
@@ -104,6 +113,7 @@ pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
     secure: Secure,
+    resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
@@ -114,11 +124,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine on this loop, with at most `limit` checks under way at once.
-    pub fn new(reactor: Reactor<Tag>, limit: usize, secure: Secure) -> Engine {
+    /// An engine on this loop, with at most `limit` checks under way at once, that looks names up as `names` says and
+    /// speaks TLS as `secure` has it.
+    pub fn new(reactor: Reactor<Tag>, limit: usize, names: Names, secure: Secure) -> Engine {
+        let mut numbers = Numbers::new();
         Engine {
             reactor,
             queue: Queue::new(limit),
+            resolver: Resolver::new(names, move || numbers.next_u64()),
             secure,
             jobs: Vec::new(),
             free: Vec::new(),
@@ -142,6 +155,11 @@ impl Engine {
     /// The TLS configurations, for their figures.
     pub fn secure(&self) -> &Secure {
         &self.secure
+    }
+
+    /// What the resolver has done so far.
+    pub fn resolver_stats(&self) -> resolver::Stats {
+        self.resolver.stats()
     }
 
     /// Whether a target that is brought now could start now.
@@ -193,11 +211,15 @@ impl Engine {
                         self.readable(id, key, now);
                     }
                 }
+                Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                    self.resolver.handle(part, event, now, &mut self.reactor);
+                }
                 // The deadline's key is never registered with a socket.
                 Ready::Io { tag: Tag::Check(_), .. } => {}
             }
         }
         self.ready = ready;
+        self.hear_of_names(now);
         self.start_waiting();
         std::mem::swap(&mut self.finished, out);
         Ok(now)
@@ -231,7 +253,8 @@ impl Engine {
             self.jobs.len() as u32 - 1
         });
         let key = self.reactor.open(Tag::Check(id));
-        let check = Check::new(target, now.saturating_duration_since(since), now);
+        let queue = now.saturating_duration_since(since);
+        let check = Check::new(target, Try::FIRST, queue, now, self.reactor.clock().wall(now));
         self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since });
         self.advance(id, Input::Start, now);
     }
@@ -247,35 +270,92 @@ impl Engine {
     fn perform(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let begun = self.reactor.clock().now();
-        let (mut connect, mut finish) = (false, false);
+        let (mut resolve, mut connect, mut finish) = (false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
-                Action::Resolve | Action::Connect => connect = true,
+                Action::Resolve => resolve = true,
+                Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
                 Action::Finish => finish = true,
             }
         }
+        if (resolve || connect)
+            && let Link::Open { attempt, .. } = &job.link
+        {
+            // A redirect leads elsewhere. Dropping the connection closes it.
+            self.reactor.close(attempt.key);
+            job.link = Link::None;
+        }
         if finish {
             self.finish(id);
+        } else if resolve {
+            self.resolve(id, begun);
         } else if connect {
             self.dial(id);
+        }
+    }
+
+    /// 3. Finds the addresses of a name, or somebody who will.
+    fn resolve(&mut self, id: u32, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let url = job.check.url();
+        let waiter = Waiter { id, key: job.key };
+        match self.resolver.resolve(url.host(), url.port(), waiter, now, &mut self.reactor) {
+            Found::Later(ticket) => job.link = Link::Resolving(ticket),
+            Found::Now(result) => self.resolved(id, result, now),
+        }
+    }
+
+    fn hear_of_names(&mut self, now: Instant) {
+        while let Some(done) = self.resolver.next_done() {
+            for waiter in done.waiters {
+                let waits = |job: &Job| job.key == waiter.key;
+                if self.jobs[waiter.id as usize].as_ref().is_some_and(waits) {
+                    self.resolved(waiter.id, done.result.clone(), now);
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, id: u32, result: Result<Addresses, Trouble>, now: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        match result {
+            Ok(addresses) => {
+                if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
+                    // This check takes the first, and each of the others gets a check of its own.
+                    for address in &addresses[1..] {
+                        let target = Target { pinned: Some(*address), ..job.check.target().clone() };
+                        self.queue.push(Waiting { target, since: now });
+                    }
+                    job.link = Link::Resolved([addresses[0]].into());
+                } else {
+                    job.link = Link::Resolved(addresses);
+                }
+                self.advance(id, Input::Resolved, now);
+            }
+            Err(Trouble::Target(failure)) => self.advance(id, Input::Failed(failure), now),
+            Err(Trouble::Shortage(failure)) => self.wait_for_another(id, failure),
         }
     }
 
     /// 4. Begins to connect.
     fn dial(&mut self, id: u32) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let url = &job.check.target().url;
-        let addresses = url.literal().map(|ip| SocketAddr::new(ip, url.port()));
-        job.link = Link::Dialing(Dial::new(addresses));
+        let url = job.check.url();
+        let with_port = |ip| SocketAddr::new(ip, url.port());
+        let dial = match &job.link {
+            Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
+            _ => Dial::new(job.check.literal().map(with_port)),
+        };
+        job.link = Link::Dialing(dial);
         self.dial_next(id);
     }
 
     /// Tries addresses until a socket is on its way, or none is left and nothing is under way.
     fn dial_next(&mut self, id: u32) {
         loop {
-            let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
             let Some(address) = dial.next_address() else {
                 if !dial.is_under_way() {
                     // Without any address there was no failure to remember either; the resolver sees to that.
@@ -296,7 +376,7 @@ impl Engine {
                     dial.add(Attempt { key, conn: Conn::new(stream), address });
                     // On loopback the handshake is done by the time connect() returns, and a write at once saves a
                     // wake-up. Across a network it would only cost a system call.
-                    let at_once = address.ip().is_loopback() && check.target().url.literal().is_some();
+                    let at_once = address.ip().is_loopback();
                     return self.watch_attempt(id, key, at_once);
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
@@ -326,7 +406,7 @@ impl Engine {
                 Some(attempt) => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),
                 None => return,
             },
-            Link::None => return,
+            Link::None | Link::Resolving(_) | Link::Resolved(_) => return,
         };
         if let Err(error) = self.reactor.watch(key, conn, want) {
             let failure = Failure::new(Reason::LocalError, format!("watching a socket: {error}"));
@@ -355,20 +435,19 @@ impl Engine {
             return Ok(None);
         };
         let Some(attempt) = dial.attempt(key) else { return Ok(None) };
-        let proof = match check.target().url.scheme() {
+        let proof = match check.url().scheme() {
             Scheme::Https => {
                 if attempt.conn.tls.is_none() {
-                    self.secure.set_time(self.reactor.clock().wall(check.started()));
+                    self.secure.set_time(check.wall());
                     // What can be wrong with it is this machine's trouble, and is told as such.
-                    let session =
-                        self.secure.session(check.target()).map_err(|error| io::Error::other(error.to_string()))?;
+                    let session = self.secure.session(check).map_err(|error| io::Error::other(error.to_string()))?;
                     attempt.conn.tls = Some(Box::new(session));
                 }
                 attempt.conn.flush_tls().map(|_| 0)
             }
             Scheme::Http if *may_send => {
                 self.request.clear();
-                check.target().encode_request(&mut self.request);
+                check.encode_request(&mut self.request);
                 attempt.conn.write(&self.request)
             }
             Scheme::Http | Scheme::Tcp => return Ok(tcp::is_connected(&attempt.conn.stream)?.then_some(0)),
@@ -395,6 +474,9 @@ impl Engine {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let Link::Dialing(mut dial) = std::mem::replace(&mut job.link, Link::None) else { return };
         let Some(attempt) = dial.remove(key) else { return };
+        if let Some(note) = dial.note() {
+            job.check.handle(Input::Noted(note), now);
+        }
         for loser in dial.into_keys() {
             self.reactor.close(loser);
         }
@@ -469,14 +551,14 @@ impl Engine {
             if !secured {
                 check.handle(Input::Secured, now);
             }
-            check.target().encode_request(unsent);
+            check.encode_request(unsent);
         }
         match ended {
             None => {}
             Some(Ok(StreamEnd::Clean)) => check.handle(Input::Eof, now),
             Some(Ok(StreamEnd::Truncated | StreamEnd::InHandshake)) => check.handle(Input::Truncated, now),
             Some(Err(error)) => {
-                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check.target()));
+                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check));
                 check.handle(Input::Failed(failure), now);
             }
         }
@@ -513,15 +595,15 @@ impl Engine {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
         self.queue.ended();
-        let wall = self.reactor.clock().wall(job.check.started());
-        self.finished.push(Event::Finished(job.check.into_outcome(wall)));
+        self.finished.push(Event::Finished(job.check.into_outcome()));
     }
 
     /// Closes all that a check held.
     fn release(&mut self, id: u32, key: Key, link: Link) {
         self.reactor.close(key);
         match link {
-            Link::None => {}
+            Link::None | Link::Resolved(_) => {}
+            Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
             Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }

@@ -6,9 +6,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::check::machine::Check;
 use crate::check::outcome::{CertificateSeen, TlsSeen};
 use crate::check::settings::TlsWanted;
-use crate::check::target::Target;
 use crate::conn::tls::{CacheCounts, Identity, Roots, TlsConfig, TlsOptions, TlsSession, TlsSetupError, WallClock};
 use crate::proto::x509::{self, AltName};
 
@@ -32,12 +32,12 @@ impl Secure {
         self.clock.set(wall.as_secs());
     }
 
-    /// A session for the target, which has its first flight ready.
+    /// A session for the check, which has its first flight ready.
     ///
     /// # Errors
     /// This machine's trouble: what the input could have wrong was found by [`verify`].
-    pub fn session(&mut self, target: &Target) -> Result<TlsSession, TlsSetupError> {
-        let wanted = &target.settings.tls;
+    pub fn session(&mut self, check: &Check) -> Result<TlsSession, TlsSetupError> {
+        let wanted = &check.target().settings.tls;
         let known = self.configs.iter().position(|(known, _)| Rc::ptr_eq(known, wanted) || known == wanted);
         let index = match known {
             Some(index) => index,
@@ -46,7 +46,7 @@ impl Secure {
                 self.configs.len() - 1
             }
         };
-        TlsSession::new(&self.configs[index].1, server_name(target))
+        TlsSession::new(&self.configs[index].1, server_name(check))
     }
 
     /// How often a certificate chain was known already, over all configurations.
@@ -58,9 +58,9 @@ impl Secure {
 }
 
 /// The name that TLS asks for and expects.
-pub fn server_name(target: &Target) -> &str {
+pub fn server_name(check: &Check) -> &str {
     // A trailing dot is DNS's way of saying "absolute" and no part of the name (RFC 6066, 3).
-    let host = target.settings.server_name.as_deref().unwrap_or(target.url.host());
+    let host = check.target().settings.server_name.as_deref().unwrap_or(check.url().host());
     host.strip_suffix('.').unwrap_or(host)
 }
 

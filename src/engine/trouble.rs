@@ -12,7 +12,7 @@ use crate::conn::tls::TlsError;
 use crate::sys::{plain, resource};
 
 /// Whose trouble it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The target's, or the network's on the way to it.
     Target(Failure),

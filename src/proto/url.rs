@@ -128,6 +128,48 @@ impl Url {
         Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
     }
 
+    /// The URL that a reference means which stands in a response from this one (RFC 3986, 5.2): absolute, `//host/x`,
+    /// `/x`, `x`, `../x`, `?x`, or nothing at all. As clients do, bytes beyond ASCII and spaces in it are
+    /// percent-encoded.
+    ///
+    /// # Errors
+    /// What is wrong with the result, at which byte of it.
+    pub fn join(&self, reference: &[u8]) -> Result<UrlAndUser, UrlError> {
+        let mut text = String::with_capacity(reference.len());
+        let until_fragment = reference.iter().take_while(|&&b| b != b'#');
+        for &byte in until_fragment.take(URL_MAX + 1) {
+            match byte {
+                b' ' | 0x80.. => push_encoded(&mut text, byte),
+                byte => text.push(byte as char),
+            }
+        }
+        let origin = &self.text[..self.path as usize];
+        let path_len = self.path().find('?').unwrap_or(self.path().len());
+        let path = &self.path()[..path_len];
+        if has_scheme(&text) {
+            // "mailto:me" and "http:x" have a scheme and no authority: nothing to connect to.
+            return match text.contains("://") {
+                true => Url::parse(&text),
+                false => Err(UrlError::new(0, Problem::Scheme)),
+            };
+        }
+        match text.as_bytes() {
+            [b'/', b'/', ..] => Url::parse(&format!("{}:{text}", self.scheme.as_str())),
+            [b'/', ..] => Url::parse(&format!("{origin}{}", remove_dot_segments(&text))),
+            [b'?', ..] => Url::parse(&format!("{origin}{path}{text}")),
+            [] => Ok((self.clone(), None)),
+            _ => {
+                let folder = &path[..path.rfind('/').map_or(0, |at| at + 1)];
+                Url::parse(&format!("{origin}{}", remove_dot_segments(&format!("{folder}{text}"))))
+            }
+        }
+    }
+
+    /// Whether both have the same scheme, host and port (RFC 6454): who may see what is secret.
+    pub fn is_same_origin(&self, other: &Url) -> bool {
+        (self.scheme, self.host(), self.port) == (other.scheme, other.host(), other.port)
+    }
+
     /// The whole URL: no user info, no fragment, printable ASCII only.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -346,16 +388,50 @@ fn push_path(text: &mut String, path: &str) {
         text.push_str(path);
         return;
     }
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in path.bytes() {
         if byte.is_ascii() {
             text.push(byte as char);
         } else {
-            text.push('%');
-            text.push(HEX[(byte >> 4) as usize] as char);
-            text.push(HEX[(byte & 15) as usize] as char);
+            push_encoded(text, byte);
         }
     }
+}
+
+fn push_encoded(text: &mut String, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    text.push('%');
+    text.push(HEX[(byte >> 4) as usize] as char);
+    text.push(HEX[(byte & 15) as usize] as char);
+}
+
+/// Whether a reference begins with a scheme (RFC 3986, 3.1).
+fn has_scheme(reference: &str) -> bool {
+    let scheme = reference.split(':').next().unwrap_or_default();
+    scheme.len() < reference.len()
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+/// Takes `.` and `..` out of a path that begins with a slash (RFC 3986, 5.2.4); the query stays as it is.
+fn remove_dot_segments(path: &str) -> String {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}{query}", kept.join("/"))
 }
 
 /// `:8080`
@@ -458,6 +534,55 @@ mod tests {
         assert_eq!(user.as_deref(), Some(&b"me:p@ss"[..]));
         assert_eq!(url.as_str(), "http://h:1/x");
         assert!(!format!("{url:?}").contains("ss"));
+    }
+
+    #[test]
+    fn references_are_joined_as_the_rfc_has_it() {
+        let base = url("http://a/b/c/d;p?q");
+        // RFC 3986, 5.4, as far as it is about HTTP.
+        let cases = [
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g/"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("#s", "http://a/b/c/d;p?q"),
+            ("g#s", "http://a/b/c/g"),
+            (";x", "http://a/b/c/;x"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("./", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../..", "http://a/"),
+            ("../../../../g", "http://a/g"),
+            ("/./g", "http://a/g"),
+            ("/../g", "http://a/g"),
+            ("g.", "http://a/b/c/g."),
+            ("..g", "http://a/b/c/..g"),
+            ("g;x=1/./y", "http://a/b/c/g;x=1/y"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("g?y/../x", "http://a/b/c/g?y/../x"),
+            ("https://other:8443/x", "https://other:8443/x"),
+            ("/a b/ä", "http://a/a%20b/%C3%A4"),
+        ];
+        for (reference, joined) in cases {
+            assert_eq!(base.join(reference.as_bytes()).unwrap().0.as_str(), joined, "{reference}");
+        }
+        for reference in ["mailto:x", "http:g", "ftp://h/", "javascript:alert(1)", "//", "/\r\nX: y", "//h:0/"] {
+            assert!(base.join(reference.as_bytes()).is_err(), "{reference}");
+        }
+        assert_eq!(base.join(b"/\xff").unwrap().0.path(), "/%FF");
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        assert!(url("http://a/x").is_same_origin(&url("http://a:80/y")));
+        for other in ["https://a/", "http://b/", "http://a:81/"] {
+            assert!(!url("http://a/").is_same_origin(&url(other)));
+        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(timers.next(), Some(at(10)));
         assert_eq!(drain(&mut timers, at(30)), [0, 7, 4]);
         assert_eq!(timers.next(), Some(at(40)));
-        assert_eq!(drain(&mut timers, at(30)), []);
+        assert_eq!(drain(&mut timers, at(30)), [0u32; 0]);
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
             timers.set(slot, start + Duration::from_millis(u64::from(10 - slot)));
         }
         timers.postpone(Duration::from_secs(1));
-        assert_eq!(drain(&mut timers, start + Duration::from_millis(999)), []);
+        assert_eq!(drain(&mut timers, start + Duration::from_millis(999)), [0u32; 0]);
         let all: Vec<u32> = (0..10).rev().collect();
         assert_eq!(drain(&mut timers, start + Duration::from_millis(1010)), all);
     }

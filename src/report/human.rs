@@ -58,6 +58,11 @@ impl Sink for Human {
         out.push(b'\n');
         if self.verbose {
             push_phases(outcome, out);
+            if let Some(note) = &outcome.note {
+                out.extend_from_slice(b"         note: ");
+                push_shown(note, out);
+                out.push(b'\n');
+            }
             if let Some(tls) = &outcome.tls {
                 push_tls(tls, outcome.started, out);
             }

@@ -47,7 +47,15 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     push_word(outcome.reason.as_str(), out);
     out.extend_from_slice(b",\"detail\":");
     push_json_or_null(outcome.detail.as_deref(), out);
-    out.extend_from_slice(b",\"failed\":[],\"status\":");
+    out.extend_from_slice(b",\"failed\":[");
+    for (index, mismatch) in outcome.failed.iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b",{\"expected\":" } else { b"{\"expected\":" });
+        push_json(&mismatch.expected, out);
+        out.extend_from_slice(b",\"got\":");
+        push_json(&mismatch.got, out);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"],\"status\":");
     match outcome.status {
         Some(status) => push_number(u64::from(status), out),
         None => out.extend_from_slice(b"null"),
@@ -89,7 +97,9 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b",\"attempts\":");
     push_number(u64::from(outcome.attempts), out);
-    out.extend_from_slice(b",\"redirects\":0,\"reused\":false,\"started\":\"");
+    out.extend_from_slice(b",\"redirects\":");
+    push_number(u64::from(outcome.redirects), out);
+    out.extend_from_slice(b",\"reused\":false,\"started\":\"");
     push_timestamp(outcome.started, out);
     out.extend_from_slice(b"\"}");
 }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod fd;
+pub mod random;
 pub mod resource;
 pub mod signal;
 pub mod socket;

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
 use crate::check::units;
+use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
 
@@ -36,6 +38,14 @@ pub(super) enum What {
     NoProgress,
     /// Verify every certificate chain, also one that is known.
     NoVerifyCache,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// The addresses of a name and port.
+    Resolve,
+    /// A name server.
+    DnsServer,
 }
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
@@ -59,6 +69,26 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "the time for one attempt, from its start [5s]").also("max-time", Some('m')),
     Flag::new(What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
         "the time in it for looking up the name and connecting"),
+    Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
+        "follow redirects"),
+    Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
+        "how many [10]"),
+    Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
+        "follow redirects from https to http, too"),
+    Flag::new(What::V4, "ipv4", Some('4'), None, "Where to",
+        "look up IPv4 addresses only"),
+    Flag::new(What::V6, "ipv6", Some('6'), None, "Where to",
+        "look up IPv6 addresses only"),
+    Flag::new(What::Resolve, "resolve", None, Some("HOST:PORT:ADDR"), "Where to",
+        "connect to this address for this host (or *) and port; ADDR,ADDR for several (repeatable)"),
+    Flag::new(What::DnsServer, "dns-server", None, Some("IP[:PORT]"), "Where to",
+        "ask this name server instead of those in /etc/resolv.conf (repeatable, up to 3)"),
+    Flag::new(What::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
+        "check each address of a name by itself"),
+    Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
+        "what must hold, or the target is down (repeatable) [status in 200-399]"),
+    Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
+        "what should hold, or the target is degraded (repeatable)"),
     Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
     Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
@@ -108,7 +138,7 @@ pub(super) fn help() -> String {
     text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
     text.push_str(flags::help(FLAGS).trim_start());
     text.push_str(
-        "  -h, --help                  this text
+        r#"  -h, --help                  this text
   -V, --version               the version
 
 Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
@@ -120,10 +150,17 @@ A file of targets:
     https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
     tcp://redis.internal:6379       name=redis
 
+Expectations are SUBJECT OPERATOR VALUE:
+    status in 200-299,301        json.status == "ok"        header.content-type starts "text/"
+    body contains "ready"        total < 300ms              cert.days > 14
+  subjects   status body body.bytes header.NAME json.PATH redirects http.version
+             total dns connect tls wait cert.days tls.version address
+  operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
+
 Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
 
 Reasons:
-",
+"#,
     );
     for reason in Reason::ALL {
         text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
@@ -168,6 +205,7 @@ pub(super) struct Options {
     pub(super) color: Color,
     pub(super) progress: bool,
     pub(super) verify_cache: bool,
+    pub(super) names: Names,
 }
 
 /// How many checks at once where nothing is said.
@@ -188,6 +226,7 @@ impl Options {
             color: Color::default(),
             progress: true,
             verify_cache: true,
+            names: Names::default(),
         };
         let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
         if cfg!(feature = "tls") && !said(Setting::CaCert) {
@@ -233,6 +272,13 @@ impl Options {
             }
             What::NoProgress => self.progress = false,
             What::NoVerifyCache => self.verify_cache = false,
+            What::V4 => self.names.families = Families::V4,
+            What::V6 => self.names.families = Families::V6,
+            What::Resolve => self.names.overrides.push(resolve_override(value)?),
+            What::DnsServer if self.names.servers.len() == DNS_SERVERS_MAX => {
+                return Err(format!("more than {DNS_SERVERS_MAX} name servers"));
+            }
+            What::DnsServer => self.names.servers.push(dns_server(value)?),
         }
         Ok(())
     }
@@ -251,7 +297,33 @@ pub(super) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-pub(super) fn wanted(value: &str) -> Result<Wanted, String> {
+/// As many as resolv.conf may have.
+const DNS_SERVERS_MAX: usize = 3;
+
+fn dns_server(value: &str) -> Result<SocketAddr, String> {
+    let bare = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, 53);
+    bare.parse()
+        .map(with_port)
+        .or_else(|_| value.parse())
+        .map_err(|_| format!("'{}' is not an address such as 192.0.2.53 or [2001:db8::53]:5353", value.escape_debug()))
+}
+
+/// `HOST:PORT:ADDR[,ADDR...]`, with or without brackets around IPv6, as curl has it.
+fn resolve_override(value: &str) -> Result<Override, String> {
+    let error = || format!("'{}' is not HOST:PORT:ADDRESS[,ADDRESS...]", value.escape_debug());
+    let mut parts = value.splitn(3, ':');
+    let (Some(host), Some(port), Some(list)) = (parts.next(), parts.next(), parts.next()) else { return Err(error()) };
+    let bare = |address: &str| address.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    let addresses: Option<Vec<IpAddr>> = list.split(',').map(bare).collect();
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(error)?;
+    if host.is_empty() {
+        return Err(error());
+    }
+    Ok(Override { host: host.to_ascii_lowercase().into(), port, addresses: addresses.ok_or_else(error)? })
+}
+
+fn wanted(value: &str) -> Result<Wanted, String> {
     let (format, file) = match value.split_once('=') {
         Some((_, "")) => return Err(format!("'{value}' names no file")),
         Some((format, file)) => (format, Some(file.to_owned())),

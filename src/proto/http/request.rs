@@ -80,16 +80,29 @@ pub struct Template {
     /// A `Host` of the user's own.
     host: Option<Box<str>>,
     authorized: bool,
-    /// All other header lines.
+    /// All other header lines, but for the next two.
     fields: Box<[u8]>,
+    /// Those that only the origin that they were meant for may see.
+    secret_fields: Box<[u8]>,
+    /// Those that belong to the body.
+    body_fields: Box<[u8]>,
     body: Box<[u8]>,
+}
+
+/// What a redirect has made of a request (RFC 9110, 15.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// It has become a GET without a body.
+    pub as_get: bool,
+    /// It goes to another origin than it was meant for, and must not carry secrets there.
+    pub elsewhere: bool,
 }
 
 impl Template {
     /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with
     /// its length.
     pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
-        let mut lines = Vec::new();
+        let (mut lines, mut secret_lines, mut body_lines) = (Vec::new(), Vec::new(), Vec::new());
         let (mut host, mut authorized) = (None, false);
         for (name, value) in DEFAULTS {
             if !fields.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
@@ -100,21 +113,25 @@ impl Template {
             authorized |= name.eq_ignore_ascii_case("authorization");
             match value {
                 Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
+                Some(value) if is_one_of(name, SECRETS) => push_field(&mut secret_lines, name, value),
+                Some(value) if is_one_of(name, OF_THE_BODY) => push_field(&mut body_lines, name, value),
                 Some(value) => push_field(&mut lines, name, value),
                 None => {}
             }
         }
         if let Some(body) = body {
             if !fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
-                push_field(&mut lines, "Content-Type", "application/x-www-form-urlencoded");
+                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
             }
-            push_field(&mut lines, "Content-Length", &body.len().to_string());
+            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
         }
         Template {
             method: method.into(),
             host,
             authorized,
             fields: lines.into(),
+            secret_fields: secret_lines.into(),
+            body_fields: body_lines.into(),
             body: body.unwrap_or_default().into(),
         }
     }
@@ -124,28 +141,51 @@ impl Template {
         &*self.method == "HEAD"
     }
 
+    /// What a redirect with this status makes of the request: 303 asks for a GET, and so do 301 and 302 in answer to a
+    /// POST, since that is what everybody does (RFC 9110, 15.4.2 to 15.4.4).
+    pub fn becomes_get(&self, status: u16) -> bool {
+        match status {
+            303 => !matches!(&*self.method, "GET" | "HEAD"),
+            301 | 302 => &*self.method == "POST",
+            _ => false,
+        }
+    }
+
     /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an
-    /// `Authorization` of the user's own wins over it.
-    pub fn encode(&self, url: &Url, user: Option<&[u8]>, out: &mut Vec<u8>) {
-        for part in [
-            &*self.method,
-            " ",
-            url.path(),
-            " HTTP/1.1\r\nHost: ",
-            self.host.as_deref().unwrap_or(url.authority()),
-            "\r\n",
-        ] {
+    /// `Authorization`     /// of the user's own wins over it. `form`: what redirects have made of it.
+    pub fn encode(&self, url: &Url, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
+        let method = if form.as_get { "GET" } else { &*self.method };
+        let host = self.host.as_deref().filter(|_| !form.elsewhere).unwrap_or(url.authority());
+        for part in [method, " ", url.path(), " HTTP/1.1\r\nHost: ", host, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
-        if let Some(user) = user.filter(|_| !self.authorized) {
+        if let Some(user) = user.filter(|_| form.elsewhere || !self.authorized) {
             out.extend_from_slice(b"Authorization: Basic ");
             push_base64(user, out);
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(&self.fields);
+        if !form.elsewhere {
+            out.extend_from_slice(&self.secret_fields);
+        }
+        if !form.as_get {
+            out.extend_from_slice(&self.body_fields);
+        }
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.body);
+        if !form.as_get {
+            out.extend_from_slice(&self.body);
+        }
     }
+}
+
+/// Headers that say who somebody is.
+const SECRETS: &[&str] = &["Authorization", "Cookie", "Proxy-Authorization"];
+
+/// Headers that describe a body.
+const OF_THE_BODY: &[&str] = &["Content-Type", "Content-Encoding", "Content-Language", "Content-Location"];
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
 fn push_field(lines: &mut Vec<u8>, name: &str, value: &str) {
@@ -241,7 +281,7 @@ mod tests {
     fn encode(template: &Template, url: &str) -> String {
         let (url, user) = Url::parse(url).unwrap();
         let mut out = Vec::new();
-        template.encode(&url, user.as_deref(), &mut out);
+        template.encode(&url, user.as_deref(), Form::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -296,6 +336,28 @@ mod tests {
         }
         let own = Template::new("GET", &fields(&["authorization: Bearer x"]), None);
         assert!(!encode(&own, "http://a:b@h/").contains("Basic"));
+    }
+
+    #[test]
+    fn what_a_redirect_makes_of_a_request() {
+        let fields = fields(&["User-Agent:", "Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: close"]);
+        let template = Template::new("POST", &fields, Some(b"a=1"));
+        let (url, _) = Url::parse("http://h/").unwrap();
+        let encode = |form| {
+            let mut out = Vec::new();
+            template.encode(&url, None, form, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let get = encode(Form { as_get: true, elsewhere: false });
+        assert_eq!(get, "GET / HTTP/1.1\r\nHost: own\r\nX: y\r\nConnection: close\r\nCookie: secret\r\n\r\n");
+        let elsewhere = encode(Form { as_get: true, elsewhere: true });
+        assert_eq!(elsewhere, "GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nConnection: close\r\n\r\n");
+        assert!(encode(Form { as_get: false, elsewhere: true }).ends_with("Content-Length: 3\r\n\r\na=1"));
+        assert!([301, 302, 303].iter().all(|status| template.becomes_get(*status)));
+        assert!(![307, 308].iter().any(|status| template.becomes_get(*status)));
+        let put = Template::new("PUT", &[], None);
+        assert!(put.becomes_get(303) && !put.becomes_get(302));
+        assert!(!Template::new("HEAD", &[], None).becomes_get(303));
     }
 
     #[test]

@@ -133,6 +133,8 @@ pub struct Decoder {
     minor: u8,
     /// The part of a head that has come so far. Empty when the head comes in one piece, as nearly all do.
     partial: Vec<u8>,
+    /// The final head as it came, where somebody wants to look into it.
+    kept: Option<Vec<u8>>,
 }
 
 impl Decoder {
@@ -147,7 +149,19 @@ impl Decoder {
             status: None,
             minor: 1,
             partial: Vec::new(),
+            kept: None,
         }
+    }
+
+    /// The same decoder, which keeps the final response's head to be looked into.
+    pub fn keeping_head(mut self) -> Decoder {
+        self.kept = Some(Vec::new());
+        self
+    }
+
+    /// The final response's head as it came, if it was to be kept; empty until it is there.
+    pub fn head_bytes(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
     }
 
     /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is
@@ -282,6 +296,9 @@ impl Decoder {
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
         let framing = framing(response.headers)?;
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(head);
+        }
         self.status = Some(status);
         self.minor = response.version.unwrap_or(1);
         self.state = if self.to_head || matches!(status, 204 | 304) {

@@ -1,0 +1,1035 @@
+//! Names become addresses, inside the loop: `getaddrinfo` would block it, and with it every check.
+//!
+//! ```text
+//!     1 said      what the user gave with --resolve
+//!     2 local     localhost, then the hosts file: no server is asked
+//!     3 cache     an answer that still holds, or an absence
+//!     4 join      a lookup that is under way for the same name; one is made if there is none
+//!     5 start     in waves that the server's socket can hold, new lookups as others end
+//!     6 tell      datagrams, messages, deadlines and faults -> the lookup; what it wants done is done at once
+//!     7 end       the answer goes into the cache and, as a `Done`, to everybody who waited for it
+//! ```
+//!
+//! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of
+//! checks: who waits is a `Waiter`, and whether it still waits is its owner's to know. `sockets` has the sockets,
+//! `cache` the memory, `files` the system's two files.
+
+mod cache;
+mod files;
+mod slab;
+mod sockets;
+#[cfg(test)]
+mod testing;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::Tag;
+use super::trouble::Trouble;
+use crate::check::outcome::{Failure, Reason};
+pub use crate::proto::dns::answer::Families;
+use crate::proto::dns::answer::{Answer, Failure as Cause, LookupError};
+use crate::proto::dns::config::loopback;
+use crate::proto::dns::lookup::{Action, Input, Lookup};
+use crate::proto::dns::query::{RecordType, tcp_message};
+use crate::reactor::{Key, Reactor, Ready};
+use cache::Cache;
+use files::Files;
+use slab::Slab;
+use sockets::{Fault, Place, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
+
+/// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
+/// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
+/// nothing wrong.
+const WAVE: usize = 100;
+
+/// After so long without a start the rest of a wave is taken to be slow or dead, and the next one goes out: it delays
+/// nobody for longer.
+const WAVE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long an answer without one of the wanted families is remembered: long enough for those who ask at the same time,
+/// no longer than the other family may be late.
+const INCOMPLETE_TTL_MAX: Duration = Duration::from_secs(1);
+
+/// The addresses of a name, at least one, in the order in which they were given.
+pub(super) type Addresses = Rc<[IpAddr]>;
+
+/// What the user said about names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Servers to ask instead of those in `resolv.conf`. Its search list and options hold all the same.
+    pub servers: Vec<SocketAddr>,
+    /// The address families that are wanted.
+    pub families: Families,
+    /// Addresses that need no lookup. The last one for a name and port holds.
+    pub overrides: Vec<Override>,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names { servers: Vec::new(), families: Families::Both, overrides: Vec::new() }
+    }
+}
+
+/// Addresses that the user gave for a name and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The host in lower case, or `*` for every host that has no override of its own.
+    pub host: Box<str>,
+    /// The port for which it holds.
+    pub port: u16,
+    /// What to connect to, whatever families are wanted. Without any it says nothing.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What the resolver has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Lookups that asked a server.
+    pub lookups: u64,
+    /// Queries sent, again and over TCP included.
+    pub queries: u64,
+    /// Messages received that were somebody's answer.
+    pub answers: u64,
+    /// How often the cache knew.
+    pub cached: u64,
+    /// Messages received that nobody waited for, or that were no true answer.
+    pub dropped: u64,
+    /// The most DNS sockets open at once.
+    pub sockets_most: usize,
+}
+
+/// Which of the resolver's own registrations an event is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Lookups wait to be started, or faults to be told. Its deadline is the end of the pause between two waves.
+    Start,
+    /// The deadline of the lookup in this place.
+    Lookup(u32),
+    /// The datagram socket in this place.
+    Udp(u32),
+    /// The connection in this place.
+    Tcp(u32),
+}
+
+/// Who waits for an answer: the number of a check and its key, which tells it from a later check of the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiter {
+    pub(super) id: u32,
+    pub(super) key: Key,
+}
+
+/// The identity of a lookup under way: its place, and its key, which tells it from a later one in the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    slot: u32,
+    key: Key,
+}
+
+/// What is found for a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It is known already.
+    Now(Result<Addresses, Trouble>),
+    /// A [`Done`] will say, unless [`Resolver::forget`] is told this.
+    Later(Ticket),
+}
+
+/// A lookup has ended.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Everybody who waited for it.
+    pub(super) waiters: Vec<Waiter>,
+    /// What came of it.
+    pub(super) result: Result<Addresses, Trouble>,
+}
+
+/// Looks names up. See the module's text.
+pub(super) struct Resolver {
+    servers: Vec<SocketAddr>,
+    families: Families,
+    said: HashMap<Box<str>, Vec<(u16, Addresses)>>,
+    /// Read when the first name needs them.
+    files: Option<Files>,
+    random: Box<dyn FnMut() -> u64>,
+    cache: Cache,
+    flights: Slab<Flight>,
+    /// The flights by name.
+    by_host: HashMap<Rc<str>, Ticket>,
+    /// Not started yet, oldest first. Some may have been forgotten since.
+    unstarted: VecDeque<Ticket>,
+    /// Carries the wish to go on in the next turn, and the end of a wave.
+    start_key: Option<Key>,
+    /// That wish was made.
+    goes_on: bool,
+    wave: Wave,
+    sockets: Sockets,
+    buffer: Vec<u8>,
+    done: VecDeque<Done>,
+    stats: Stats,
+}
+
+/// A lookup under way.
+struct Flight {
+    host: Rc<str>,
+    /// Carries the lookup's deadline.
+    key: Key,
+    lookup: Lookup,
+    waiters: Vec<Waiter>,
+    places: Vec<Place>,
+    /// The wave in which it was started.
+    wave: Option<u32>,
+}
+
+/// The lookups that were started together.
+#[derive(Debug, Default)]
+struct Wave {
+    number: u32,
+    /// How many of them are under way.
+    size: usize,
+    /// When the rest of them are no longer waited for; `None` before the first start.
+    over_at: Option<Instant>,
+}
+
+impl Resolver {
+    /// A resolver that does as the user said. `random` gives the ids of queries and must not be predictable.
+    pub(super) fn new(names: Names, random: impl FnMut() -> u64 + 'static) -> Resolver {
+        Resolver {
+            servers: names.servers,
+            families: names.families,
+            said: by_host(names.overrides),
+            files: None,
+            random: Box::new(random),
+            cache: Cache::default(),
+            flights: Slab::new(),
+            by_host: HashMap::new(),
+            unstarted: VecDeque::new(),
+            start_key: None,
+            goes_on: false,
+            wave: Wave::default(),
+            sockets: Sockets::new(),
+            buffer: Vec::new(),
+            done: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// What has been done so far.
+    pub(super) fn stats(&self) -> Stats {
+        Stats { sockets_most: self.sockets.most(), ..self.stats }
+    }
+
+    /// Finds the addresses of a host, which is given in lower case and is no address itself.
+    pub(super) fn resolve(
+        &mut self,
+        host: &str,
+        port: u16,
+        waiter: Waiter,
+        now: Instant,
+        reactor: &mut Reactor<Tag>,
+    ) -> Found {
+        if let Some(addresses) = self.said(host, port).or_else(|| self.local(host)) {
+            return Found::Now(Ok(addresses));
+        }
+        // === 3. An answer that still holds, or an absence.
+        if let Some(known) = self.cache.get(host, now) {
+            self.stats.cached += 1;
+            return Found::Now(known.clone().map_err(Trouble::Target));
+        }
+        match self.join(host, waiter, reactor) {
+            Ok(ticket) => Found::Later(ticket),
+            Err(error) => Found::Now(Err(Trouble::Target(failure(host, &error)))),
+        }
+    }
+
+    /// The next lookup that has ended, in the order in which they did.
+    pub(super) fn next_done(&mut self) -> Option<Done> {
+        self.done.pop_front()
+    }
+
+    /// Takes an event of the resolver's own registrations.
+    pub(super) fn handle(&mut self, part: Part, ready: Ready<Tag>, now: Instant, reactor: &mut Reactor<Tag>) {
+        let key = ready.key();
+        match part {
+            Part::Start => self.goes_on = false,
+            Part::Lookup(slot) => self.tell(Ticket { slot, key }, Input::Deadline, now, reactor),
+            Part::Udp(slot) => self.receive(slot, key, now, reactor),
+            Part::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
+        }
+        self.settle_faults(now, reactor);
+        self.start(now, reactor);
+    }
+
+    /// Somebody no longer waits. A lookup for which nobody waits ends.
+    pub(super) fn forget(&mut self, ticket: Ticket, waiter: Waiter, reactor: &mut Reactor<Tag>) {
+        let Some(flight) = self.flight(ticket) else { return };
+        if let Some(index) = flight.waiters.iter().position(|other| *other == waiter) {
+            flight.waiters.swap_remove(index);
+        }
+        if flight.waiters.is_empty() {
+            self.land(ticket, reactor);
+        }
+        // The room that it left may be another's to start in, or have gone to a connection that failed at once.
+        if self.sockets.has_faults() || !self.unstarted.is_empty() {
+            self.go_on_next_turn(reactor);
+        }
+    }
+
+    // === 1. What the user gave.
+    fn said(&self, host: &str, port: u16) -> Option<Addresses> {
+        let of = |host| self.said.get(host)?.iter().rfind(|(of_port, _)| *of_port == port);
+        let (_, addresses) = of(host).or_else(|| of("*"))?;
+        Some(Rc::clone(addresses))
+    }
+
+    // === 2. localhost, then the hosts file.
+    fn local(&mut self, host: &str) -> Option<Addresses> {
+        if let Some(both) = loopback(host) {
+            return of_families(self.families, &both);
+        }
+        let families = self.families;
+        of_families(families, self.files().hosts.get(host))
+    }
+
+    fn files(&mut self) -> &Files {
+        self.files.get_or_insert_with(|| {
+            let mut files = Files::read();
+            if !self.servers.is_empty() {
+                files.conf.servers.clone_from(&self.servers);
+            }
+            files
+        })
+    }
+
+    // === 4. A lookup that is under way for the same name.
+    fn join(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<Tag>) -> Result<Ticket, LookupError> {
+        if let Some(&ticket) = self.by_host.get(host) {
+            if let Some(flight) = self.flight(ticket) {
+                flight.waiters.push(waiter);
+            }
+            return Ok(ticket);
+        }
+        let (families, rotation) = (self.families, self.stats.lookups as usize);
+        let lookup = Lookup::new(host, &self.files().conf, families, rotation)?;
+        self.stats.lookups += 1;
+
+        let slot = self.flights.next_place();
+        let key = reactor.open(Tag::Names(Part::Lookup(slot)));
+        let ticket = Ticket { slot, key };
+        let host: Rc<str> = host.into();
+        self.by_host.insert(Rc::clone(&host), ticket);
+        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Vec::new(), wave: None });
+        if self.unstarted.is_empty() {
+            self.go_on_next_turn(reactor);
+        }
+        self.unstarted.push_back(ticket);
+        Ok(ticket)
+    }
+
+    fn go_on_next_turn(&mut self, reactor: &mut Reactor<Tag>) {
+        let key = *self.start_key.get_or_insert_with(|| reactor.open(Tag::Names(Part::Start)));
+        if !std::mem::replace(&mut self.goes_on, true) {
+            reactor.again(key);
+        }
+    }
+
+    // === 5. In waves that the server's socket can hold, new lookups as others end.
+    fn start(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
+        if self.wave.over_at.is_some_and(|at| at <= now) {
+            self.wave = Wave { number: self.wave.number.wrapping_add(1), size: 0, over_at: None };
+        }
+        while self.wave.size < WAVE {
+            let Some(ticket) = self.unstarted.pop_front() else { return };
+            let number = self.wave.number;
+            let Some(flight) = self.flight(ticket) else { continue };
+            flight.wave = Some(number);
+            self.wave.size += 1;
+            self.wave.over_at = Some(now + WAVE_PAUSE);
+            self.tell(ticket, Input::Start, now, reactor);
+            self.settle_faults(now, reactor);
+        }
+        if let (Some(key), Some(at), false) = (self.start_key, self.wave.over_at, self.unstarted.is_empty()) {
+            reactor.arm(key, at);
+        }
+    }
+
+    // === 6. Datagrams, messages, deadlines and faults -> the lookup.
+    fn receive(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<Tag>) {
+        let mut buffer = self.take_buffer();
+        let mut more = true;
+        for _ in 0..READS_PER_TURN {
+            match self.sockets.receive(slot, key, &mut buffer) {
+                Received::Datagram(ticket, from, bytes) => {
+                    self.stats.answers += 1;
+                    self.tell(ticket, Input::Datagram { from, bytes }, now, reactor);
+                }
+                Received::Unwanted => self.stats.dropped += 1,
+                Received::Error => {}
+                Received::Nothing => {
+                    more = false;
+                    break;
+                }
+            }
+        }
+        if more {
+            self.sockets.read_again(slot, key, reactor);
+        }
+        self.buffer = buffer;
+    }
+
+    fn advance_tcp(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<Tag>) {
+        let mut buffer = self.take_buffer();
+        let message = self.sockets.advance_tcp(slot, key, &mut buffer);
+        self.buffer = buffer;
+        let Some(message) = message else { return };
+        if let Some(bytes) = tcp_message(&message.framed) {
+            self.stats.answers += 1;
+            self.tell(message.ticket, Input::TcpMessage { record: message.record, bytes }, now, reactor);
+        }
+    }
+
+    /// The one read buffer, made when it is first needed. It has to be put back.
+    fn take_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(READ_BUFFER, 0);
+        buffer
+    }
+
+    fn settle_faults(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
+        // It ends: each of these uses up one of the turns that a lookup has with its servers.
+        while let Some((ticket, fault)) = self.sockets.next_fault() {
+            match fault {
+                Fault::Unreachable(server) => self.tell(ticket, Input::Unreachable { server }, now, reactor),
+                Fault::TcpFailed(record) => self.tell(ticket, Input::TcpFailed { record }, now, reactor),
+                Fault::Shortage => self.end(ticket, Err(shortage()), reactor),
+            }
+        }
+    }
+
+    /// Tells a lookup what happened, then does what it wants done. Whatever comes too late for it changes nothing.
+    fn tell(&mut self, ticket: Ticket, input: Input<'_>, now: Instant, reactor: &mut Reactor<Tag>) {
+        let Some(flight) = self.flights.get_mut(ticket.slot).filter(|flight| flight.key == ticket.key) else { return };
+        flight.lookup.handle(input, now, &mut *self.random);
+        let mut result = None;
+        while let Some(action) = flight.lookup.poll() {
+            match action {
+                Action::SendUdp { record, server, id, bytes } => {
+                    self.stats.queries += 1;
+                    let query = Query { ticket, record, server, id, bytes };
+                    self.sockets.send(query, &mut flight.places, reactor);
+                }
+                Action::OpenTcp { record, server, bytes } => {
+                    self.stats.queries += 1;
+                    self.sockets.open_tcp(ticket, record, server, bytes, reactor);
+                }
+                Action::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
+                Action::Arm(at) => reactor.arm(flight.key, at),
+                Action::Finish(finished) => result = Some(finished),
+            }
+        }
+        if let Some(result) = result {
+            self.learn(ticket, result, now, reactor);
+        }
+    }
+
+    // === 7. The answer goes into the cache, and to everybody who waited for it.
+    fn learn(&mut self, ticket: Ticket, result: Result<Answer, LookupError>, now: Instant, reactor: &mut Reactor<Tag>) {
+        let Some(host) = self.flight(ticket).map(|flight| Rc::clone(&flight.host)) else { return };
+        let dropped = match &result {
+            Ok(answer) => answer.dropped,
+            Err(error) => error.dropped,
+        };
+        self.stats.dropped += u64::from(dropped.count);
+        let lifetime = lifetime(&result);
+        let known = match result {
+            Ok(answer) => Ok(answer.addresses.into()),
+            Err(error) => Err(failure(&host, &error)),
+        };
+        if let Some(lifetime) = lifetime {
+            self.cache.insert(host, known.clone(), now + lifetime);
+        }
+        self.end(ticket, known.map_err(Trouble::Target), reactor);
+    }
+
+    fn end(&mut self, ticket: Ticket, result: Result<Addresses, Trouble>, reactor: &mut Reactor<Tag>) {
+        if let Some(flight) = self.land(ticket, reactor) {
+            self.done.push_back(Done { waiters: flight.waiters, result });
+        }
+    }
+
+    /// Takes a lookup out and gives back all that it held below.
+    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Flight> {
+        self.flight(ticket)?;
+        let mut flight = self.flights.remove(ticket.slot)?;
+        self.by_host.remove(&flight.host);
+        if flight.wave == Some(self.wave.number) {
+            self.wave.size -= 1;
+        }
+        reactor.close(flight.key);
+        for place in flight.places.drain(..) {
+            self.sockets.forget(place, reactor);
+        }
+        for record in [RecordType::A, RecordType::Aaaa] {
+            self.sockets.close_tcp(ticket, record, reactor);
+        }
+        Some(flight)
+    }
+
+    fn flight(&mut self, ticket: Ticket) -> Option<&mut Flight> {
+        self.flights.get_mut(ticket.slot).filter(|flight| flight.key == ticket.key)
+    }
+}
+
+/// The overrides by host.
+fn by_host(overrides: Vec<Override>) -> HashMap<Box<str>, Vec<(u16, Addresses)>> {
+    let mut said: HashMap<Box<str>, Vec<(u16, Addresses)>> = HashMap::new();
+    for Override { host, port, addresses } in overrides {
+        if !addresses.is_empty() {
+            said.entry(host).or_default().push((port, addresses.into()));
+        }
+    }
+    said
+}
+
+/// Those of the wanted families, if there are any.
+fn of_families(families: Families, addresses: &[IpAddr]) -> Option<Addresses> {
+    let wanted = |address: &&IpAddr| match families {
+        Families::Both => true,
+        Families::V4 => address.is_ipv4(),
+        Families::V6 => address.is_ipv6(),
+    };
+    let addresses: Addresses = addresses.iter().filter(wanted).copied().collect();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// How long a result may be remembered, if at all (RFC 1035 §3.2.1: a TTL of zero is for those who asked; RFC 2308 §5).
+fn lifetime(result: &Result<Answer, LookupError>) -> Option<Duration> {
+    let lifetime = match result {
+        Ok(answer) if answer.missing.is_some() => answer.ttl.min(INCOMPLETE_TTL_MAX),
+        Ok(answer) => answer.ttl,
+        Err(error) => error.failure.negative_ttl()?,
+    };
+    (!lifetime.is_zero()).then_some(lifetime)
+}
+
+/// What a lookup's failure is to those who waited.
+fn failure(host: &str, error: &LookupError) -> Failure {
+    let reason = match &error.failure {
+        Cause::NotFound { .. } | Cause::NoAddresses { .. } => Reason::DnsNotFound,
+        Cause::TimedOut { .. } => Reason::DnsTimeout,
+        Cause::BadName(_)
+        | Cause::ServerFailed { .. }
+        | Cause::Refused { .. }
+        | Cause::Referral { .. }
+        | Cause::Unreachable { .. }
+        | Cause::TcpFailed { .. }
+        | Cause::TooManyCnames { .. } => Reason::DnsFailed,
+    };
+    Failure::new(reason, format!("{host}: {error}"))
+}
+
+fn shortage() -> Trouble {
+    Trouble::Shortage(Failure::new(Reason::LocalFds, "no file descriptor left to look names up with (ulimit -n)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sockets::{QUERIES_PER_SOCKET, SOCKETS_MAX, TCP_MAX, UDP_PER_SERVER_MAX};
+    use super::testing::{A, AAAA, PATIENCE, Question, Script, Server, nobody};
+    use super::*;
+    use crate::proto::dns::config::{Hosts, ResolvConf};
+    use crate::reactor::clock::Clock;
+    use crate::sys::random::Numbers;
+
+    /// A resolver on a loop of its own.
+    struct Bench {
+        reactor: Reactor<Tag>,
+        resolver: Resolver,
+        /// Ends a test that would wait for ever.
+        guard: Key,
+        waiters: u32,
+    }
+
+    impl Bench {
+        fn with(names: Names, conf: ResolvConf, hosts: &str) -> Bench {
+            let mut reactor = Reactor::new(Clock::start()).unwrap();
+            let guard = reactor.open(Tag::Owner(0));
+            let at = reactor.clock().now() + PATIENCE;
+            reactor.arm(guard, at);
+            let mut numbers = Numbers::new();
+            let mut resolver = Resolver::new(names, move || numbers.next_u64());
+            resolver.files = Some(Files { conf, hosts: Hosts::parse(hosts) });
+            Bench { reactor, resolver, guard, waiters: 0 }
+        }
+
+        fn asking(servers: &[SocketAddr]) -> Bench {
+            Bench::with(Names::default(), conf(servers), "")
+        }
+
+        fn waiter(&mut self) -> Waiter {
+            self.waiters += 1;
+            Waiter { id: self.waiters, key: self.guard }
+        }
+
+        fn resolve(&mut self, host: &str) -> (Found, Waiter) {
+            let now = self.reactor.clock().now();
+            self.resolve_at(host, now)
+        }
+
+        fn resolve_at(&mut self, host: &str, now: Instant) -> (Found, Waiter) {
+            let waiter = self.waiter();
+            (self.resolver.resolve(host, 80, waiter, now, &mut self.reactor), waiter)
+        }
+
+        fn later(&mut self, host: &str) -> (Ticket, Waiter) {
+            match self.resolve(host) {
+                (Found::Later(ticket), waiter) => (ticket, waiter),
+                (now, _) => panic!("{host}: {now:?}"),
+            }
+        }
+
+        fn turn(&mut self) {
+            let mut ready = Vec::new();
+            let now = self.reactor.turn(&mut ready).unwrap();
+            for event in ready {
+                if !self.reactor.is_open(event.key()) {
+                    continue;
+                }
+                match event {
+                    Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                        self.resolver.handle(part, event, now, &mut self.reactor);
+                    }
+                    other => panic!("nothing more came: {other:?}"),
+                }
+            }
+        }
+
+        fn next_done(&mut self) -> Done {
+            loop {
+                if let Some(done) = self.resolver.next_done() {
+                    return done;
+                }
+                self.turn();
+            }
+        }
+
+        /// Looks one name up.
+        fn look_up(&mut self, host: &str) -> Result<Addresses, Trouble> {
+            let (_, waiter) = self.later(host);
+            let done = self.next_done();
+            assert_eq!(done.waiters, [waiter]);
+            done.result
+        }
+
+        fn fails(&mut self, host: &str) -> Failure {
+            match self.look_up(host) {
+                Err(Trouble::Target(failure)) => failure,
+                other => panic!("{host}: {other:?}"),
+            }
+        }
+
+        /// No lookup holds anything any more.
+        fn assert_idle(&self) {
+            assert_eq!(self.resolver.flights.len(), 0);
+            assert!(self.resolver.by_host.is_empty());
+            self.resolver.sockets.assert_idle();
+        }
+    }
+
+    fn conf(servers: &[SocketAddr]) -> ResolvConf {
+        ResolvConf { servers: servers.to_vec(), timeout: Duration::from_millis(60), ..ResolvConf::default() }
+    }
+
+    fn addresses(texts: &[&str]) -> Addresses {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn found(texts: &[&str]) -> Result<Addresses, Trouble> {
+        Ok(addresses(texts))
+    }
+
+    fn good(question: &Question<'_>) -> Vec<Vec<u8>> {
+        vec![question.address(1, 60)]
+    }
+
+    fn silent(_: &Question<'_>) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    const BOTH: [&str; 2] = ["2001:db8::1", "10.0.0.1"];
+
+    #[test]
+    fn one_lookup_serves_all_who_wait_for_the_name() {
+        let server = Server::start(good);
+        let mut bench = Bench::asking(&[server.address]);
+        let waiters: Vec<Waiter> = (0..100).map(|_| bench.later("www.example").1).collect();
+        let done = bench.next_done();
+        assert_eq!(done.waiters, waiters);
+        assert_eq!(done.result, found(&BOTH));
+        let mut seen = server.seen();
+        seen.sort();
+        assert_eq!(seen, [("www.example".to_owned(), A), ("www.example".to_owned(), AAAA)]);
+        let stats = bench.resolver.stats();
+        assert_eq!((stats.lookups, stats.queries, stats.answers, stats.sockets_most), (1, 2, 2, 1));
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn an_answer_holds_for_its_ttl() {
+        let server = Server::start(good);
+        let mut bench = Bench::asking(&[server.address]);
+        assert_eq!(bench.look_up("www.example"), found(&BOTH));
+        assert_eq!(bench.resolve("www.example").0, Found::Now(found(&BOTH)));
+        let later = bench.reactor.clock().now() + Duration::from_secs(60);
+        assert!(matches!(bench.resolve_at("www.example", later).0, Found::Later(_)));
+        assert_eq!(bench.resolver.stats().cached, 1);
+    }
+
+    #[test]
+    fn an_absence_holds_as_long_as_the_zone_says() {
+        let server = Server::start(|question| vec![question.no_such_name(30)]);
+        let mut bench = Bench::asking(&[server.address]);
+        let failure = bench.fails("gone.example");
+        assert_eq!(failure.reason, Reason::DnsNotFound);
+        assert!(failure.detail.starts_with("gone.example: no such name"), "{}", failure.detail);
+        assert_eq!(bench.resolve("gone.example").0, Found::Now(Err(Trouble::Target(failure))));
+        let later = bench.reactor.clock().now() + Duration::from_secs(30);
+        assert!(matches!(bench.resolve_at("gone.example", later).0, Found::Later(_)));
+    }
+
+    #[test]
+    fn what_must_not_be_remembered_is_asked_again() {
+        // A TTL of zero; an absence without a SOA record; a server that fails.
+        let scripts: [Script; 3] = [
+            |question| vec![question.address(1, 0)],
+            |question| vec![question.empty(3)],
+            |question| vec![question.empty(2)],
+        ];
+        for script in scripts {
+            let server = Server::start(script);
+            let mut bench = Bench::asking(&[server.address]);
+            let first = bench.look_up("www.example");
+            assert_eq!(bench.look_up("www.example"), first);
+        }
+    }
+
+    #[test]
+    fn an_answer_without_one_family_is_soon_asked_again() {
+        let server = Server::start(|question| if question.kind == A { good(question) } else { silent(question) });
+        let mut bench = Bench::with(
+            Names::default(),
+            ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) },
+            "",
+        );
+        assert_eq!(bench.look_up("www.example"), found(&["10.0.0.1"]));
+        assert!(matches!(bench.resolve("www.example").0, Found::Now(Ok(_))));
+        let later = bench.reactor.clock().now() + INCOMPLETE_TTL_MAX;
+        assert!(matches!(bench.resolve_at("www.example", later).0, Found::Later(_)));
+    }
+
+    #[test]
+    fn a_port_at_which_nobody_listens_fails_at_once() {
+        let mut bench =
+            Bench::with(Names::default(), ResolvConf { timeout: Duration::from_secs(30), ..conf(&[nobody()]) }, "");
+        let begun = Instant::now();
+        for number in 0..100 {
+            bench.later(&format!("name-{number}.example"));
+        }
+        for _ in 0..100 {
+            match bench.next_done().result {
+                Err(Trouble::Target(failure)) => {
+                    assert_eq!(failure.reason, Reason::DnsFailed);
+                    assert!(failure.detail.ends_with(" is unreachable"), "{}", failure.detail);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn silence_is_a_timeout_after_every_attempt() {
+        let server = Server::start(silent);
+        let mut bench = Bench::asking(&[server.address]);
+        let begun = Instant::now();
+        let failure = bench.fails("www.example");
+        assert_eq!(failure.reason, Reason::DnsTimeout);
+        assert_eq!(&*failure.detail, format!("www.example: no answer from {} in 2 attempts", server.address));
+        assert!(begun.elapsed() >= Duration::from_millis(120));
+        assert_eq!(server.seen().len(), 4);
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn the_next_server_is_asked_when_one_is_silent_refuses_or_fails() {
+        let good_one = Server::start(good);
+        let silent_one = Server::start(silent);
+        let failing = Server::start(|question| vec![question.empty(2)]);
+        let refusing = Server::start(|question| vec![question.empty(5)]);
+        for first in [silent_one.address, failing.address, refusing.address, nobody()] {
+            let mut bench = Bench::asking(&[first, good_one.address]);
+            assert_eq!(bench.look_up("www.example"), found(&BOTH));
+            bench.assert_idle();
+        }
+    }
+
+    #[test]
+    fn no_address_at_all_is_not_found() {
+        let server = Server::start(|question| vec![question.empty(0)]);
+        let mut bench = Bench::asking(&[server.address]);
+        assert_eq!(bench.fails("www.example").reason, Reason::DnsNotFound);
+    }
+
+    #[test]
+    fn what_is_no_name_is_said_at_once() {
+        let mut bench = Bench::asking(&[nobody()]);
+        for host in ["a..b", "a b", ".", &"a".repeat(64)] {
+            match bench.resolve(host).0 {
+                Found::Now(Err(Trouble::Target(failure))) => assert_eq!(failure.reason, Reason::DnsFailed, "{host}"),
+                other => panic!("{host}: {other:?}"),
+            }
+        }
+        assert_eq!(bench.resolver.stats(), Stats::default());
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_short_is_fetched_over_tcp() {
+        let server = Server::start(|question| match question.over_tcp {
+            true => good(question),
+            false => vec![question.truncated()],
+        });
+        let mut bench = Bench::with(
+            Names::default(),
+            ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) },
+            "",
+        );
+        let count = 2 * TCP_MAX;
+        for number in 0..count {
+            bench.later(&format!("name-{number}.example"));
+        }
+        for _ in 0..count {
+            assert_eq!(bench.next_done().result, found(&BOTH));
+        }
+        assert!(bench.resolver.stats().sockets_most <= 1 + TCP_MAX);
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn a_connection_that_ends_early_or_is_refused_is_a_failure() {
+        let closing = Server::start(|question| if question.over_tcp { Vec::new() } else { vec![question.truncated()] });
+        let cutting = Server::start(|question| vec![question.truncated()]);
+        for server in [closing, cutting] {
+            let mut bench = Bench::with(
+                Names::default(),
+                ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) },
+                "",
+            );
+            let failure = bench.fails("www.example");
+            assert_eq!(failure.reason, Reason::DnsFailed);
+            assert!(failure.detail.contains("over TCP"), "{}", failure.detail);
+            bench.assert_idle();
+        }
+    }
+
+    #[test]
+    fn lies_are_dropped_and_counted_and_the_truth_is_believed() {
+        let server = Server::start(|question| {
+            let truth = question.address(1, 60);
+            let (mut wrong_id, mut wrong_question) = (question.address(66, 60), question.address(66, 60));
+            wrong_id[0] ^= 0x55;
+            wrong_question[13] = b'x';
+            let mut replies = vec![wrong_id, wrong_question, Vec::new(), vec![0xff; 3], vec![0; 5000]];
+            replies.extend((12..truth.len()).map(|end| truth[..end].to_vec()));
+            replies.push(truth);
+            replies
+        });
+        let mut bench = Bench::with(
+            Names::default(),
+            ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) },
+            "",
+        );
+        assert_eq!(bench.look_up("www.example"), found(&BOTH));
+        assert!(bench.resolver.stats().dropped >= 60, "{:?}", bench.resolver.stats());
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn thousands_of_names_at_once_share_a_few_sockets() {
+        let server = Server::start(good);
+        let mut bench = Bench::with(
+            Names::default(),
+            ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) },
+            "",
+        );
+        const COUNT: usize = 2000;
+        for number in 0..COUNT {
+            bench.later(&format!("name-{number}.example"));
+        }
+        for _ in 0..COUNT {
+            assert_eq!(bench.next_done().result, found(&BOTH));
+        }
+        let stats = bench.resolver.stats();
+        assert!(stats.sockets_most <= UDP_PER_SERVER_MAX, "{stats:?}");
+        assert_eq!(stats.lookups, COUNT as u64);
+        assert_eq!(server.seen().len(), 2 * COUNT, "none was lost and sent again");
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn the_bounds_on_sockets_hold_where_all_servers_are_silent() {
+        let servers = [Server::start(silent), Server::start(silent), Server::start(silent)];
+        let mut bench = Bench::with(
+            Names::default(),
+            ResolvConf {
+                attempts: 1,
+                timeout: Duration::from_millis(300),
+                ..conf(&servers.each_ref().map(|server| server.address))
+            },
+            "",
+        );
+        const COUNT: usize = 1000;
+        for number in 0..COUNT {
+            bench.later(&format!("name-{number}.example"));
+        }
+        for _ in 0..COUNT {
+            let result = bench.next_done().result;
+            assert!(matches!(&result, Err(Trouble::Target(failure)) if failure.reason == Reason::DnsTimeout));
+        }
+        assert_eq!(SOCKETS_MAX, 32);
+        assert_eq!(bench.resolver.stats().sockets_most, 3 * UDP_PER_SERVER_MAX);
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn a_port_is_not_used_for_long() {
+        let server = Server::start(good);
+        let mut bench = Bench::asking(&[server.address]);
+        let mut keys = Vec::new();
+        for number in 0..QUERIES_PER_SOCKET {
+            assert_eq!(bench.look_up(&format!("name-{number}.example")), found(&BOTH));
+            keys.extend(bench.resolver.sockets.keys());
+        }
+        keys.dedup();
+        // Two queries a name, and the last name's end closed the second socket.
+        assert_eq!(keys.len(), 2);
+        assert_eq!(bench.resolver.sockets.keys().count(), 0);
+        assert_eq!(bench.resolver.stats().sockets_most, 1);
+    }
+
+    #[test]
+    fn a_lookup_for_which_nobody_waits_ends() {
+        let server = Server::start(silent);
+        let mut bench = Bench::asking(&[server.address]);
+        let (ticket, first) = bench.later("www.example");
+        let (same, second) = bench.later("www.example");
+        assert_eq!(same, ticket);
+        bench.turn();
+        bench.resolver.forget(ticket, first, &mut bench.reactor);
+        assert_eq!(bench.resolver.flights.len(), 1);
+        bench.resolver.forget(ticket, second, &mut bench.reactor);
+        bench.assert_idle();
+        // Told again, and by somebody who comes too late: nothing happens, not even to a new lookup in the same place.
+        let (other, third) = bench.later("other.example");
+        assert_ne!(other, ticket);
+        bench.resolver.forget(ticket, second, &mut bench.reactor);
+        assert_eq!(bench.next_done().waiters, [third]);
+    }
+
+    #[test]
+    fn a_lookup_forgotten_before_its_start_is_never_sent() {
+        let server = Server::start(good);
+        let mut bench = Bench::asking(&[server.address]);
+        let (ticket, waiter) = bench.later("forgotten.example");
+        bench.resolver.forget(ticket, waiter, &mut bench.reactor);
+        assert_eq!(bench.look_up("www.example"), found(&BOTH));
+        assert!(server.seen().iter().all(|(name, _)| name == "www.example"));
+    }
+
+    #[test]
+    fn a_lookup_forgotten_over_tcp_makes_room_for_the_next() {
+        // One thread serves all connections: as long as the first is open and silent, no other gets an answer.
+        let server = Server::start(|question| vec![question.truncated()]);
+        let mut bench = Bench::asking(&[server.address]);
+        let tickets: Vec<_> = (0..TCP_MAX).map(|number| bench.later(&format!("name-{number}.example"))).collect();
+        while bench.resolver.stats().answers < 2 * TCP_MAX as u64 && bench.resolver.next_done().is_none() {
+            bench.turn();
+        }
+        for (ticket, waiter) in tickets {
+            bench.resolver.forget(ticket, waiter, &mut bench.reactor);
+        }
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn what_the_user_gave_comes_first_and_holds_for_its_port() {
+        let given = |host: &str, port, texts: &[&str]| Override {
+            host: host.into(),
+            port,
+            addresses: addresses(texts).to_vec(),
+        };
+        let overrides = vec![
+            given("*", 80, &["10.0.0.9"]),
+            given("www.example", 80, &["10.0.0.6"]),
+            given("www.example", 80, &["10.0.0.7", "::7"]),
+            given("www.example", 443, &["10.0.0.8"]),
+            given("empty.example", 443, &[]),
+        ];
+        let names = Names { overrides, families: Families::V4, ..Names::default() };
+        let mut bench = Bench::with(names, conf(&[nobody()]), "");
+        let mut at = |host: &str, port| {
+            let waiter = bench.waiter();
+            let now = bench.reactor.clock().now();
+            bench.resolver.resolve(host, port, waiter, now, &mut bench.reactor)
+        };
+        assert_eq!(at("www.example", 80), Found::Now(found(&["10.0.0.7", "::7"])));
+        assert_eq!(at("www.example", 443), Found::Now(found(&["10.0.0.8"])));
+        assert_eq!(at("other.example", 80), Found::Now(found(&["10.0.0.9"])));
+        assert_eq!(at("localhost", 80), Found::Now(found(&["10.0.0.9"])));
+        assert!(matches!(at("other.example", 443), Found::Later(_)));
+        assert!(matches!(at("empty.example", 443), Found::Later(_)));
+    }
+
+    #[test]
+    fn localhost_and_the_hosts_file_need_no_server() {
+        let hosts = "10.0.0.5 db db.example\n::5 db\n127.0.0.99 localhost\n10.0.0.4 four";
+        let cases: [(Families, &str, Option<&[&str]>); 8] = [
+            (Families::Both, "localhost", Some(&["127.0.0.1", "::1"])),
+            (Families::V4, "localhost", Some(&["127.0.0.1"])),
+            (Families::V6, "my.localhost.", Some(&["::1"])),
+            (Families::Both, "db", Some(&["10.0.0.5", "::5"])),
+            (Families::V6, "db", Some(&["::5"])),
+            (Families::Both, "db.example", Some(&["10.0.0.5"])),
+            (Families::V6, "four", None),
+            (Families::Both, "other", None),
+        ];
+        for (families, host, expected) in cases {
+            let mut bench = Bench::with(Names { families, ..Names::default() }, conf(&[nobody()]), hosts);
+            match (bench.resolve(host).0, expected) {
+                (Found::Now(result), Some(expected)) => assert_eq!(result, found(expected), "{host} {families:?}"),
+                (Found::Later(_), None) => {}
+                (other, _) => panic!("{host} {families:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_family_is_asked_for_alone() {
+        let server = Server::start(good);
+        let names = Names { families: Families::V6, ..Names::default() };
+        let mut bench = Bench::with(names, conf(&[server.address]), "");
+        assert_eq!(bench.look_up("www.example"), found(&["2001:db8::1"]));
+        assert_eq!(server.seen(), [("www.example".to_owned(), AAAA)]);
+    }
+
+    #[test]
+    fn the_users_servers_take_the_place_of_the_systems() {
+        let servers = vec![nobody()];
+        let mut resolver = Resolver::new(Names { servers: servers.clone(), ..Names::default() }, || 0);
+        assert_eq!(resolver.files().conf.servers, servers);
+        let mut resolver = Resolver::new(Names::default(), || 0);
+        assert_eq!(resolver.files().conf, Files::read().conf);
+    }
+}

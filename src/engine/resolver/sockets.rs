@@ -1,0 +1,454 @@
+//! The sockets below the lookups: queries go out and messages come in, and each is somebody's.
+//!
+//! It refuses to know what a message says but for its id, and what a lookup does with it. Nothing here calls back: what
+//! went wrong is kept as a [`Fault`] until it is asked for.
+//!
+//! Against forged answers a query leaves from a port that the OS has chosen at random, and no port is used for long: a
+//! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
+//! that the OS drops what others send, and tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::Interest;
+use mio::net::UdpSocket;
+
+use super::slab::Slab;
+use super::{Part, Ticket};
+use crate::conn::{Conn, tcp, would_block};
+use crate::engine::Tag;
+use crate::proto::dns::config::MAX_SERVERS;
+use crate::proto::dns::message::message_id;
+use crate::proto::dns::query::{RecordType, tcp_message};
+use crate::reactor::{Key, Reactor};
+use crate::sys::resource::is_descriptor_shortage;
+
+/// The queries that a socket takes before a new one takes its place.
+pub(super) const QUERIES_PER_SOCKET: u32 = 128;
+/// The most sockets to one server. When all have taken their queries, the one with the fewest unanswered takes more.
+pub(super) const UDP_PER_SERVER_MAX: usize = 8;
+/// The most connections. Further ones wait until one is closed.
+pub(super) const TCP_MAX: usize = 8;
+/// The most sockets for DNS in all.
+#[cfg(test)]
+pub(super) const SOCKETS_MAX: usize = MAX_SERVERS * UDP_PER_SERVER_MAX + TCP_MAX;
+/// A datagram longer than this is cut, and then is no message. We tell servers to send no more than 1232 bytes.
+pub(super) const READ_BUFFER: usize = 4096;
+/// How often one socket is read in one turn before others get theirs.
+pub(super) const READS_PER_TURN: usize = 256;
+/// The most places that one lookup holds: two questions, each asked of every server.
+const PLACES_MAX: usize = 2 * MAX_SERVERS;
+
+/// A query as a lookup wants it sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Query<'a> {
+    pub(super) ticket: Ticket,
+    pub(super) record: RecordType,
+    pub(super) server: SocketAddr,
+    pub(super) id: u16,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Where the answer to a query is waited for. A lookup keeps its places until it is done with them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    record: RecordType,
+    socket: u32,
+    id: u16,
+}
+
+/// What went wrong below a lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Datagrams do not get through to this server.
+    Unreachable(SocketAddr),
+    /// The connection of this record type cannot be made, or ended early.
+    TcpFailed(RecordType),
+    /// There is no descriptor left for any socket that would do.
+    Shortage,
+}
+
+/// What reading a socket has come to.
+pub(super) enum Received<'a> {
+    /// A message for this lookup from this server.
+    Datagram(Ticket, SocketAddr, &'a [u8]),
+    /// One that nobody waits for.
+    Unwanted,
+    /// An error for an earlier query. Others and answers may wait behind it.
+    Error,
+    /// Nothing more, for now or for ever.
+    Nothing,
+}
+
+/// A message that has come over a connection, its length still in front.
+pub(super) struct TcpMessage {
+    pub(super) ticket: Ticket,
+    pub(super) record: RecordType,
+    pub(super) framed: Vec<u8>,
+}
+
+/// All sockets for DNS.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    udp: Slab<Udp>,
+    tcp: Slab<Tcp>,
+    /// Connections that wait for another to be closed: at most two a lookup, oldest first.
+    unopened: VecDeque<Unopened>,
+    /// At most a few a lookup; drained after every input.
+    faults: VecDeque<(Ticket, Fault)>,
+    most: usize,
+}
+
+/// A socket connected to one server.
+#[derive(Debug)]
+struct Udp {
+    key: Key,
+    socket: UdpSocket,
+    server: SocketAddr,
+    /// Whose query has this id. Ids are random, and a query whose id is taken goes out by another socket.
+    asked: HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>,
+    sent: u32,
+    /// An error came back for one of its queries, nobody knows which.
+    refused: bool,
+}
+
+/// A connection for one query and its answer.
+#[derive(Debug)]
+struct Tcp {
+    key: Key,
+    conn: Conn,
+    ticket: Ticket,
+    record: RecordType,
+    unsent: Vec<u8>,
+    /// At most a whole message, 64 KiB and its length, and what one read brings beyond.
+    received: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Unopened {
+    ticket: Ticket,
+    record: RecordType,
+    server: SocketAddr,
+    framed: Vec<u8>,
+}
+
+impl Sockets {
+    pub(super) fn new() -> Sockets {
+        Sockets { udp: Slab::new(), tcp: Slab::new(), unopened: VecDeque::new(), faults: VecDeque::new(), most: 0 }
+    }
+
+    /// The next thing that went wrong, and for whom.
+    pub(super) fn next_fault(&mut self) -> Option<(Ticket, Fault)> {
+        self.faults.pop_front()
+    }
+
+    /// Whether anything went wrong that nobody has been told.
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// The most sockets that were ever open at once.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
+    /// the way: the lookup sends it again.
+    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
+        self.forget_other_ids(query, places, reactor);
+        let again = places.iter().find(|place| place.record == query.record && self.is_to(place.socket, query.server));
+        let chosen = match again {
+            Some(place) => Ok(Some(place.socket)),
+            None => self.choose(query.server, query.id, reactor),
+        };
+        let slot = match chosen {
+            Ok(Some(slot)) => slot,
+            // Its id is taken on every socket, which would have to happen to a lookup twice.
+            Ok(None) => return,
+            Err(error) if is_descriptor_shortage(&error) => return self.fault(query.ticket, Fault::Shortage),
+            Err(_) => return self.fault(query.ticket, Fault::Unreachable(query.server)),
+        };
+        let Some(udp) = self.udp.get_mut(slot) else { return };
+        if udp.asked.insert(query.id, query.ticket).is_none() {
+            debug_assert!(places.len() < PLACES_MAX, "a lookup asks each server for two records");
+            places.push(Place { record: query.record, socket: slot, id: query.id });
+        }
+        udp.sent += 1;
+        if udp.socket.send(query.bytes).is_err_and(|error| is_refusal(&error)) && !udp.refused {
+            // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready
+            // for it.
+            udp.refused = true;
+            reactor.again(udp.key);
+        }
+    }
+
+    /// A new query of a record type has another id than the one before it, whose answers are no longer wanted.
+    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
+        places.retain(|&place| {
+            let wanted = place.record != query.record || place.id == query.id;
+            if !wanted {
+                self.forget(place, reactor);
+            }
+            wanted
+        });
+    }
+
+    fn is_to(&self, slot: u32, server: SocketAddr) -> bool {
+        self.udp.get(slot).is_some_and(|udp| udp.server == server)
+    }
+
+    /// A socket to this server on which nobody uses this id.
+    fn choose(&mut self, server: SocketAddr, id: u16, reactor: &mut Reactor<Tag>) -> io::Result<Option<u32>> {
+        let mut count = 0;
+        let mut least: Option<(u32, usize)> = None;
+        for (slot, udp) in self.udp.iter().filter(|(_, udp)| udp.server == server) {
+            count += 1;
+            if udp.asked.contains_key(&id) {
+                continue;
+            }
+            if udp.sent < QUERIES_PER_SOCKET {
+                return Ok(Some(slot));
+            }
+            if least.is_none_or(|(_, unanswered)| udp.asked.len() < unanswered) {
+                least = Some((slot, udp.asked.len()));
+            }
+        }
+        let least = least.map(|(slot, _)| slot);
+        if count >= UDP_PER_SERVER_MAX {
+            return Ok(least);
+        }
+        match self.open_udp(server, reactor) {
+            Ok(slot) => Ok(Some(slot)),
+            Err(_) if least.is_some() => Ok(least),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_udp(&mut self, server: SocketAddr, reactor: &mut Reactor<Tag>) -> io::Result<u32> {
+        let any_port = match server {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let mut socket = UdpSocket::bind(any_port)?;
+        socket.connect(server)?;
+        let key = reactor.open(Tag::Names(Part::Udp(self.udp.next_place())));
+        if let Err(error) = reactor.watch(key, &mut socket, Interest::READABLE) {
+            reactor.close(key);
+            return Err(error);
+        }
+        let asked = HashMap::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
+        self.note_most();
+        Ok(slot)
+    }
+
+    fn close_udp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
+        if let Some(udp) = self.udp.remove(slot) {
+            reactor.close(udp.key);
+        }
+    }
+
+    /// Gives up a place: no answer is wanted there any more.
+    pub(super) fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
+        let Some(udp) = self.udp.get_mut(place.socket) else { return };
+        udp.asked.remove(&place.id);
+        if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {
+            self.close_udp(place.socket, reactor);
+        }
+    }
+
+    /// Reads a datagram. To be repeated until there is nothing, or [`READS_PER_TURN`] times and then [once
+    /// more](Self::read_again) next turn.
+    pub(super) fn receive<'a>(&mut self, slot: u32, key: Key, buffer: &'a mut [u8]) -> Received<'a> {
+        let Some(udp) = self.udp.get_mut(slot).filter(|udp| udp.key == key) else { return Received::Nothing };
+        let length = match udp.socket.recv(buffer) {
+            Ok(length) => length,
+            Err(error) if would_block(&error) => {
+                self.tell_refused(slot);
+                return Received::Nothing;
+            }
+            Err(error) => {
+                udp.refused |= is_refusal(&error);
+                return Received::Error;
+            }
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        match message_id(bytes).and_then(|id| udp.asked.get(&id)) {
+            Some(&ticket) => Received::Datagram(ticket, udp.server, bytes),
+            None => Received::Unwanted,
+        }
+    }
+
+    /// The socket has been read as often as it may be in one turn, and there may be more.
+    pub(super) fn read_again(&self, slot: u32, key: Key, reactor: &mut Reactor<Tag>) {
+        if self.udp.get(slot).is_some_and(|udp| udp.key == key) {
+            reactor.again(key);
+        }
+    }
+
+    /// The server cannot be reached: everybody who waits on the socket hears of it, once.
+    fn tell_refused(&mut self, slot: u32) {
+        let Some(udp) = self.udp.get_mut(slot).filter(|udp| udp.refused) else { return };
+        udp.refused = false;
+        let server = udp.server;
+        let mut tickets: Vec<Ticket> = udp.asked.values().copied().collect();
+        tickets.sort_unstable_by_key(|ticket| ticket.slot);
+        tickets.dedup();
+        self.faults.extend(tickets.into_iter().map(|ticket| (ticket, Fault::Unreachable(server))));
+    }
+
+    /// Connects, sends and waits for one message, as soon as there is room for another connection.
+    pub(super) fn open_tcp(
+        &mut self,
+        ticket: Ticket,
+        record: RecordType,
+        server: SocketAddr,
+        framed: &[u8],
+        reactor: &mut Reactor<Tag>,
+    ) {
+        self.unopened.push_back(Unopened { ticket, record, server, framed: framed.to_vec() });
+        self.connect_next(reactor);
+    }
+
+    fn connect_next(&mut self, reactor: &mut Reactor<Tag>) {
+        while self.tcp.len() < TCP_MAX {
+            let Some(next) = self.unopened.pop_front() else { return };
+            let (ticket, record) = (next.ticket, next.record);
+            match self.connect(next, reactor) {
+                Ok(()) => {}
+                Err(error) if is_descriptor_shortage(&error) => self.fault(ticket, Fault::Shortage),
+                Err(_) => self.fault(ticket, Fault::TcpFailed(record)),
+            }
+        }
+    }
+
+    fn connect(&mut self, unopened: Unopened, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+        let Unopened { ticket, record, server, framed } = unopened;
+        let mut conn = Conn::new(tcp::connect(server)?);
+        let key = reactor.open(Tag::Names(Part::Tcp(self.tcp.next_place())));
+        if let Err(error) = reactor.watch(key, &mut conn, Interest::READABLE | Interest::WRITABLE) {
+            reactor.close(key);
+            return Err(error);
+        }
+        self.tcp.insert(Tcp { key, conn, ticket, record, unsent: framed, received: Vec::new() });
+        self.note_most();
+        Ok(())
+    }
+
+    /// Moves a connection on. Gives the message when it is whole.
+    pub(super) fn advance_tcp(&mut self, slot: u32, key: Key, buffer: &mut [u8]) -> Option<TcpMessage> {
+        let tcp = self.tcp.get_mut(slot).filter(|tcp| tcp.key == key)?;
+        let (ticket, record) = (tcp.ticket, tcp.record);
+        match tcp.advance(buffer) {
+            Ok(true) => Some(TcpMessage { ticket, record, framed: std::mem::take(&mut tcp.received) }),
+            Ok(false) => None,
+            Err(_) => {
+                self.fault(ticket, Fault::TcpFailed(record));
+                None
+            }
+        }
+    }
+
+    /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is
+    /// none.
+    pub(super) fn close_tcp(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<Tag>) {
+        self.unopened.retain(|unopened| (unopened.ticket, unopened.record) != (ticket, record));
+        let open = self.tcp.iter().find(|(_, tcp)| (tcp.ticket, tcp.record) == (ticket, record));
+        if let Some((slot, _)) = open {
+            self.remove_tcp(slot, reactor);
+            self.connect_next(reactor);
+        }
+    }
+
+    fn remove_tcp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
+        if let Some(tcp) = self.tcp.remove(slot) {
+            reactor.close(tcp.key);
+        }
+    }
+
+    /// Notes what went wrong. Both questions of a lookup may find the same.
+    fn fault(&mut self, ticket: Ticket, fault: Fault) {
+        let fault = (ticket, fault);
+        if !self.faults.contains(&fault) {
+            self.faults.push_back(fault);
+        }
+    }
+
+    /// The keys of the datagram sockets.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.udp.iter().map(|(_, udp)| udp.key)
+    }
+
+    /// Nobody waits for anything here.
+    #[cfg(test)]
+    pub(super) fn assert_idle(&self) {
+        for (_, udp) in self.udp.iter() {
+            assert!(udp.asked.is_empty() && udp.sent < QUERIES_PER_SOCKET, "{udp:?}");
+        }
+        assert_eq!((self.tcp.len(), self.unopened.len(), self.faults.len()), (0, 0, 0));
+    }
+
+    fn note_most(&mut self) {
+        self.most = self.most.max(self.udp.len() + self.tcp.len());
+    }
+}
+
+impl Tcp {
+    /// Writes what is left, then reads. `true`: the message is whole.
+    ///
+    /// # Errors
+    /// The connection could not be made, or ended before that.
+    fn advance(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        while !self.unsent.is_empty() {
+            match self.conn.write(&self.unsent) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(error) if would_block(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        // Ends with the message, whose length is two bytes.
+        loop {
+            match self.conn.fill(buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => self.received.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+                Err(error) if would_block(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            if tcp_message(&self.received).is_some() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// For ids that we drew at random ourselves: nobody else chooses what is kept, so nothing stronger than a
+/// multiplication is needed to spread their bits (Fibonacci hashing).
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 << 8 | u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Whether an error of a socket means that its server cannot be reached. Others, such as a full send buffer, pass.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::PermissionDenied
+    )
+}
