@@ -29,13 +29,21 @@ pub struct Attempt {
     pub address: SocketAddr,
 }
 
-/// The race to one target.
+/// The race to one target. Nearly always there is one address and one attempt: those two need no memory of their own.
 #[derive(Debug)]
 pub struct Dial {
-    /// To be tried next. It stands apart, because nearly always there is but one: that one needs no list.
+    /// To be tried next.
     next: Option<SocketAddr>,
-    /// Still to be tried after it, the nearest one last.
+    attempt: Option<Attempt>,
+    rest: Option<Box<Rest>>,
+}
+
+/// What only a race between several has, or one that was lost.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Still to be tried after the next one, the nearest one last.
     left: Vec<SocketAddr>,
+    /// Under way beside the first one.
     attempts: Vec<Attempt>,
     /// How they failed that failed, the latest last: it speaks for all when none is left.
     failures: Vec<Failure>,
@@ -46,20 +54,23 @@ impl Dial {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
         let mut addresses = addresses.into_iter();
         let next = addresses.next();
-        let mut left = match (next, addresses.next()) {
-            (Some(first), Some(second)) => order([first, second].into_iter().chain(addresses)),
-            _ => Vec::new(),
+        let rest = match (next, addresses.next()) {
+            (Some(first), Some(second)) => {
+                let mut left = order([first, second].into_iter().chain(addresses));
+                left.reverse();
+                // The first is `next` already.
+                left.pop();
+                Some(Box::new(Rest { left, ..Rest::default() }))
+            }
+            _ => None,
         };
-        left.reverse();
-        // The first is `next` already.
-        left.pop();
-        // Nearly always one is enough.
-        Dial { next, left, attempts: Vec::with_capacity(1), failures: Vec::new() }
+        Dial { next, attempt: None, rest }
     }
 
     /// The next address to try.
     pub fn next_address(&mut self) -> Option<SocketAddr> {
-        std::mem::replace(&mut self.next, self.left.pop())
+        let after = self.rest.as_mut().and_then(|rest| rest.left.pop());
+        std::mem::replace(&mut self.next, after)
     }
 
     /// Whether there is another address to try beside those under way.
@@ -69,46 +80,60 @@ impl Dial {
 
     /// Takes an attempt into the race.
     pub fn add(&mut self, attempt: Attempt) {
-        self.attempts.push(attempt);
+        match &self.attempt {
+            None => self.attempt = Some(attempt),
+            Some(_) => self.rest.get_or_insert_default().attempts.push(attempt),
+        }
     }
 
     /// The attempt with this key.
     pub fn attempt(&mut self, key: Key) -> Option<&mut Attempt> {
-        self.attempts.iter_mut().find(|attempt| attempt.key == key)
+        let others = self.rest.iter_mut().flat_map(|rest| &mut rest.attempts);
+        self.attempt.iter_mut().chain(others).find(|attempt| attempt.key == key)
     }
 
     /// Takes the attempt with this key out of the race.
     pub fn remove(&mut self, key: Key) -> Option<Attempt> {
-        let index = self.attempts.iter().position(|attempt| attempt.key == key)?;
-        Some(self.attempts.swap_remove(index))
+        if let Some(attempt) = self.attempt.take_if(|attempt| attempt.key == key) {
+            return Some(attempt);
+        }
+        let others = &mut self.rest.as_mut()?.attempts;
+        let index = others.iter().position(|attempt| attempt.key == key)?;
+        Some(others.swap_remove(index))
     }
 
     /// Remembers how one failed.
     pub fn failed(&mut self, failure: Failure) {
-        self.failures.push(failure);
+        self.rest.get_or_insert_default().failures.push(failure);
     }
 
     /// How the latest one failed.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        self.failures.pop()
+        self.rest.as_mut()?.failures.pop()
     }
 
-    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there were none.
+    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there
+    /// were none.
     pub fn note(&self) -> Option<Box<str>> {
-        let failed = self.failures.iter().map(|failure| failure.detail.to_string());
-        let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
+        let failures = self.rest.iter().flat_map(|rest| &rest.failures);
+        let failed = failures.map(|failure| failure.detail.to_string());
+        let waiting = self.under_way().map(|attempt| format!("{} had not answered", attempt.address));
         let said: Vec<String> = failed.chain(waiting).collect();
         (!said.is_empty()).then(|| said.join("; ").into())
     }
 
     /// Whether any attempt is under way.
     pub fn is_under_way(&self) -> bool {
-        !self.attempts.is_empty()
+        self.under_way().next().is_some()
     }
 
-    /// Ends the race: the keys of those under way, whose connections are closed with this.
-    pub fn into_keys(self) -> impl Iterator<Item = Key> {
-        self.attempts.into_iter().map(|attempt| attempt.key)
+    /// The keys of those under way. Their connections are closed when the race is dropped.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.under_way().map(|attempt| attempt.key)
+    }
+
+    fn under_way(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempt.iter().chain(self.rest.iter().flat_map(|rest| &rest.attempts))
     }
 }
 
@@ -142,6 +167,13 @@ pub fn order(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::outcome::Reason;
+
+    impl Dial {
+        fn left(&mut self) -> Vec<SocketAddr> {
+            std::iter::from_fn(|| self.next_address()).collect()
+        }
+    }
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|address| format!("{address}:80").parse().unwrap()).collect()
@@ -171,5 +203,19 @@ mod tests {
         assert_eq!(dial.next_address(), Some(addresses(&["10.0.0.2"])[0]));
         assert!(!dial.has_next());
         assert_eq!(dial.next_address(), None);
+        assert_eq!(Dial::new(addresses(&["10.0.0.1", "10.0.0.1"])).left(), addresses(&["10.0.0.1"]));
+        assert_eq!(Dial::new(addresses(&["10.0.0.1"])).left(), addresses(&["10.0.0.1"]));
+        assert_eq!(Dial::new([]).left(), []);
+    }
+
+    #[test]
+    fn the_latest_failure_speaks_and_all_are_noted() {
+        let mut dial = Dial::new(addresses(&["10.0.0.1"]));
+        assert_eq!((dial.note(), dial.take_failure()), (None, None));
+        for detail in ["a", "b"] {
+            dial.failed(Failure::new(Reason::ConnectRefused, detail));
+        }
+        assert_eq!(dial.note().as_deref(), Some("a; b"));
+        assert_eq!(dial.take_failure().unwrap().detail, "b".into());
     }
 }

@@ -477,7 +477,7 @@ impl Engine {
         if let Some(note) = dial.note() {
             job.check.handle(Input::Noted(note), now);
         }
-        for loser in dial.into_keys() {
+        for loser in dial.keys() {
             self.reactor.close(loser);
         }
         self.reactor.disarm(key);
@@ -604,7 +604,7 @@ impl Engine {
         match link {
             Link::None | Link::Resolved(_) => {}
             Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
-            Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
+            Link::Dialing(dial) => dial.keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }
         self.free.push(id);

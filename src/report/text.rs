@@ -101,8 +101,15 @@ fn pair(number: u32) -> [u8; 2] {
 
 /// Appends a number.
 pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
-    if number < 10 {
-        return out.push(b'0' + number as u8);
+    // Most are short.
+    match number {
+        0..10 => return out.push(b'0' + number as u8),
+        10..100 => return out.extend_from_slice(&pair(number as u32)),
+        100..1000 => {
+            let [tens, ones] = pair(number as u32);
+            return out.extend_from_slice(&[b'0' + (number / 100) as u8, tens, ones]);
+        }
+        _ => {}
     }
     let mut digits = [0; 20];
     let mut at = digits.len();
