@@ -47,6 +47,10 @@ const READ_BUFFER: usize = 16 * 1024;
 /// How often one connection is read in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
 
+/// For how many checks there is room from the start, if so many may be under way. Memory that is not used yet is not
+/// taken from the system either; growing step by step would copy every check a second time.
+const JOBS_AT_FIRST: usize = 1024;
+
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
@@ -133,7 +137,7 @@ impl Engine {
             queue: Queue::new(limit),
             resolver: Resolver::new(names, move || numbers.next_u64()),
             secure,
-            jobs: Vec::new(),
+            jobs: Vec::with_capacity(limit.min(JOBS_AT_FIRST)),
             free: Vec::new(),
             finished: Vec::new(),
             ready: Vec::new(),
