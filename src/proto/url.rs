@@ -88,42 +88,41 @@ impl Url {
             return Err(UrlError::new(at, Problem::Control));
         }
         let (scheme, authority_at) = split_scheme(text)?;
-        let (authority, tail) = split_authority(&text[authority_at..]);
-        let (user, host_at) = match authority.bytes().rposition(|b| b == b'@') {
-            Some(at) => (Some(percent_decode(&authority[..at], authority_at)?), at + 1),
-            None => (None, 0),
+        let (user, host_and_port, tail) = split_authority(&text[authority_at..]);
+        let host_at = authority_at + user.map_or(0, |user| user.len() + 1);
+        let user = user.map(|user| percent_decode(user, authority_at)).transpose()?;
+        let (host, digits) = split_port(host_and_port, host_at)?;
+        let port = match (digits, scheme.default_port()) {
+            (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), Problem::Port))?,
+            (None, Some(port)) => port,
+            (None, None) => return Err(UrlError::new(host_at + host.len(), Problem::NoPort)),
         };
-        let host_at_in_text = authority_at + host_at;
-        let (host, port) = split_port(&authority[host_at..], host_at_in_text)?;
-        let port = match (port, scheme.default_port()) {
-            (Some(port), _) | (None, Some(port)) => port,
-            (None, None) => return Err(UrlError::new(host_at_in_text + host.len(), Problem::NoPort)),
-        };
-        let literal = check_host(host, host_at_in_text)?;
+        let literal = check_host(host, host_at)?;
         let path = &tail[..tail.bytes().position(|b| b == b'#').unwrap_or(tail.len())];
         if scheme == Scheme::Tcp && !matches!(path, "" | "/") {
-            return Err(UrlError::new(authority_at + authority.len(), Problem::PathOnTcp));
+            return Err(UrlError::new(host_at + host_and_port.len(), Problem::PathOnTcp));
         }
-        Ok((Url::build(scheme, host, literal, port, path), user))
+        let digits = digits.filter(|_| scheme.default_port() != Some(port));
+        Ok((Url::build(scheme, host, literal, port, digits, path), user))
     }
 
-    /// Puts the normal form together. `host` is checked; brackets belong to it.
-    fn build(scheme: Scheme, host: &str, literal: Option<IpAddr>, port: u16, path: &str) -> Url {
+    /// Puts the normal form together. `host` is checked; brackets belong to it. `digits` are the port's, where it must
+    /// be written.
+    fn build(scheme: Scheme, host: &str, literal: Option<IpAddr>, port: u16, digits: Option<&str>, path: &str) -> Url {
         let host = match literal {
             Some(IpAddr::V6(address)) => Cow::Owned(format!("[{address}]")),
             _ => Cow::Borrowed(host),
         };
-        let mut digits = [0; 6];
-        let port_text = if scheme.default_port() == Some(port) { "" } else { colon_and_port(port, &mut digits) };
+        let (colon, digits) = digits.map_or(("", ""), |digits| (":", digits.trim_start_matches('0')));
         let slash = if scheme == Scheme::Tcp || path.starts_with('/') { "" } else { "/" };
         let path = if scheme == Scheme::Tcp { "" } else { path };
-        let parts = [scheme.prefix(), &host, port_text, slash];
+        let parts = [scheme.prefix(), &host, colon, digits, slash];
         // To the byte, so that boxing it does not copy it.
         let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + path.len());
         parts.iter().for_each(|part| text.push_str(part));
         text.make_ascii_lowercase();
         let path_at = (text.len() - slash.len()) as u16;
-        let host_end = path_at - port_text.len() as u16;
+        let host_end = path_at - (colon.len() + digits.len()) as u16;
         push_path(&mut text, path);
         Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
     }
@@ -314,32 +313,48 @@ fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
     }
 }
 
-/// The authority, and what follows it (RFC 3986, 3.2).
-fn split_authority(rest: &str) -> (&str, &str) {
-    let end = rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-    rest.split_at(end)
+/// The user info, the rest of the authority, and what follows it (RFC 3986, 3.2).
+fn split_authority(rest: &str) -> (Option<&str>, &str, &str) {
+    let (mut end, mut user_end) = (rest.len(), None);
+    for (index, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'/' | b'?' | b'#' => {
+                end = index;
+                break;
+            }
+            b'@' => user_end = Some(index),
+            _ => {}
+        }
+    }
+    let (authority, tail) = rest.split_at(end);
+    match user_end {
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..], tail),
+        None => (None, authority, tail),
+    }
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
-fn split_port(authority: &str, at: usize) -> Result<(&str, Option<u16>), UrlError> {
+fn split_port(authority: &str, at: usize) -> Result<(&str, Option<&str>), UrlError> {
     let host_len = if authority.starts_with('[') {
         authority.find(']').ok_or(UrlError::new(at, Problem::Ipv6))? + 1
     } else {
         authority.bytes().position(|b| b == b':').unwrap_or(authority.len())
     };
     let (host, rest) = authority.split_at(host_len);
-    let port = match rest.strip_prefix(':') {
-        Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            // Five digits fit; an empty text and a 0 fall through to the error.
-            digits.parse::<u16>().ok().filter(|&port| port != 0)
-        }
-        None if rest.is_empty() => return Ok((host, None)),
-        _ => None,
-    };
-    match port {
-        Some(port) => Ok((host, Some(port))),
+    match rest.strip_prefix(':') {
+        Some(digits) => Ok((host, Some(digits))),
+        None if rest.is_empty() => Ok((host, None)),
         None => Err(UrlError::new(at + host_len, Problem::Port)),
     }
+}
+
+/// Up to five digits, from 1 to 65535.
+fn parse_port(digits: &str) -> Option<u16> {
+    if digits.len() > 5 {
+        return None;
+    }
+    let port = digits.bytes().try_fold(0u32, |port, b| b.is_ascii_digit().then(|| port * 10 + u32::from(b - b'0')))?;
+    u16::try_from(port).ok().filter(|&port| port != 0)
 }
 
 /// Whether this can be a host; its address where it is written as one.
@@ -434,20 +449,6 @@ fn remove_dot_segments(path: &str) -> String {
         }
     }
     format!("/{}{query}", kept.join("/"))
-}
-
-/// `:8080`
-fn colon_and_port(mut port: u16, place: &mut [u8; 6]) -> &str {
-    let mut at = place.len();
-    while port > 0 && at > 1 {
-        at -= 1;
-        place[at] = b'0' + (port % 10) as u8;
-        port /= 10;
-    }
-    at -= 1;
-    place[at] = b':';
-    // A colon and digits are ASCII, so the empty text never comes of it.
-    std::str::from_utf8(&place[at..]).unwrap_or_default()
 }
 
 fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
