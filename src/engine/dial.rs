@@ -115,6 +115,10 @@ impl Dial {
     /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there
     /// were none.
     pub fn note(&self) -> Option<Box<str>> {
+        // Nearly always there was no race.
+        if self.attempt.is_none() && self.rest.is_none() {
+            return None;
+        }
         let failures = self.rest.iter().flat_map(|rest| &rest.failures);
         let failed = failures.map(|failure| failure.detail.to_string());
         let waiting = self.under_way().map(|attempt| format!("{} had not answered", attempt.address));

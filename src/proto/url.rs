@@ -301,8 +301,8 @@ fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
     for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp] {
         let prefix = scheme.prefix();
         // The first of the two is the quick one, and nearly always true.
-        let starts = |start: &str| start == prefix || start.eq_ignore_ascii_case(prefix);
-        if text.get(..prefix.len()).is_some_and(starts) {
+        let is_prefix = |start: &str| start == prefix || start.eq_ignore_ascii_case(prefix);
+        if text.get(..prefix.len()).is_some_and(is_prefix) {
             return Ok((scheme, prefix.len()));
         }
     }
