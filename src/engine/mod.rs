@@ -47,9 +47,9 @@ const READ_BUFFER: usize = 16 * 1024;
 /// How often one connection is read in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
 
-/// For how many checks there is room from the start, if so many may be under way. Memory that is not used yet is not
-/// taken from the system either; growing step by step would copy every check a second time.
-const JOBS_AT_FIRST: usize = 1024;
+/// For how many checks there is room from the start, if so many may be under way. The system gives memory when it is
+/// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
+const JOBS_AT_FIRST: usize = 16 * 1024;
 
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
