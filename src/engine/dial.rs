@@ -54,17 +54,17 @@ impl Dial {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
         let mut addresses = addresses.into_iter();
         let next = addresses.next();
-        let rest = match (next, addresses.next()) {
-            (Some(first), Some(second)) => {
-                let mut left = order([first, second].into_iter().chain(addresses));
-                left.reverse();
-                // The first is `next` already.
-                left.pop();
-                Some(Box::new(Rest { left, ..Rest::default() }))
-            }
-            _ => None,
-        };
-        Dial { next, attempt: None, rest }
+        let mut dial = Dial { next, attempt: None, rest: None };
+        if let (Some(first), Some(second)) = (next, addresses.next()) {
+            let mut all = vec![first, second];
+            all.extend(addresses);
+            let mut left = order(all);
+            left.reverse();
+            // The first is `next` already.
+            left.pop();
+            dial.rest.get_or_insert_default().left = left;
+        }
+        dial
     }
 
     /// The next address to try.
@@ -119,10 +119,9 @@ impl Dial {
         if self.attempt.is_none() && self.rest.is_none() {
             return None;
         }
-        let failures = self.rest.iter().flat_map(|rest| &rest.failures);
-        let failed = failures.map(|failure| failure.detail.to_string());
-        let waiting = self.under_way().map(|attempt| format!("{} had not answered", attempt.address));
-        let said: Vec<String> = failed.chain(waiting).collect();
+        let failures = self.rest.as_ref().map_or(&[][..], |rest| &rest.failures);
+        let mut said: Vec<String> = failures.iter().map(|failure| failure.detail.to_string()).collect();
+        said.extend(self.under_way().map(|attempt| format!("{} had not answered", attempt.address)));
         (!said.is_empty()).then(|| said.join("; ").into())
     }
 
