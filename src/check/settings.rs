@@ -55,6 +55,10 @@ pub enum Setting {
     AllowDowngrade,
     /// Check each address of the name by itself.
     AllAddresses,
+    /// How often to try again.
+    Retry,
+    /// How long to wait before.
+    RetryDelay,
 }
 
 impl Setting {
@@ -89,7 +93,7 @@ pub struct Draft {
     method: Option<String>,
     fields: Vec<Field>,
     user_agent: Option<Field>,
-    data: Option<String>,
+    data: Option<Vec<u8>>,
     head: bool,
     user: Option<String>,
     timeout: Option<Duration>,
@@ -103,6 +107,8 @@ pub struct Draft {
     max_redirs: Option<u32>,
     allow_downgrade: bool,
     all_addresses: bool,
+    retries: Option<u32>,
+    retry_delay: Option<Duration>,
 }
 
 /// The default for `--timeout`.
@@ -111,6 +117,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The default for `--max-redirs`, and the most that can be asked for.
 const MAX_REDIRS: u32 = 10;
 const REDIRECTS_MAX: u32 = 50;
+
+/// The most that `--retry` takes.
+const RETRIES_MAX: u32 = 1000;
+
+/// The default for `--retry-delay`.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The default for `--max-body`.
 const MAX_BODY: u64 = 1 << 20;
@@ -125,14 +137,31 @@ impl Draft {
         match setting {
             Setting::Request if is_token(value) => self.method = Some(value.to_owned()),
             Setting::Request => return Err(format!("'{}' is not a request method", value.escape_debug())),
-            Setting::Header => self.fields.push(Field::parse(value).map_err(|error| error.to_string())?),
-            Setting::Data => match &mut self.data {
-                Some(data) => *data = format!("{data}&{value}"),
-                none => *none = Some(value.to_owned()),
+            Setting::Header => match value.strip_prefix('@') {
+                None => self.fields.push(field(value)?),
+                Some(file) => {
+                    let text = String::from_utf8(read_file(file)?).map_err(|_| format!("{file} is not UTF-8"))?;
+                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                        self.fields.push(field(line)?);
+                    }
+                }
             },
+            Setting::Data => {
+                let data = match value.strip_prefix('@') {
+                    None => value.as_bytes().to_vec(),
+                    // As curl does: the file's line ends are not part of the data.
+                    Some(file) => read_file(file)?.into_iter().filter(|b| !matches!(b, b'\r' | b'\n')).collect(),
+                };
+                match &mut self.data {
+                    Some(before) => {
+                        before.push(b'&');
+                        before.extend(data);
+                    }
+                    none => *none = Some(data),
+                }
+            }
             Setting::UserAgent => {
-                self.user_agent =
-                    Some(Field::parse(&format!("User-Agent:{value}")).map_err(|error| error.to_string())?);
+                self.user_agent = Some(field(&format!("User-Agent:{value}"))?);
             }
             Setting::Head => self.head = true,
             Setting::User if value.contains(':') && !value.bytes().any(|b| b < b' ' || b == 0x7f) => {
@@ -150,13 +179,11 @@ impl Draft {
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
-            Setting::MaxRedirs => {
-                let number = value.parse().ok().filter(|number| *number <= REDIRECTS_MAX);
-                let error = || format!("'{}' is not a number from 0 to {REDIRECTS_MAX}", value.escape_debug());
-                self.max_redirs = Some(number.ok_or_else(error)?);
-            }
+            Setting::MaxRedirs => self.max_redirs = Some(up_to(value, REDIRECTS_MAX)?),
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
+            Setting::Retry => self.retries = Some(up_to(value, RETRIES_MAX)?),
+            Setting::RetryDelay => self.retry_delay = Some(positive(value)?),
         }
         Ok(())
     }
@@ -168,7 +195,7 @@ impl Draft {
             (false, Some(_)) => "POST",
             (false, None) => "GET",
         };
-        let body = self.data.as_deref().map(str::as_bytes);
+        let body = self.data.as_deref();
         let fields: Vec<Field> = self.user_agent.iter().chain(&self.fields).cloned().collect();
         Settings {
             template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, body),
@@ -179,6 +206,8 @@ impl Draft {
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
             all_addresses: self.all_addresses,
+            retries: self.retries.unwrap_or(0),
+            retry_delay: self.retry_delay.unwrap_or(RETRY_DELAY),
             expect: self.expect.clone(),
             warn: self.warn.clone(),
             redirects: self.location.then_some(Redirects {
@@ -187,6 +216,16 @@ impl Draft {
             }),
         }
     }
+}
+
+fn field(line: &str) -> Result<Field, String> {
+    Field::parse(line).map_err(|error| error.to_string())
+}
+
+fn up_to(value: &str, max: u32) -> Result<u32, String> {
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    let number = value.parse().ok().filter(|number| digits && *number <= max);
+    number.ok_or_else(|| format!("'{}' is not a number from 0 to {max}", value.escape_debug()))
 }
 
 fn positive(value: &str) -> Result<Duration, String> {
@@ -221,6 +260,10 @@ pub struct Settings {
     pub redirects: Option<Redirects>,
     /// Each address of the name is checked by itself, and is an outcome of its own.
     pub all_addresses: bool,
+    /// How often it is tried again when it has failed.
+    pub retries: u32,
+    /// How long to wait before the first retry; each one after that waits twice as long.
+    pub retry_delay: Duration,
 }
 
 impl Settings {
@@ -231,7 +274,7 @@ impl Settings {
 
     /// Whether the response's head must be kept.
     pub fn needs_head(&self) -> bool {
-        self.redirects.is_some() || self.expectations().any(Expectation::needs_headers)
+        self.redirects.is_some() || self.retries > 0 || self.expectations().any(Expectation::needs_headers)
     }
 
     /// Whether the response's body must be kept.
@@ -301,6 +344,11 @@ mod tests {
             (Setting::Warn, "nonsense"),
             (Setting::MaxRedirs, "51"),
             (Setting::MaxRedirs, "-1"),
+            (Setting::Retry, "+1"),
+            (Setting::Retry, "1001"),
+            (Setting::RetryDelay, "0"),
+            (Setting::Header, "@file"),
+            (Setting::Data, "@file"),
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),

@@ -391,7 +391,7 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         return Err(UrlError::new(at, Problem::HostLength));
     }
     let is_number = last.iter().all(u8::is_ascii_digit)
-        || last.strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        || matches!(last, [b'0', b'x' | b'X', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
     if is_number {
         let address: Ipv4Addr = host.parse().map_err(|_| UrlError::new(at, Problem::Ipv4))?;
         return Ok(Some(IpAddr::V4(address)));
@@ -610,6 +610,7 @@ mod tests {
             ("http://10.1/", 7, Problem::Ipv4),
             ("http://256.1.1.1/", 7, Problem::Ipv4),
             ("http://0x7f000001/", 7, Problem::Ipv4),
+            ("http://0X7F000001/", 7, Problem::Ipv4),
             ("http://[::g]/", 7, Problem::Ipv6),
             ("http://[::1/", 7, Problem::Ipv6),
             ("http://[fe80::1%25eth0]/", 7, Problem::Zone),
