@@ -29,7 +29,7 @@ use std::time::Instant;
 use mio::Interest;
 
 use crate::check::machine::{Action, Check, Input, Try};
-use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
+use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
@@ -668,11 +668,14 @@ impl Engine {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
         self.queue.ended(job.check.target().url.host());
+        // Nearly all; the time, a random number and another move are for those that may have to be tried again.
+        if job.check.has_passed() {
+            return self.finished.push(Event::Finished(job.check.into_outcome()));
+        }
         let degrades = job.check.attempt().degrades;
         let outcome = job.check.into_outcome();
         let now = self.reactor.clock().now();
-        // Only a failure may have to be tried again, and only then is a random number worth its price.
-        let random = if outcome.verdict() == Verdict::Up { 0 } else { self.numbers.next_u64() };
+        let random = self.numbers.next_u64();
         let Some(at) = retry::next_attempt(&outcome, self.persistence, now, random).filter(|_| !self.abandoning) else {
             return self.finished.push(Event::Finished(outcome));
         };
