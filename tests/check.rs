@@ -214,7 +214,6 @@ fn tcp_targets_are_connected_to_and_no_more() {
     assert_eq!(report.target(&closed)["reason"], "connect_refused");
 }
 
-// FAILS TODAY: names are not resolved yet: "no address for localhost", after the whole timeout.
 #[test]
 fn localhost_comes_from_the_hosts_file() {
     let server = Server::ok();

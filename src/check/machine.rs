@@ -126,8 +126,8 @@ struct Hop {
     /// The user and password that the redirect's own URL had.
     user: Option<Box<[u8]>>,
     form: Form,
-    /// Where we have been, to see a loop.
-    before: Vec<Url>,
+    /// What was asked before, to see a loop: where, and whether as the GET that a redirect may make of a request.
+    before: Vec<(Url, bool)>,
 }
 
 /// What is known of the connection beyond its bytes.
@@ -371,15 +371,24 @@ impl Check {
         self.actions.iter_mut().find_map(Option::take)
     }
 
+    /// Whether it is over and all was well, so that there is no reason to try again.
+    pub fn has_passed(&self) -> bool {
+        matches!(self.state, State::Ended(Ending { reason: Reason::Ok, .. }))
+    }
+
     /// What came of it.
     ///
     /// # Panics
     /// Before [`Action::Finish`]: there is no outcome yet.
     pub fn into_outcome(self) -> Outcome {
         let redirects = self.redirects();
-        let asked = Headers::new(self.decoder.head_bytes()).values("retry-after").next();
-        let busy = matches!(self.decoder.status(), Some(429 | 503));
-        let retry_after = asked.filter(|_| busy).and_then(|value| retry_after(value, self.wall.as_secs()));
+        let retry_after = match self.decoder.status() {
+            Some(429 | 503) => Headers::new(self.decoder.head_bytes())
+                .values("retry-after")
+                .next()
+                .and_then(|value| retry_after(value, self.wall.as_secs())),
+            _ => None,
+        };
         let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
         Outcome {
             target: self.target,
@@ -571,7 +580,7 @@ impl Check {
             Some(hop) => (hop.before.clone(), hop.form),
             None => (Vec::new(), Form::default()),
         };
-        before.push(here.clone());
+        before.push((here.clone(), form.as_get));
         if before.len() as u32 > redirects.max {
             return Err(format!("more than {} redirects (--max-redirs); the last one led to {url}", redirects.max));
         }
@@ -589,10 +598,12 @@ impl Check {
         // What was kept from one origin is not shown to the next, nor to the first again: who could tell who asked for
         // it?
         form.elsewhere |= !url.is_same_origin(&self.target.url);
-        if before.contains(&url) {
-            return Err(format!("a redirect loop: {url} was visited before"));
+        // A form that is posted and then shown under the same URL is no loop.
+        let asked = (url, form.as_get);
+        if before.contains(&asked) {
+            return Err(format!("a redirect loop: {} was visited before", asked.0));
         }
-        Ok(Some(Hop { url, user, form, before }))
+        Ok(Some(Hop { url: asked.0, user, form, before }))
     }
 
     fn follow(&mut self, hop: Hop, now: Instant) {
@@ -742,6 +753,12 @@ impl Check {
             && let Some(words) = self.proxy_words()
         {
             *detail = format!("{words}: {detail}").into();
+        }
+        // A failure elsewhere than at the target says where. What is wrong with a redirect itself says so already.
+        if let (Some(hop), Some(detail), Verdict::Down) = (&self.hop, &ending.detail, ending.reason.verdict())
+            && ending.reason != Reason::Redirect
+        {
+            ending.detail = Some(format!("{detail} (redirected to {})", hop.url).into());
         }
         self.state = State::Ended(ending);
         self.actions = [Some(Action::Finish), None, None];
@@ -1359,6 +1376,47 @@ mod tests {
     fn there_is_no_outcome_before_the_end() {
         let bench = asked(HTTP);
         bench.check.into_outcome();
+    }
+
+    const TO_ITSELF: &[u8] = b"HTTP/1.1 303 See Other\r\nLocation: /health\r\nContent-Length: 0\r\n\r\n";
+
+    #[test]
+    fn a_redirect_begins_again_on_the_time_of_the_same_attempt() {
+        let said = [(Setting::Location, ""), (Setting::Data, "a=1"), (Setting::Timeout, "1s")];
+        let mut bench = Bench::with(HTTP, &said);
+        bench.at(0, Input::Start);
+        bench.at(10, Input::Resolved);
+        bench.at(20, Input::Connected(Some(address())));
+        let end = bench.begin + ms(1000);
+        assert_eq!(bench.at(50, Input::Bytes(TO_ITSELF)), [Action::Arm(end), Action::Resolve]);
+        assert_eq!(bench.at(51, Input::Resolved), [Action::Connect, Action::Send]);
+        let mut request = Vec::new();
+        bench.check.encode_request(&mut request);
+        assert!(request.starts_with(b"GET /health HTTP/1.1\r\n") && request.ends_with(b"\r\n\r\n"));
+        bench.at(52, Input::Connected(Some(address())));
+        bench.at(60, Input::Bytes(WHOLE));
+        let outcome = bench.outcome();
+        assert_eq!((outcome.reason, outcome.redirects), (Reason::Ok, 1), "posted, then shown, is no loop");
+        assert_eq!(outcome.phases.total(), ms(60));
+        assert_eq!((outcome.phases.dns, outcome.phases.wait), (Some(ms(11)), Some(ms(38))));
+    }
+
+    #[test]
+    fn what_is_asked_a_second_time_is_a_loop() {
+        let again = [Input::Resolved, Input::Connected(Some(address())), Input::Bytes(TO_ITSELF)];
+        let bench = asked_with(HTTP, &[(Setting::Location, ""), (Setting::Data, "a=1")]);
+        let (reason, detail) = bench.all([Input::Bytes(TO_ITSELF)]).all(again).ending();
+        assert_eq!((reason, &*detail), (Reason::Redirect, "a redirect loop: http://h/health was visited before"));
+    }
+
+    #[test]
+    fn a_failure_behind_a_redirect_names_the_place() {
+        let answer = b"HTTP/1.1 302 Found\r\nLocation: //elsewhere/x\r\nContent-Length: 0\r\n\r\n";
+        let bench = asked_with(HTTP, &[(Setting::Location, "")]).all([Input::Bytes(answer)]);
+        let refused = Failure::new(Reason::ConnectRefused, "nobody there");
+        let (reason, detail) = bench.all([Input::Failed(refused)]).ending();
+        let told = "nobody there (redirected to http://elsewhere/x)";
+        assert_eq!((reason, &*detail), (Reason::ConnectRefused, told));
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::expect::{Expectation, Subject};
 use super::route::{Proxy, Route, socket_path};
-use super::units;
+use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
@@ -156,9 +156,11 @@ impl Draft {
             Setting::Header => match value.strip_prefix('@') {
                 None => self.fields.push(field(value)?),
                 Some(file) => {
-                    let text = String::from_utf8(read_file(file)?).map_err(|_| format!("{file} is not UTF-8"))?;
-                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                        self.fields.push(field(line)?);
+                    let text = String::from_utf8(read_file(file)?)
+                        .map_err(|_| format!("{} is not UTF-8", file.escape_debug()))?;
+                    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                        let told = |error| format!("{}:{}: {error}", file.escape_debug(), index + 1);
+                        self.fields.push(field(line).map_err(told)?);
                     }
                 }
             },
@@ -184,9 +186,9 @@ impl Draft {
                 self.user = Some(value.to_owned());
             }
             Setting::User => return Err("must be NAME:PASSWORD, without control characters".to_owned()),
-            Setting::Timeout => self.timeout = Some(positive(value)?),
-            Setting::ConnectTimeout => self.connect_timeout = Some(positive(value)?),
-            Setting::MaxBody => self.max_body = Some(units::size(value)?),
+            Setting::Timeout => self.timeout = Some(positive_duration(value)?),
+            Setting::ConnectTimeout => self.connect_timeout = Some(positive_duration(value)?),
+            Setting::MaxBody => self.max_body = Some(size(value)?),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
@@ -195,7 +197,7 @@ impl Draft {
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
-            Setting::MaxRedirs => self.max_redirs = Some(up_to(value, REDIRECTS_MAX)?),
+            Setting::MaxRedirs => self.max_redirs = Some(number(value, 0..=REDIRECTS_MAX)?),
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
             Setting::UnixSocket => self.route = Route::Unix(socket_path(value)?),
@@ -205,8 +207,8 @@ impl Draft {
                 self.keepalive = true;
                 Rc::make_mut(&mut self.tls).resume = true;
             }
-            Setting::Retry => self.retries = Some(up_to(value, RETRIES_MAX)?),
-            Setting::RetryDelay => self.retry_delay = Some(positive(value)?),
+            Setting::Retry => self.retries = Some(number(value, 0..=RETRIES_MAX)?),
+            Setting::RetryDelay => self.retry_delay = Some(positive_duration(value)?),
         }
         Ok(())
     }
@@ -246,19 +248,6 @@ impl Draft {
 
 fn field(line: &str) -> Result<Field, String> {
     Field::parse(line).map_err(|error| error.to_string())
-}
-
-fn up_to(value: &str, max: u32) -> Result<u32, String> {
-    let digits = value.bytes().all(|b| b.is_ascii_digit());
-    let number = value.parse().ok().filter(|number| digits && *number <= max);
-    number.ok_or_else(|| format!("'{}' is not a number from 0 to {max}", value.escape_debug()))
-}
-
-fn positive(value: &str) -> Result<Duration, String> {
-    units::duration(value).and_then(|duration| match duration {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        duration => Ok(duration),
-    })
 }
 
 /// How to check.

@@ -42,7 +42,7 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help};
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help, read_file_for_line};
 pub(super) use options::{dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
@@ -63,7 +63,8 @@ const PROGRESS: u32 = 3;
 const REPORTS: u32 = 4;
 
 /// What lines of targets may refer to.
-pub(super) const WORLD: World = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
+pub(super) const WORLD: World =
+    World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
 
 /// Runs the command.
 ///
@@ -284,10 +285,11 @@ impl Run {
 
             // 4. Deal with each event.
             let now = self.engine.reactor().clock().now();
-            for event in std::mem::take(&mut events) {
+            let mut batch = std::mem::take(&mut events);
+            for event in &batch {
                 match event {
-                    Event::Finished(outcome) => self.finished(&outcome),
-                    Event::NotYet { target, failure } => self.not_yet(&target, &failure),
+                    Event::Finished(outcome) => self.finished(outcome),
+                    Event::NotYet { target, failure } => self.not_yet(target, failure),
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
                     // What has come is read when there is room for it, above.
                     Event::Owner { id: INPUT, .. } => {}
@@ -298,6 +300,10 @@ impl Run {
                     Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
                 }
             }
+            // What came of dealing with them is for the next trip, in the same memory.
+            batch.clear();
+            batch.append(&mut events);
+            events = batch;
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure, &mut events);
             }
@@ -530,6 +536,8 @@ impl Run {
 struct Progress {
     key: Key,
     shown: bool,
+    /// All are being waited for: what counts is how many are up.
+    waits: bool,
 }
 
 impl Progress {
@@ -539,19 +547,20 @@ impl Progress {
             let key = reactor.open(Tag::Owner(PROGRESS));
             let now = reactor.clock().now();
             reactor.arm(key, now + PROGRESS_EVERY);
-            Progress { key, shown: false }
+            Progress { key, shown: false, waits: options.wait.is_some() }
         })
     }
 
     fn draw(&mut self, tally: &Tally, known: Option<u64>, in_flight: usize, elapsed: Duration) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
-        let bad = tally.total() - tally.verdict(Verdict::Up);
-        let line = format!(
-            "\r\x1b[K{}{of} checked, {bad} not up, {in_flight} in flight, {}",
-            tally.total(),
-            short_time(elapsed)
-        );
-        print_error(&line);
+        let (total, elapsed) = (tally.total(), short_time(elapsed));
+        let bad = total - tally.verdict(Verdict::Up);
+        let healthy = tally.verdict(Verdict::Up) + tally.verdict(Verdict::Degraded);
+        let how_far = match self.waits {
+            true => format!("{healthy}{of} up, waiting for the others"),
+            false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
+        };
+        print_error(&format!("\r\x1b[K{how_far}, {elapsed}"));
         self.shown = true;
     }
 

@@ -199,15 +199,15 @@ impl Plan {
         for Given { id, value, spelled } in flags {
             let said = |error: String| format!("{spelled}: {error}");
             match id {
-                Id::Count => counts = vec![number(&value, COUNT_MAX).map_err(said)?],
+                Id::Count => counts = vec![units::number(&value, 1..=COUNT_MAX).map_err(said)?],
                 Id::Sweep => counts = sweep(&value).map_err(said)?,
                 Id::Latency => latency = time(&value, LATENCY_MAX).map_err(said)?,
                 Id::Jitter => jitter = time(&value, LATENCY_MAX).map_err(said)?,
                 Id::File => files.push(value),
                 Id::Strategies => plan.strategies = list(&value).map_err(said)?,
-                Id::Repeat => plan.repeat = number(&value, REPEAT_MAX).map_err(said)?,
-                Id::Max => plan.max = positive(&value).map_err(said)?,
-                Id::Budget => plan.budget = Some(positive(&value).map_err(said)?),
+                Id::Repeat => plan.repeat = units::number(&value, 1..=REPEAT_MAX).map_err(said)?,
+                Id::Max => plan.max = units::positive_duration(&value).map_err(said)?,
+                Id::Budget => plan.budget = Some(units::positive_duration(&value).map_err(said)?),
                 Id::Output => plan.wanted.push(wanted(&value).map_err(said)?),
             }
             if matches!(id, Id::Count | Id::Sweep | Id::Latency | Id::Jitter) && spelled.starts_with('-') {
@@ -242,28 +242,15 @@ fn list<T: FromStr<Err = String>>(text: &str) -> Result<Vec<T>, String> {
 
 fn sweep(text: &str) -> Result<Vec<usize>, String> {
     match text.split(',').count() {
-        ..=LIST_MAX => text.split(',').map(|text| number(text, COUNT_MAX)).collect(),
+        ..=LIST_MAX => text.split(',').map(|text| units::number(text, 1..=COUNT_MAX)).collect(),
         count => Err(format!("{count} are more than {LIST_MAX}")),
     }
-}
-
-fn number(text: &str, max: usize) -> Result<usize, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| digits && (1..=max).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to {max}", text.escape_debug()))
 }
 
 fn time(text: &str, max: Duration) -> Result<Duration, String> {
     match units::duration(text)? {
         time if time <= max => Ok(time),
         _ => Err(format!("'{text}' is longer than {}", short_time(max))),
-    }
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    match units::duration(text)? {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        time => Ok(time),
     }
 }
 

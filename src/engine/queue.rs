@@ -146,7 +146,10 @@ impl<T> Queue<T> {
     /// When it makes sense to ask again, if nothing else happens: a not-before time comes, or the rate lets one start.
     pub fn next_time(&self) -> Option<Instant> {
         let later = self.later.first_key_value().map(|((at, _), _)| *at);
-        let rate = self.next_start.filter(|_| !self.waiting.is_empty() || !self.freed.is_empty());
+        // Where the cap or a shortage keeps all from starting, it takes an end of another, and no time will help.
+        let could_start = !self.short && self.in_flight < self.limits.in_flight;
+        let some_wait = !self.waiting.is_empty() || !self.freed.is_empty();
+        let rate = self.next_start.filter(|_| could_start && some_wait);
         later.into_iter().chain(rate).min()
     }
 
@@ -325,6 +328,22 @@ mod tests {
         assert_eq!(queue.next_time(), Some(ms(1000)));
         assert_eq!(start_all(&mut queue, ms(1000)), ["a4"]);
         assert_eq!(queue.next_time(), None);
+    }
+
+    #[test]
+    fn a_full_queue_with_a_rate_waits_for_an_end_not_for_a_time() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let interval = Some(Duration::from_millis(10));
+        let mut queue = queue(Limits { interval, ..Limits::in_flight(1) });
+        queue.push("a1");
+        queue.push_later("b1", ms(20));
+        assert_eq!(start_all(&mut queue, ms(0)), ["a1"]);
+        assert_eq!(queue.next_time(), Some(ms(20)));
+        assert_eq!(start_all(&mut queue, ms(20)), [""; 0]);
+        assert_eq!(queue.next_time(), None, "a time that has passed would be a loop that never sleeps");
+        queue.ended("a");
+        assert_eq!(start_all(&mut queue, ms(20)), ["b1"]);
     }
 
     #[test]

@@ -2,10 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::outcome::{Outcome, Verdict};
+use crate::check::outcome::Outcome;
 
 /// The longest time between two attempts that doubling leads to.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// The longest that a server is stayed away from because it asked for it (`Retry-After`), where the run itself has no end.
+/// One server must not hold up a whole run for a day.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// With less time left than this, nothing more is tried while waiting for a target to come up.
+const LAST_TRY: Duration = Duration::from_millis(100);
 
 /// What a whole run wants of its attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,24 +26,28 @@ pub struct Persistence {
 /// When to try again after this outcome, seen at `now`; `None`: it stands.
 ///
 /// Retries wait twice as long each time, up to a minute, give or take a quarter (`random`), so that a thousand targets
-/// that failed together do not come back together; and at least as long as the server asked for. While waiting for a
-/// target to come up the time between attempts stays the same.
+/// that failed together do not come back together; and at least as long as the server asked for. Where that is too
+/// long, the outcome stands.
+///
+/// While waiting for a target to come up the time between attempts stays the same, whatever the server asks for, until
+/// the end comes near: then each waits half of what is left, so that a target is seen that comes up late.
 pub fn next_attempt(outcome: &Outcome, persistence: Persistence, now: Instant, random: u64) -> Option<Instant> {
     let settings = &outcome.target.settings;
-    let wait = if persistence.until_up {
-        if outcome.verdict().is_healthy() {
-            return None;
-        }
-        settings.retry_delay
-    } else {
-        if outcome.attempts > settings.retries || !outcome.reason.is_worth_a_retry() {
-            return None;
-        }
-        backoff(settings.retry_delay, outcome.attempts, random)
+    if persistence.until_up {
+        let left = persistence.end.map_or(Duration::MAX, |end| end.saturating_duration_since(now));
+        let again = !outcome.verdict().is_healthy() && left >= LAST_TRY;
+        return again.then(|| now + settings.retry_delay.min(left / 2));
+    }
+    if outcome.attempts > settings.retries || !outcome.reason.is_worth_a_retry() {
+        return None;
+    }
+    let asked_for = outcome.retry_after.unwrap_or_default();
+    let at = now + backoff(settings.retry_delay, outcome.attempts, random).max(asked_for);
+    let in_time = match persistence.end {
+        Some(end) => at < end,
+        None => asked_for <= RETRY_AFTER_MAX,
     };
-    debug_assert!(outcome.verdict() != Verdict::Up);
-    let at = now + wait.max(outcome.retry_after.unwrap_or_default());
-    Some(at).filter(|at| persistence.end.is_none_or(|end| *at < end))
+    in_time.then_some(at)
 }
 
 fn backoff(first: Duration, attempt: u32, random: u64) -> Duration {
@@ -102,6 +113,11 @@ mod tests {
         assert_eq!(wait(&outcome, Persistence::default()), Some(7000));
         let end = Some(Instant::now() + Duration::from_secs(6));
         assert_eq!(wait(&outcome, Persistence { end, ..Persistence::default() }), None, "it would be too late");
+        let hour = Duration::from_secs(3600);
+        outcome.retry_after = Some(hour);
+        assert_eq!(wait(&outcome, Persistence::default()), None, "nobody set an end, and one server must not");
+        let end = Some(Instant::now() + 2 * hour);
+        assert_eq!(wait(&outcome, Persistence { end, ..Persistence::default() }), Some(3_600_000));
     }
 
     #[test]
@@ -111,5 +127,23 @@ mod tests {
             assert_eq!(wait(&outcome("0", Reason::TlsExpired, attempts), persistence), Some(1000));
         }
         assert_eq!(wait(&outcome("0", Reason::Ok, 3), persistence), None);
+        let mut busy = outcome("0", Reason::Status, 1);
+        busy.retry_after = Some(Duration::from_secs(3600));
+        assert_eq!(wait(&busy, persistence), Some(1000), "the pace is the user's");
+    }
+
+    #[test]
+    fn waiting_for_a_target_looks_more_often_as_the_end_comes_near() {
+        let refused = outcome("0", Reason::ConnectRefused, 1);
+        let now = Instant::now();
+        let wait = |left| {
+            let end = Some(now + Duration::from_millis(left));
+            let at = next_attempt(&refused, Persistence { until_up: true, end }, now, 0)?;
+            Some((at - now).as_millis())
+        };
+        let cases = [(5000, Some(1000)), (1500, Some(750)), (100, Some(50)), (99, None), (0, None)];
+        for (left, expected) in cases {
+            assert_eq!(wait(left), expected, "{left} ms left");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use proxy::Proxy;
 pub(crate) use random::SplitMix;
 pub(crate) use report::Report;
 pub(crate) use runner::{Lines, Output, Running, Upcheck};
-pub(crate) use server::{Server, Step, listen_with};
+pub(crate) use server::{Request, Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
 #[cfg(feature = "tls")]
 pub(crate) use tlspeer::{Demands, TlsPeer};

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
-use crate::check::units;
+use crate::check::units::{number, positive_duration};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
@@ -119,7 +120,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
         "verify every certificate chain, even one that was verified in this run"),
     Flag::new(What::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
-        "try up to N times more what may pass later; passing then is 'degraded'"),
+        "try up to N times more what may pass later; passing then is 'degraded'\n\
+         (not sooner than a server's Retry-After asks, up to --deadline or 5 minutes)"),
     Flag::new(What::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
         "wait so long before the first retry, then twice as long each time [1s]"),
     Flag::new(What::Wait, "wait", None, Some("TIME"), "Time",
@@ -304,6 +306,13 @@ impl Options {
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
         }
+        let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
+        if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+            return Err(format!(
+                "{} and {} both want standard input, which can be read once",
+                first.spelled, second.spelled
+            ));
+        }
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
         }
@@ -315,12 +324,12 @@ impl Options {
         match what {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
-            What::Concurrency => self.concurrency = Some(count(value)?),
-            What::PerHost => self.per_host = Some(count(value)?),
-            What::Deadline => self.deadline = Some(longer_than_nothing(value)?),
-            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / rate(value)?)),
-            What::Spread => self.pace = Some(Pace::Spread(longer_than_nothing(value)?)),
-            What::Wait => self.wait = Some(longer_than_nothing(value)?),
+            What::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
+            What::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
+            What::Deadline => self.deadline = Some(positive_duration(value)?),
+            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
+            What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
+            What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output => self.wanted.push(wanted(value)?),
             What::Quiet => self.quiet = true,
             What::Silent => self.silent = true,
@@ -360,22 +369,8 @@ pub(in crate::command) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-fn count(value: &str) -> Result<usize, String> {
-    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
-}
-
-fn rate(value: &str) -> Result<u32, String> {
-    let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-    number.ok_or_else(|| format!("'{}' is not a number from 1 to 1000000", value.escape_debug()))
-}
-
-fn longer_than_nothing(value: &str) -> Result<Duration, String> {
-    match units::duration(value)? {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        time => Ok(time),
-    }
-}
+/// What flags take that count something.
+const COUNTS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// As many as resolv.conf may have.
 const DNS_SERVERS_MAX: usize = 3;
@@ -421,6 +416,23 @@ pub(super) fn find_setting(name: &str) -> Option<Setting> {
     match flags::find(FLAGS, name)?.id {
         What::Setting(setting) => Some(setting),
         _ => None,
+    }
+}
+
+fn reads_standard_input(what: What, value: &str) -> bool {
+    match what {
+        What::Setting(Setting::Header | Setting::Data) => value == "@-",
+        What::Setting(Setting::CaCert | Setting::Cert | Setting::Key) | What::File => value == "-",
+        _ => false,
+    }
+}
+
+/// Reads a file that an option on a target's line names. Lines are read twice, to find all errors first, and standard
+/// input cannot be.
+pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
+    match name {
+        "-" => Err("standard input is read by flags only".to_owned()),
+        name => read_file(name),
     }
 }
 

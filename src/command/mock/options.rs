@@ -1,10 +1,8 @@
 //! What `upcheck mock` can be told: its table of flags, and the [`Options`] that they come to.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::check::units;
@@ -223,13 +221,13 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
         let value = given.value.as_str();
         match given.id {
             Id::Listen | Id::Tls | Id::Cert | Id::Key | Id::TlsFault => {}
-            Id::Ports => ports = number(value, 1..=PORTS_MAX).map_err(said)?,
+            Id::Ports => ports = units::number(value, 1..=PORTS_MAX).map_err(said)?,
             Id::Latency => options.latency = units::duration(value).map_err(said)?,
             Id::Jitter => options.jitter = units::duration(value).map_err(said)?,
-            Id::Status => options.status = number(value, STATUSES).map_err(said)?,
+            Id::Status => options.status = units::number(value, STATUSES).map_err(said)?,
             Id::Body => options.body = given.value.clone(),
             Id::FailRate => options.fail_rate = share(value).map_err(said)?,
-            Id::Seed => options.seed = number(value, 0..=u64::MAX).map_err(said)?,
+            Id::Seed => options.seed = units::number(value, 0..=u64::MAX).map_err(said)?,
             Id::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
             Id::Quiet => options.quiet = true,
         }
@@ -288,12 +286,6 @@ fn upwards(first: SocketAddr, count: u16) -> Option<Vec<SocketAddr>> {
         return Some(vec![first; usize::from(count)]);
     }
     (0..count).map(|n| Some(SocketAddr::new(first.ip(), first.port().checked_add(n)?))).collect()
-}
-
-fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let wrong = || format!("'{}' is not a number from {} to {}", text.escape_debug(), range.start(), range.end());
-    text.parse().ok().filter(|number| digits && range.contains(number)).ok_or_else(wrong)
 }
 
 /// A percentage as a share of 1.
