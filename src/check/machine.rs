@@ -20,7 +20,6 @@
 //! There is no socket here, no clock and no thread, so an event loop can drive ten thousand of these and a blocking
 //! thread one, and a test can step it by hand.
 
-use std::mem::discriminant;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -94,8 +93,44 @@ pub enum Opening {
     Tls,
 }
 
-/// The most actions that one input can lead to.
-const ACTIONS_MAX: usize = 3;
+/// What is to be done and has not been said yet. A thing that is asked for twice is done once.
+#[derive(Debug, Default)]
+struct Wants {
+    arm: Option<Instant>,
+    resolve: bool,
+    connect: bool,
+    send: bool,
+    secure: bool,
+    finish: bool,
+}
+
+impl Wants {
+    fn add(&mut self, action: Action) {
+        match action {
+            Action::Arm(at) => self.arm = Some(at),
+            Action::Resolve => self.resolve = true,
+            Action::Connect => self.connect = true,
+            Action::Send => self.send = true,
+            Action::Secure => self.secure = true,
+            Action::Finish => self.finish = true,
+        }
+    }
+
+    fn next(&mut self) -> Option<Action> {
+        if let Some(at) = self.arm.take() {
+            return Some(Action::Arm(at));
+        }
+        [
+            (&mut self.resolve, Action::Resolve),
+            (&mut self.connect, Action::Connect),
+            (&mut self.send, Action::Send),
+            (&mut self.secure, Action::Secure),
+            (&mut self.finish, Action::Finish),
+        ]
+        .into_iter()
+        .find_map(|(wanted, action)| std::mem::take(wanted).then_some(action))
+    }
+}
 
 /// What the check is waiting for.
 #[derive(Debug)]
@@ -180,7 +215,7 @@ pub struct Check {
     begun: bool,
     /// Wall time at the start, since the Unix epoch: what a certificate's days are counted from.
     wall: Duration,
-    actions: [Option<Action>; ACTIONS_MAX],
+    wants: Wants,
 }
 
 impl Check {
@@ -203,7 +238,7 @@ impl Check {
             attempt,
             begun: false,
             wall,
-            actions: [None; ACTIONS_MAX],
+            wants: Wants::default(),
         }
     }
 
@@ -368,7 +403,7 @@ impl Check {
     /// what is begun with the action begins then.
     pub fn poll(&mut self, now: Instant) -> Option<Action> {
         self.since.get_or_insert(now);
-        self.actions.iter_mut().find_map(Option::take)
+        self.wants.next()
     }
 
     /// Whether it is over and all was well, so that there is no reason to try again.
@@ -420,20 +455,20 @@ impl Check {
     fn approach(&mut self, now: Instant) {
         let settings = &self.target.settings;
         let end = self.started + settings.timeout;
-        self.push(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
+        self.wants.add(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
         if self.target.socket().is_some() || self.literal().is_some() {
             self.connect();
         } else {
             self.state = State::ExpectAddresses;
-            self.push(Action::Resolve);
+            self.wants.add(Action::Resolve);
         }
     }
 
     fn connect(&mut self) {
         self.state = State::ExpectConnection;
-        self.push(Action::Connect);
+        self.wants.add(Action::Connect);
         if self.opening() != Opening::Nothing {
-            self.push(Action::Send);
+            self.wants.add(Action::Send);
         }
     }
 
@@ -488,7 +523,7 @@ impl Check {
             (200..300, Scheme::Https) if rest.is_empty() => {
                 self.end_phase(now);
                 self.state = State::ExpectTls;
-                self.push(Action::Secure);
+                self.wants.add(Action::Secure);
             }
             // In TLS the client speaks first, so whatever stands here is not the host's.
             (200..300, Scheme::Https) => {
@@ -502,7 +537,7 @@ impl Check {
     fn expect_answer(&mut self) {
         self.state = State::ExpectAnswer;
         if self.target.settings.connect_timeout.is_some() {
-            self.push(Action::Arm(self.started + self.target.settings.timeout));
+            self.wants.add(Action::Arm(self.started + self.target.settings.timeout));
         }
     }
 
@@ -761,7 +796,7 @@ impl Check {
             ending.detail = Some(format!("{detail} (redirected to {})", hop.url).into());
         }
         self.state = State::Ended(ending);
-        self.actions = [Some(Action::Finish), None, None];
+        self.wants = Wants { finish: true, ..Wants::default() };
     }
 
     /// Whose words or silence we have dealt with, where that was the proxy. A target is not to be blamed for it.
@@ -794,14 +829,6 @@ impl Check {
             // After a redirect, each phase is the sum over all that was asked.
             *phase = Some(phase.unwrap_or_default() + now.saturating_duration_since(since));
         }
-    }
-
-    fn push(&mut self, action: Action) {
-        // A later deadline takes the place of one that has not been heard yet; so does whatever else is asked twice.
-        let same = |slot: &Option<Action>| slot.is_some_and(|one| discriminant(&one) == discriminant(&action));
-        let slot = self.actions.iter().position(same).or(self.actions.iter().position(Option::is_none));
-        // At most three kinds are ever asked for together: a deadline, a connection (or its address), a request.
-        self.actions[slot.expect("no more kinds of actions than places")] = Some(action);
     }
 }
 
