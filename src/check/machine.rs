@@ -406,6 +406,11 @@ impl Check {
         self.wants.next()
     }
 
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
     /// Whether it is over and all was well, so that there is no reason to try again.
     pub fn has_passed(&self) -> bool {
         matches!(self.state, State::Ended(Ending { reason: Reason::Ok, .. }))

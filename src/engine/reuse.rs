@@ -61,7 +61,7 @@ impl Engine {
         let mut unsent = Vec::new();
         job.check.encode_request(&mut unsent);
         job.link = Link::Open { attempt: Attempt { key, conn, place }, unsent, origin: Some(origin) };
-        self.perform(id);
+        self.perform_now(id, now);
         self.flush(id, now);
         // The peer may have ended it at this very moment, and the machine wanted another.
         if !self.reactor.is_open(key) {
