@@ -16,6 +16,7 @@
 
 mod cache;
 mod files;
+mod servers;
 mod slab;
 mod sockets;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
 use cache::Cache;
 use files::Files;
+use servers::Servers;
 use slab::Slab;
 use sockets::{Fault, Place, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
 
@@ -151,8 +153,9 @@ pub(super) struct Resolver {
     servers: Vec<SocketAddr>,
     families: Families,
     said: HashMap<Box<str>, Vec<(u16, Addresses)>>,
-    /// Read when the first name needs them.
+    /// Read when the first name needs them. The servers stand in the order of `order`.
     files: Option<Files>,
+    order: Servers,
     random: Box<dyn FnMut() -> u64>,
     cache: Cache,
     flights: Slab<Flight>,
@@ -201,6 +204,7 @@ impl Resolver {
             families: names.families,
             said: by_host(names.overrides),
             files: None,
+            order: Servers::default(),
             random: Box::new(random),
             cache: Cache::default(),
             flights: Slab::new(),
@@ -254,7 +258,10 @@ impl Resolver {
         let key = ready.key();
         match part {
             Part::Start => self.goes_on = false,
-            Part::Lookup(slot) => self.tell(Ticket { slot, key }, Input::Deadline, now, reactor),
+            Part::Lookup(slot) => {
+                self.note_silence(Ticket { slot, key }, now);
+                self.tell(Ticket { slot, key }, Input::Deadline, now, reactor);
+            }
             Part::Udp(slot) => self.receive(slot, key, now, reactor),
             Part::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
         }
@@ -299,8 +306,32 @@ impl Resolver {
             if !self.servers.is_empty() {
                 files.conf.servers.clone_from(&self.servers);
             }
+            self.order = Servers::new(&files.conf.servers);
             files
         })
+    }
+
+    fn note_silence(&mut self, ticket: Ticket, now: Instant) {
+        let Some(flight) = self.flights.get(ticket.slot).filter(|flight| flight.key == ticket.key) else { return };
+        let mut changed = false;
+        for (server, since) in flight.lookup.overdue(now) {
+            changed |= self.order.overdue(server, since);
+        }
+        if changed {
+            self.reorder();
+        }
+    }
+
+    fn note_heard(&mut self, server: SocketAddr, now: Instant) {
+        if self.order.heard(server, now) {
+            self.reorder();
+        }
+    }
+
+    fn reorder(&mut self) {
+        if let Some(files) = &mut self.files {
+            files.conf.servers = self.order.addresses();
+        }
     }
 
     // === 4. A lookup that is under way for the same name.
@@ -311,7 +342,7 @@ impl Resolver {
             }
             return Ok(ticket);
         }
-        let (families, rotation) = (self.families, self.stats.lookups as usize);
+        let (families, rotation) = (self.families, self.stats.lookups as usize % self.order.to_begin_with());
         let lookup = Lookup::new(host, &self.files().conf, families, rotation)?;
         self.stats.lookups += 1;
 
@@ -363,6 +394,7 @@ impl Resolver {
             match self.sockets.receive(slot, key, &mut buffer) {
                 Received::Datagram(ticket, from, bytes) => {
                     self.stats.answers += 1;
+                    self.note_heard(from, now);
                     self.tell(ticket, Input::Datagram { from, bytes }, now, reactor);
                 }
                 Received::Unwanted => self.stats.dropped += 1,
@@ -560,6 +592,7 @@ mod tests {
             reactor.arm(guard, at);
             let mut numbers = Numbers::new();
             let mut resolver = Resolver::new(names, move || numbers.next_u64());
+            resolver.order = Servers::new(&conf.servers);
             resolver.files = Some(Files { conf, hosts: Hosts::parse(hosts) });
             Bench { reactor, resolver, guard, waiters: 0 }
         }
@@ -774,6 +807,32 @@ mod tests {
             assert_eq!(bench.look_up("www.example"), found(&BOTH));
             bench.assert_idle();
         }
+    }
+
+    #[test]
+    fn a_silent_server_is_asked_last_from_then_on() {
+        let silent_one = Server::start(silent);
+        let good_one = Server::start(good);
+        let mut bench = Bench::asking(&[silent_one.address, good_one.address]);
+        for name in ["a.example", "b.example", "c.example"] {
+            assert_eq!(bench.look_up(name), found(&BOTH));
+        }
+        assert!(silent_one.seen().iter().all(|(name, _)| name == "a.example"), "{:?}", silent_one.seen());
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn a_server_that_is_silent_about_one_name_is_still_asked_first() {
+        let script: Script = |question| if question.name == "dead.example" { silent(question) } else { good(question) };
+        let first = Server::start(script);
+        let second = Server::start(good);
+        let mut bench = Bench::asking(&[first.address, second.address]);
+        bench.later("dead.example");
+        bench.turn();
+        assert_eq!(bench.look_up("a.example"), found(&BOTH));
+        assert_eq!(bench.next_done().result, found(&BOTH), "the second knows it");
+        assert_eq!(bench.look_up("b.example"), found(&BOTH));
+        assert_eq!(second.seen().iter().filter(|(name, _)| name != "dead.example").count(), 0);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub const MAX_SEARCH: usize = 32;
 pub const MAX_NDOTS: usize = 15;
 /// The longest wait for one server, in seconds.
 pub const MAX_TIMEOUT_SECONDS: u32 = 30;
+/// How long a server is alone with a question where the file does not say. Five seconds, the usual timeout, are all
+/// that a check has: with a silent first server, no other would ever be asked.
+pub const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most rounds through all servers.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// The most addresses kept of one name in `hosts`.
@@ -39,6 +42,8 @@ pub struct ResolvConf {
     pub ndots: usize,
     /// How long one server is waited for.
     pub timeout: Duration,
+    /// How long each is waited for in the first round, if that is shorter: then the next is asked as well.
+    pub first_timeout: Duration,
     /// How often each server is asked.
     pub attempts: u32,
     /// Whether lookups start at different servers.
@@ -53,6 +58,7 @@ impl Default for ResolvConf {
             search: Vec::new(),
             ndots: 1,
             timeout: Duration::from_secs(5),
+            first_timeout: FIRST_TIMEOUT,
             attempts: 2,
             rotate: false,
         }
@@ -87,6 +93,7 @@ impl ResolvConf {
             ("ndots", Some(dots)) => self.ndots = MAX_NDOTS.min(dots as usize),
             ("timeout", Some(seconds)) => {
                 self.timeout = Duration::from_secs(seconds.clamp(1, MAX_TIMEOUT_SECONDS).into());
+                self.first_timeout = self.timeout;
             }
             ("attempts", Some(count)) => self.attempts = count.clamp(1, MAX_ATTEMPTS),
             ("rotate", _) => self.rotate = true,
@@ -246,6 +253,7 @@ mod tests {
             search: names(&["corp.example.com", "example.com"]),
             ndots: 5,
             timeout: Duration::from_secs(2),
+            first_timeout: Duration::from_secs(2),
             attempts: 3,
             rotate: true,
         };
@@ -285,7 +293,8 @@ mod tests {
         assert_eq!(conf.timeout, Duration::from_secs(30));
         let conf = ResolvConf::parse("options ndots:0 timeout:0 attempts:0");
         assert_eq!((conf.ndots, conf.attempts), (0, 1));
-        assert_eq!(conf.timeout, Duration::from_secs(1));
+        assert_eq!((conf.timeout, conf.first_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
+        assert_eq!(ResolvConf::parse("").first_timeout, FIRST_TIMEOUT);
         let domains: String = (0..40).map(|n| format!(" d{n}.example")).collect();
         let conf = ResolvConf::parse(&format!("search{domains}"));
         assert_eq!(conf.search.len(), MAX_SEARCH);

@@ -9,8 +9,9 @@
 //! 1. Take the next name of the search list and ask for its A and AAAA records at once.
 //! 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
 //! 3. A server that fails, refuses or cannot be reached is left for the next one at once, a silent one after the
-//!    timeout; a round through all servers is repeated as often as `resolv.conf` says. An answer that was cut short is
-//!    asked for over TCP; a server that cannot read EDNS is asked without it.
+//!    timeout, and its answer is still welcome; a round through all servers is repeated as often as `resolv.conf` says,
+//!    the first one at a quicker pace. An answer that was cut short is asked for over TCP; a server that cannot read
+//!    EDNS is asked without it.
 //! 4. An answer that ends in a CNAME is asked on for, up to [`MAX_CNAMES`](message::MAX_CNAMES).
 //! 5. With the addresses of one family there, the other is given [`RESOLUTION_DELAY`] more.
 //! 6. Addresses end the lookup, and so does any failure but the absence of the name: that goes back to 1.
@@ -183,6 +184,13 @@ impl Lookup {
         }
     }
 
+    /// The servers whose time is up, and since when they were waited for: [`Input::Deadline`] moves on to the next.
+    /// To whoever makes many lookups this tells which servers to ask last.
+    pub fn overdue(&self, now: Instant) -> impl Iterator<Item = (SocketAddr, Instant)> {
+        let overdue = self.questions.iter().filter_map(move |question| question.overdue(&self.plan, now));
+        overdue.map(|(server, since)| (self.plan.servers[server], since))
+    }
+
     fn arm(&mut self) -> Option<Action<'static>> {
         let next = match self.phase {
             Phase::AwaitsAnswers => self.next_deadline(),
@@ -204,7 +212,7 @@ impl Lookup {
     fn ask(&mut self, now: Instant, random: Random<'_>) {
         self.phase = Phase::AwaitsAnswers;
         self.grace = None;
-        let until = now + self.plan.timeout;
+        let until = now + self.plan.patience(0);
         let records = self.plan.families.records();
         let old = std::mem::replace(&mut self.questions, Vec::with_capacity(records.len()));
         for (index, &record) in records.iter().enumerate() {
@@ -487,7 +495,8 @@ mod tests {
     }
 
     fn conf(servers: &[&str]) -> ResolvConf {
-        ResolvConf { servers: servers.iter().map(|server| address(server)).collect(), ..ResolvConf::default() }
+        let servers = servers.iter().map(|server| address(server)).collect();
+        ResolvConf { servers, ..ResolvConf::parse("options timeout:5") }
     }
 
     fn sent(record: RecordType, server: &str) -> Did {
@@ -670,7 +679,7 @@ mod tests {
 
     #[test]
     fn an_empty_configuration_asks_this_machine_once() {
-        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..ResolvConf::default() };
+        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..conf(&[]) };
         let mut bench = Bench::new("www.example", &conf, Families::V4);
         assert_eq!(bench.step(Input::Start)[0], sent(A, "127.0.0.1:53"));
         assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&["127.0.0.1:53"], 1))]);
@@ -685,6 +694,63 @@ mod tests {
             assert_eq!(done, [sent(Aaaa, server), sent(A, server), next]);
         }
         assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&[ONE, TWO], 2))]);
+    }
+
+    /// Where `resolv.conf` does not say how long to wait, every server is asked within seconds.
+    #[test]
+    fn the_first_round_is_quick_unless_the_file_says_otherwise() {
+        let cases: [(&str, &[(u32, &str)], u32); 5] = [
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2", &[(1, TWO), (2, ONE), (7, TWO)], 12),
+            ("nameserver 10.0.0.1", &[(1, ONE)], 6),
+            ("nameserver 10.0.0.1\noptions attempts:1", &[], 5),
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions attempts:1", &[(1, TWO)], 6),
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions attempts:1 timeout:3", &[(3, TWO)], 6),
+        ];
+        for (text, turns, end) in cases {
+            let mut bench = Bench::new("www.example", &ResolvConf::parse(text), Families::V4);
+            bench.step(Input::Start);
+            for &(at, server) in turns {
+                bench.now = bench.start + at * SECOND - Duration::from_millis(1);
+                assert!(matches!(bench.step(Input::Deadline)[..], [Did::Armed(_)]), "{text}: not before {at} s");
+                assert_eq!(bench.after(Duration::from_millis(1))[0], sent(A, server), "{text}: at {at} s");
+            }
+            bench.now = bench.start + end * SECOND - Duration::from_millis(1);
+            bench.step(Input::Deadline);
+            assert_eq!(bench.finishes, 0, "{text}");
+            assert!(matches!(bench.after(Duration::from_millis(1))[..], [Did::Finished(Err(_))]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_server_is_listened_to_while_the_second_is_asked() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2");
+        let mut bench = Bench::new("www.example", &conf, Families::V4);
+        bench.step(Input::Start);
+        assert_eq!(bench.after(SECOND), [sent(A, TWO), Did::Armed(2 * SECOND)]);
+        bench.now += SECOND / 2;
+        let late = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+    }
+
+    #[test]
+    fn tells_which_servers_are_overdue() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2");
+        let mut bench = Bench::new("www.example", &conf, Families::Both);
+        let overdue = |bench: &Bench| bench.lookup.overdue(bench.now).collect::<Vec<_>>();
+        assert_eq!(overdue(&bench), []);
+        bench.step(Input::Start);
+        let start = bench.start;
+        bench.now += SECOND - Duration::from_millis(1);
+        assert_eq!(overdue(&bench), []);
+        bench.now += Duration::from_millis(1);
+        assert_eq!(overdue(&bench), [(address(ONE), start), (address(ONE), start)]);
+        bench.step(Input::Deadline);
+        assert_eq!(overdue(&bench), []);
+        // The wait for a message over TCP tells nothing of the server's datagrams.
+        let reply = bench.reply(A).truncated();
+        bench.datagram(TWO, reply);
+        bench.now += SECOND;
+        assert_eq!(overdue(&bench), [(address(TWO), start + SECOND)], "AAAA alone");
     }
 
     #[test]
@@ -989,7 +1055,7 @@ mod tests {
         assert!(matches!(done[1], Did::Finished(Ok(_))), "{done:?}");
 
         // The same between two names of a search list.
-        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch example");
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch example\noptions timeout:5");
         let mut bench = Bench::new("www", &conf, Families::Both);
         bench.step(Input::Start);
         let reply = bench.reply(Aaaa).truncated();
@@ -1175,7 +1241,7 @@ mod tests {
 
     #[test]
     fn a_dead_server_is_waited_for_once_a_lookup() {
-        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example");
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example\noptions timeout:5");
         let mut bench = Bench::new("db", &conf, Families::V4);
         bench.step(Input::Start);
         bench.after(5 * SECOND);
