@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod concurrency;
 mod demo;
+mod dns;
 mod hostile;
 mod mock;
 mod peers;

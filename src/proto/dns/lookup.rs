@@ -699,7 +699,9 @@ mod tests {
     /// Where `resolv.conf` does not say how long to wait, every server is asked within seconds.
     #[test]
     fn the_first_round_is_quick_unless_the_file_says_otherwise() {
-        let cases: [(&str, &[(u32, &str)], u32); 5] = [
+        // Which server is asked at which second, and when that is given up.
+        type Turns = &'static [(u32, &'static str)];
+        let cases: [(&str, Turns, u32); 5] = [
             ("nameserver 10.0.0.1\nnameserver 10.0.0.2", &[(1, TWO), (2, ONE), (7, TWO)], 12),
             ("nameserver 10.0.0.1", &[(1, ONE)], 6),
             ("nameserver 10.0.0.1\noptions attempts:1", &[], 5),
