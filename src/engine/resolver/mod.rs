@@ -16,13 +16,14 @@
 
 mod cache;
 mod files;
+mod hash;
 mod servers;
 mod slab;
 mod sockets;
 #[cfg(test)]
 mod testing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -38,9 +39,10 @@ use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
 use cache::Cache;
 use files::Files;
+use hash::ByName;
 use servers::Servers;
 use slab::Slab;
-use sockets::{Fault, Place, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
+use sockets::{Fault, Places, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
 
 /// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
 /// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
@@ -152,7 +154,7 @@ pub(super) struct Done {
 pub(super) struct Resolver {
     servers: Vec<SocketAddr>,
     families: Families,
-    said: HashMap<Box<str>, Vec<(u16, Addresses)>>,
+    said: ByName<Box<str>, Vec<(u16, Addresses)>>,
     /// Read when the first name needs them. The servers stand in the order of `order`.
     files: Option<Files>,
     order: Servers,
@@ -160,7 +162,7 @@ pub(super) struct Resolver {
     cache: Cache,
     flights: Slab<Flight>,
     /// The flights by name.
-    by_host: HashMap<Rc<str>, Ticket>,
+    by_host: ByName<Rc<str>, Ticket>,
     /// Not started yet, oldest first. Some may have been forgotten since.
     unstarted: VecDeque<Ticket>,
     /// Carries the wish to go on in the next turn, and the end of a wave.
@@ -181,7 +183,7 @@ struct Flight {
     key: Key,
     lookup: Lookup,
     waiters: Vec<Waiter>,
-    places: Vec<Place>,
+    places: Places,
     /// The wave in which it was started.
     wave: Option<u32>,
 }
@@ -208,7 +210,7 @@ impl Resolver {
             random: Box::new(random),
             cache: Cache::default(),
             flights: Slab::new(),
-            by_host: HashMap::new(),
+            by_host: ByName::default(),
             unstarted: VecDeque::new(),
             start_key: None,
             goes_on: false,
@@ -351,7 +353,7 @@ impl Resolver {
         let ticket = Ticket { slot, key };
         let host: Rc<str> = host.into();
         self.by_host.insert(Rc::clone(&host), ticket);
-        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Vec::new(), wave: None });
+        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Places::default(), wave: None });
         if self.unstarted.is_empty() {
             self.go_on_next_turn(reactor);
         }
@@ -500,9 +502,7 @@ impl Resolver {
             self.wave.size -= 1;
         }
         reactor.close(flight.key);
-        for place in flight.places.drain(..) {
-            self.sockets.forget(place, reactor);
-        }
+        self.sockets.forget_all(&mut flight.places, reactor);
         for record in [RecordType::A, RecordType::Aaaa] {
             self.sockets.close_tcp(ticket, record, reactor);
         }
@@ -515,8 +515,8 @@ impl Resolver {
 }
 
 /// The overrides by host.
-fn by_host(overrides: Vec<Override>) -> HashMap<Box<str>, Vec<(u16, Addresses)>> {
-    let mut said: HashMap<Box<str>, Vec<(u16, Addresses)>> = HashMap::new();
+fn by_host(overrides: Vec<Override>) -> ByName<Box<str>, Vec<(u16, Addresses)>> {
+    let mut said: ByName<Box<str>, Vec<(u16, Addresses)>> = ByName::default();
     for Override { host, port, addresses } in overrides {
         if !addresses.is_empty() {
             said.entry(host).or_default().push((port, addresses.into()));

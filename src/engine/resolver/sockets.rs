@@ -51,9 +51,12 @@ pub(super) struct Query<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Where the answer to a query is waited for. A lookup keeps its places until it is done with them.
+/// Where the answers to a lookup's queries are waited for. It keeps them until it is done with them.
+#[derive(Debug, Default)]
+pub(super) struct Places([Option<Place>; PLACES_MAX]);
+
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+struct Place {
     record: RecordType,
     socket: u32,
     id: u16,
@@ -156,9 +159,10 @@ impl Sockets {
 
     /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
     /// the way: the lookup sends it again.
-    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
+    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
         self.forget_other_ids(query, places, reactor);
-        let again = places.iter().find(|place| place.record == query.record && self.is_to(place.socket, query.server));
+        let is_again = |place: &&Place| place.record == query.record && self.is_to(place.socket, query.server);
+        let again = places.0.iter().flatten().find(is_again);
         let chosen = match again {
             Some(place) => Ok(Some(place.socket)),
             None => self.choose(query.server, query.id, reactor),
@@ -172,8 +176,10 @@ impl Sockets {
         };
         let Some(udp) = self.udp.get_mut(slot) else { return };
         if udp.asked.insert(query.id, query.ticket).is_none() {
-            debug_assert!(places.len() < PLACES_MAX, "a lookup asks each server for two records");
-            places.push(Place { record: query.record, socket: slot, id: query.id });
+            // There is one left: a lookup asks each server for two records.
+            if let Some(free) = places.0.iter_mut().find(|place| place.is_none()) {
+                *free = Some(Place { record: query.record, socket: slot, id: query.id });
+            }
         }
         udp.sent += 1;
         if udp.socket.send(query.bytes).is_err_and(|error| is_refusal(&error)) && !udp.refused {
@@ -185,14 +191,12 @@ impl Sockets {
     }
 
     /// A new query of a record type has another id than the one before it, whose answers are no longer wanted.
-    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
-        places.retain(|&place| {
-            let wanted = place.record != query.record || place.id == query.id;
-            if !wanted {
-                self.forget(place, reactor);
+    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
+        for place in &mut places.0 {
+            if let Some(old) = place.take_if(|place| place.record == query.record && place.id != query.id) {
+                self.forget(old, reactor);
             }
-            wanted
-        });
+        }
     }
 
     fn is_to(&self, slot: u32, server: SocketAddr) -> bool {
@@ -250,8 +254,16 @@ impl Sockets {
         }
     }
 
-    /// Gives up a place: no answer is wanted there any more.
-    pub(super) fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
+    /// Gives up all places: no answers are wanted any more.
+    pub(super) fn forget_all(&mut self, places: &mut Places, reactor: &mut Reactor<Tag>) {
+        for place in &mut places.0 {
+            if let Some(place) = place.take() {
+                self.forget(place, reactor);
+            }
+        }
+    }
+
+    fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
         let Some(udp) = self.udp.get_mut(place.socket) else { return };
         udp.asked.remove(&place.id);
         if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {

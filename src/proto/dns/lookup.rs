@@ -384,7 +384,7 @@ impl Lookup {
         }
 
         // === 6. Addresses end the lookup, and so does any failure but the absence of the name.
-        if let Some(answer) = self.answer() {
+        if let Some(answer) = self.take_answer() {
             return self.finish(Ok(answer));
         }
         let failure = self.failure();
@@ -405,22 +405,26 @@ impl Lookup {
         }
     }
 
-    /// The addresses that came, if any did.
-    fn answer(&self) -> Option<Answer> {
+    /// The addresses that came, if any did. They are taken out of the questions, which are done with.
+    fn take_answer(&mut self) -> Option<Answer> {
         let mut addresses = Vec::new();
         let mut ttl = MAX_TTL;
         let mut canonical = None;
         let mut missing = None;
-        for question in &self.questions {
-            let why = match &question.awaits {
+        for question in &mut self.questions {
+            let why = match &mut question.awaits {
                 Awaits::Nothing(Ok(found)) => {
-                    addresses.extend_from_slice(found);
+                    if addresses.is_empty() {
+                        addresses = std::mem::take(found);
+                    } else {
+                        addresses.append(found);
+                    }
                     ttl = ttl.min(question.ttl);
-                    canonical = canonical.or(question.canonical.as_ref());
+                    canonical = canonical.or(question.canonical.take());
                     continue;
                 }
                 Awaits::Nothing(Err(failure)) if failure.is_negative() => continue,
-                Awaits::Nothing(Err(failure)) => Some(failure),
+                Awaits::Nothing(Err(failure)) => Some(&*failure),
                 _ => question.failure.as_ref(),
             };
             missing = Some(Missing { record: question.query.record(), why: why.cloned() });
@@ -428,13 +432,7 @@ impl Lookup {
         if addresses.is_empty() {
             return None;
         }
-        Some(Answer {
-            addresses,
-            ttl: seconds(ttl),
-            canonical: canonical.unwrap_or(&self.name).clone(),
-            missing,
-            dropped: self.dropped,
-        })
+        Some(Answer { addresses, ttl: seconds(ttl), canonical, missing, dropped: self.dropped })
     }
 
     /// What both families' failures amount to.
@@ -511,11 +509,11 @@ mod tests {
         Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
     }
 
-    fn answer(addresses: &[&str], ttl: u64, canonical: &str) -> Answer {
+    fn answer(addresses: &[&str], ttl: u64, canonical: Option<&str>) -> Answer {
         Answer {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             ttl: Duration::from_secs(ttl),
-            canonical: Name::parse(canonical).unwrap(),
+            canonical: canonical.map(|name| Name::parse(name).unwrap()),
             missing: None,
             dropped: Dropped::default(),
         }
@@ -607,7 +605,7 @@ mod tests {
         let reply = bench.reply(Aaaa).aaaa("www.example", 60, 1);
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
         let reply = bench.reply(A).a("www.example", 30, 2).a("www.example", 90, 1);
-        let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, "www.example");
+        let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, None);
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
         assert_eq!(bench.step(Input::Start), []);
         assert_eq!(bench.after(60 * SECOND), []);
@@ -731,7 +729,7 @@ mod tests {
         assert_eq!(bench.after(SECOND), [sent(A, TWO), Did::Armed(2 * SECOND)]);
         bench.now += SECOND / 2;
         let late = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -774,7 +772,7 @@ mod tests {
         let mut bench = Bench::started(&[ONE, TWO], Families::V4);
         bench.after(5 * SECOND);
         let late = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -880,7 +878,7 @@ mod tests {
         let reply = bench.reply(A).truncated();
         assert_eq!(bench.datagram(ONE, reply), []);
         let reply = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -957,7 +955,7 @@ mod tests {
         assert_eq!(bench.dropped(), (7, Some(short)));
 
         let reply = bench.reply(A).a("www.example", 60, 1);
-        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        let mut expected = answer(&["10.0.0.1"], 60, None);
         expected.dropped = Dropped { count: 7, last: Some(short) };
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
     }
@@ -1013,7 +1011,7 @@ mod tests {
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
         let almost = RESOLUTION_DELAY - Duration::from_millis(1);
         assert_eq!(bench.after(almost), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
-        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        let mut expected = answer(&["10.0.0.1"], 60, None);
         let missing = Missing { record: Aaaa, why: None };
         assert_eq!(missing.to_string(), "AAAA: no answer in time");
         expected.missing = Some(missing);
@@ -1041,7 +1039,7 @@ mod tests {
             let reply = bench.reply(Aaaa).rcode(rcode).soa(60, 60);
             assert_eq!(bench.datagram(ONE, reply), []);
             let reply = bench.reply(A).a("www.example", 60, 1);
-            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
         }
     }
 
@@ -1131,7 +1129,7 @@ mod tests {
         assert_ne!(old[..2], new[..2]);
         assert!(new[12..].to_ascii_lowercase().starts_with(b"\x03web\x07example\x03net\0"));
         let reply = bench.reply(A).a("web.example.net", 60, 1);
-        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, "web.example.net")))]);
+        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, Some("web.example.net"))))]);
     }
 
     #[test]
@@ -1179,7 +1177,7 @@ mod tests {
 
     #[test]
     fn eight_cnames_are_followed_and_nine_are_not() {
-        let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, "c8.example")));
+        let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, Some("c8.example"))));
         let server = address(ONE);
         let bad = failed(Failure::TooManyCnames { server });
         for parts in [&[8][..], &[1, 7], &[4, 4], &[1; 8]] {
@@ -1201,7 +1199,7 @@ mod tests {
         assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
         assert!(asked(&bench, b"\x02db\x01b\x07example\0"));
         let reply = bench.reply(A).a("db.b.example", 60, 1);
-        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "db.b.example")))]);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
