@@ -460,7 +460,10 @@ impl Resolver {
                 }
                 Action::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
                 Action::Arm(at) => reactor.arm(flight.key, at),
-                Action::Finish(finished) => result = Some(finished),
+                Action::Finish(finished) => {
+                    result = Some(finished);
+                    break;
+                }
             }
         }
         if let Some(result) = result {
@@ -532,8 +535,10 @@ fn of_families(families: Families, addresses: &[IpAddr]) -> Option<Addresses> {
         Families::V4 => address.is_ipv4(),
         Families::V6 => address.is_ipv6(),
     };
-    let addresses: Addresses = addresses.iter().filter(wanted).copied().collect();
-    (!addresses.is_empty()).then_some(addresses)
+    if !addresses.iter().any(|address| wanted(&address)) {
+        return None;
+    }
+    Some(addresses.iter().filter(wanted).copied().collect())
 }
 
 /// How long a result may be remembered, if at all (RFC 1035 §3.2.1: a TTL of zero is for those who asked; RFC 2308 §5).

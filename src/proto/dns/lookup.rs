@@ -118,13 +118,14 @@ pub struct Lookup {
     absent: Option<Failure>,
     dropped: Dropped,
     phase: Phase,
+    /// To be told at the next poll.
+    result: Option<Result<Answer, LookupError>>,
 }
 
 #[derive(Debug)]
 enum Phase {
     AwaitsStart,
     AwaitsAnswers,
-    Finishing(Result<Answer, LookupError>),
     Finished,
 }
 
@@ -148,6 +149,7 @@ impl Lookup {
             absent: None,
             dropped: Dropped::default(),
             phase: Phase::AwaitsStart,
+            result: None,
         })
     }
 
@@ -175,12 +177,9 @@ impl Lookup {
         if let Some(index) = self.questions.iter().position(|question| question.unsent) {
             return Some(self.questions[index].transmit(&self.plan));
         }
-        match std::mem::replace(&mut self.phase, Phase::Finished) {
-            Phase::Finishing(result) => Some(Action::Finish(result)),
-            unfinished => {
-                self.phase = unfinished;
-                self.arm()
-            }
+        match self.result.take() {
+            Some(result) => Some(Action::Finish(result)),
+            None => self.arm(),
         }
     }
 
@@ -194,7 +193,7 @@ impl Lookup {
     fn arm(&mut self) -> Option<Action<'static>> {
         let next = match self.phase {
             Phase::AwaitsAnswers => self.next_deadline(),
-            _ => None,
+            Phase::AwaitsStart | Phase::Finished => None,
         };
         if next == self.armed {
             return None;
@@ -447,7 +446,8 @@ impl Lookup {
             question.unsent = false;
         }
         let dropped = self.dropped;
-        self.phase = Phase::Finishing(result.map_err(|failure| LookupError { failure, dropped }));
+        self.phase = Phase::Finished;
+        self.result = Some(result.map_err(|failure| LookupError { failure, dropped }));
     }
 }
 
