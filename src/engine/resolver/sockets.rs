@@ -96,6 +96,8 @@ pub(super) struct TcpMessage {
 #[derive(Debug)]
 pub(super) struct Sockets {
     udp: Slab<Udp>,
+    /// The empty table of a socket that was closed: the next one would make the same.
+    spare: Option<Asked>,
     tcp: Slab<Tcp>,
     /// Connections that wait for another to be closed: at most two a lookup, oldest first.
     unopened: VecDeque<Unopened>,
@@ -104,14 +106,17 @@ pub(super) struct Sockets {
     most: usize,
 }
 
+/// Whose query has which id.
+type Asked = HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>;
+
 /// A socket connected to one server.
 #[derive(Debug)]
 struct Udp {
     key: Key,
     socket: UdpSocket,
     server: SocketAddr,
-    /// Whose query has this id. Ids are random, and a query whose id is taken goes out by another socket.
-    asked: HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>,
+    /// Ids are random, and a query whose id is taken goes out by another socket.
+    asked: Asked,
     sent: u32,
     /// An error came back for one of its queries, nobody knows which.
     refused: bool,
@@ -139,7 +144,14 @@ struct Unopened {
 
 impl Sockets {
     pub(super) fn new() -> Sockets {
-        Sockets { udp: Slab::new(), tcp: Slab::new(), unopened: VecDeque::new(), faults: VecDeque::new(), most: 0 }
+        Sockets {
+            udp: Slab::new(),
+            spare: None,
+            tcp: Slab::new(),
+            unopened: VecDeque::new(),
+            faults: VecDeque::new(),
+            most: 0,
+        }
     }
 
     /// The next thing that went wrong, and for whom.
@@ -242,15 +254,18 @@ impl Sockets {
             reactor.close(key);
             return Err(error);
         }
-        let asked = HashMap::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let new = || Asked::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let asked = self.spare.take().unwrap_or_else(new);
         let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
         self.note_most();
         Ok(slot)
     }
 
     fn close_udp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
-        if let Some(udp) = self.udp.remove(slot) {
+        if let Some(mut udp) = self.udp.remove(slot) {
             reactor.close(udp.key);
+            udp.asked.clear();
+            self.spare = Some(udp.asked);
         }
     }
 
