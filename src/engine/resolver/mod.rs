@@ -491,13 +491,13 @@ impl Resolver {
     }
 
     fn end(&mut self, ticket: Ticket, result: Result<Addresses, Trouble>, reactor: &mut Reactor<Tag>) {
-        if let Some(flight) = self.land(ticket, reactor) {
-            self.done.push_back(Done { waiters: flight.waiters, result });
+        if let Some(waiters) = self.land(ticket, reactor) {
+            self.done.push_back(Done { waiters, result });
         }
     }
 
-    /// Takes a lookup out and gives back all that it held below.
-    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Flight> {
+    /// Takes a lookup out and gives back all that it held below. Gives those who waited for it.
+    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Vec<Waiter>> {
         self.flight(ticket)?;
         let mut flight = self.flights.remove(ticket.slot)?;
         self.by_host.remove(&flight.host);
@@ -509,7 +509,7 @@ impl Resolver {
         for record in [RecordType::A, RecordType::Aaaa] {
             self.sockets.close_tcp(ticket, record, reactor);
         }
-        Some(flight)
+        Some(flight.waiters)
     }
 
     fn flight(&mut self, ticket: Ticket) -> Option<&mut Flight> {

@@ -152,7 +152,7 @@ fn search_list<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Name> {
 /// Why `host` is not a name. A form that is too long is left out.
 pub fn candidates(host: &str, conf: &ResolvConf) -> Result<Vec<Name>, NameError> {
     let name = Name::parse(host)?;
-    if host.ends_with('.') || conf.search.is_empty() {
+    if conf.search.is_empty() || host.ends_with('.') {
         return Ok(vec![name]);
     }
     let dots = host.bytes().filter(|&byte| byte == b'.').count();
@@ -164,13 +164,11 @@ pub fn candidates(host: &str, conf: &ResolvConf) -> Result<Vec<Name>, NameError>
 
 /// The addresses of this machine, if `host` is `localhost` or inside it: never to be asked of a server (RFC 6761 §6.3).
 pub fn loopback(host: &str) -> Option<[IpAddr; 2]> {
-    const LOCALHOST: &str = "localhost";
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let (parent, last) = match host.rsplit_once('.') {
-        Some((parent, last)) => (Some(parent), last),
-        None => (None, host),
-    };
-    let inside = last.eq_ignore_ascii_case(LOCALHOST) && parent != Some("");
+    const LOCALHOST: &[u8] = b"localhost";
+    let host = host.strip_suffix(".").unwrap_or(host).as_bytes();
+    let (parents, last) = host.split_at_checked(host.len().checked_sub(LOCALHOST.len())?)?;
+    let is_child = parents.len() > 1 && parents.ends_with(b".");
+    let inside = last.eq_ignore_ascii_case(LOCALHOST) && (parents.is_empty() || is_child);
     inside.then_some([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
 }
 
@@ -212,7 +210,7 @@ impl Hosts {
 
 /// The one way that all spellings of a name are kept.
 fn key(name: &str) -> std::borrow::Cow<'_, str> {
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.strip_suffix(".").unwrap_or(name);
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
