@@ -270,7 +270,7 @@ fn eight_aliases_in_a_row_are_followed_and_nine_are_not() {
 #[test]
 fn a_thousand_targets_on_one_host_are_one_lookup() {
     const TARGETS: usize = 1000;
-    const DELAY: Duration = ms(300);
+    const DELAY: Duration = ms(600);
     let server = Healthy::start();
     let dns = Dns::saying(|question| vec![Say::Later(DELAY, question.local())]);
     let targets: String =
@@ -281,10 +281,8 @@ fn a_thousand_targets_on_one_host_are_one_lookup() {
     assert_eq!((dns.count(A), dns.count(AAAA)), (1, 1));
     assert!(output.err().contains("1 names were looked up with 2 queries over at most 1 sockets"), "{output:?}");
     // Those that came first waited, each for as long as it took; the others found it in the cache.
-    let waits = report.checks.iter().map(|check| check["seconds"]["dns"].as_f64().expect("a number"));
-    let (waited, knew): (Vec<f64>, Vec<f64>) = waits.partition(|seconds| *seconds >= 0.2);
-    assert_eq!(waited.len(), 100, "{waited:?}");
-    assert!(knew.iter().all(|seconds| *seconds < 0.1), "{knew:?}");
+    let waited = |check: &&serde_json::Value| check["seconds"]["dns"].as_f64().expect("a number") >= 0.3;
+    assert_eq!(report.checks.iter().filter(waited).count(), 100);
 }
 
 #[test]
