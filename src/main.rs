@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     // A first argument that names no command is a target or a flag, and `check` is what is done with those.
     let run = match named {
         Some("check") => Some(command::check::run as fn(Vec<_>) -> command::Result),
+        Some("compare") => Some(command::compare::run as _),
         Some("demo") => Some(command::demo::run as _),
         Some("mock") => Some(command::mock::run as _),
         _ => None,

@@ -1,21 +1,34 @@
 //! The tests that run the program: one binary, a module a capability.
 //!
-//! They know upcheck only as a user does: its command line, its files, its output, its exit code. The peers it talks to
-//! are in `support`, share no code with it, and run on loopback.
+//! Most know upcheck only as a user does: its command line, its files, its output, its exit code. The peers it talks to
+//! are in `support`, share no code with it, and run on loopback. `sim` and `fuzz` know the library: they play whole runs
+//! without sockets, and feed its parsers what no peer of ours would say.
 
 mod support;
 
 mod check;
 mod cli;
+mod compare;
 mod concurrency;
 mod demo;
 mod dns;
+mod expectations;
+mod fuzz;
 mod hostile;
+mod load;
 mod mock;
+#[cfg(feature = "tls")]
+mod mock_tls;
 mod peers;
+mod redirects;
 mod regression;
 mod reports;
+mod requests;
+mod retries;
 mod signals;
+mod sim;
 mod targets;
 mod tidy;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;

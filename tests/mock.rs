@@ -9,9 +9,9 @@ use crate::support::{Lines, Output, PATIENCE, Running, Upcheck, ms, wait_until};
 const OK: &str = "{\"status\": \"ok\"}";
 
 /// A mock under way on a port of its own.
-struct Mock {
+pub(crate) struct Mock {
     running: Running,
-    addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
     lines: Lines,
 }
 
@@ -22,7 +22,7 @@ impl Mock {
     }
 
     /// With these flags, separated by spaces.
-    fn with(flags: &str) -> Mock {
+    pub(crate) fn with(flags: &str) -> Mock {
         Mock::on(1, Upcheck::new(), flags)
     }
 
@@ -66,7 +66,8 @@ impl Mock {
 }
 
 fn address(line: &str) -> SocketAddr {
-    let address = line.strip_prefix("listening on http://").expect("what a script looks for");
+    let (_, address) = line.split_once("://").expect("a URL");
+    assert!(["listening on http", "listening on https"].contains(&&line[..line.len() - address.len() - 3]), "{line}");
     address.parse().expect("an address and a port")
 }
 

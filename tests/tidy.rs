@@ -24,12 +24,17 @@ const LAYERS: &[Layer] = &[
     Layer { name: "conn", layers: &[], crates: &["mio"] },
     Layer { name: "conn/tls.rs", layers: &["conn"], crates: &["mio", "rustls", "webpki_roots"] },
     Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "sys"], crates: &["mio"] },
-    Layer { name: "command", layers: &["check", "report", "engine", "reactor", "sys"], crates: &["lexopt", "mio"] },
+    Layer {
+        name: "command",
+        layers: &["proto", "check", "report", "engine", "reactor", "sys"],
+        crates: &["lexopt", "mio"],
+    },
     Layer {
         name: "command/mock.rs",
         layers: &["command", "proto", "conn", "check", "report", "engine", "reactor", "sys"],
         crates: &["lexopt", "mio"],
     },
+    Layer { name: "command/mock/stream.rs", layers: &["conn"], crates: &[] },
     Layer { name: "main.rs", layers: &["command"], crates: &["upcheck", "lexopt"] },
     Layer { name: "lib.rs", layers: &[], crates: &[] },
 ];

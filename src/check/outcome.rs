@@ -249,6 +249,8 @@ pub struct Outcome {
     pub attempts: u32,
     /// How many redirects were followed.
     pub redirects: u32,
+    /// How long the server asked us to stay away.
+    pub retry_after: Option<Duration>,
     /// When the attempt that decided started: wall time since the Unix epoch.
     pub started: Duration,
 }
@@ -275,6 +277,7 @@ impl Outcome {
             tls: None,
             attempts: 0,
             redirects: 0,
+            retry_after: None,
             started: now,
         }
     }

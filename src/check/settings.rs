@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::expect::Expectation;
-use super::units;
+use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
@@ -55,6 +55,10 @@ pub enum Setting {
     AllowDowngrade,
     /// Check each address of the name by itself.
     AllAddresses,
+    /// How often to try again.
+    Retry,
+    /// How long to wait before.
+    RetryDelay,
 }
 
 impl Setting {
@@ -89,7 +93,7 @@ pub struct Draft {
     method: Option<String>,
     fields: Vec<Field>,
     user_agent: Option<Field>,
-    data: Option<String>,
+    data: Option<Vec<u8>>,
     head: bool,
     user: Option<String>,
     timeout: Option<Duration>,
@@ -103,6 +107,8 @@ pub struct Draft {
     max_redirs: Option<u32>,
     allow_downgrade: bool,
     all_addresses: bool,
+    retries: Option<u32>,
+    retry_delay: Option<Duration>,
 }
 
 /// The default for `--timeout`.
@@ -111,6 +117,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The default for `--max-redirs`, and the most that can be asked for.
 const MAX_REDIRS: u32 = 10;
 const REDIRECTS_MAX: u32 = 50;
+
+/// The most that `--retry` takes.
+const RETRIES_MAX: u32 = 1000;
+
+/// The default for `--retry-delay`.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The default for `--max-body`.
 const MAX_BODY: u64 = 1 << 20;
@@ -125,23 +137,42 @@ impl Draft {
         match setting {
             Setting::Request if is_token(value) => self.method = Some(value.to_owned()),
             Setting::Request => return Err(format!("'{}' is not a request method", value.escape_debug())),
-            Setting::Header => self.fields.push(Field::parse(value).map_err(|error| error.to_string())?),
-            Setting::Data => match &mut self.data {
-                Some(data) => *data = format!("{data}&{value}"),
-                none => *none = Some(value.to_owned()),
+            Setting::Header => match value.strip_prefix('@') {
+                None => self.fields.push(field(value)?),
+                Some(file) => {
+                    let text = String::from_utf8(read_file(file)?)
+                        .map_err(|_| format!("{} is not UTF-8", file.escape_debug()))?;
+                    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                        let told = |error| format!("{}:{}: {error}", file.escape_debug(), index + 1);
+                        self.fields.push(field(line).map_err(told)?);
+                    }
+                }
             },
+            Setting::Data => {
+                let data = match value.strip_prefix('@') {
+                    None => value.as_bytes().to_vec(),
+                    // As curl does: the file's line ends are not part of the data.
+                    Some(file) => read_file(file)?.into_iter().filter(|b| !matches!(b, b'\r' | b'\n')).collect(),
+                };
+                match &mut self.data {
+                    Some(before) => {
+                        before.push(b'&');
+                        before.extend(data);
+                    }
+                    none => *none = Some(data),
+                }
+            }
             Setting::UserAgent => {
-                self.user_agent =
-                    Some(Field::parse(&format!("User-Agent:{value}")).map_err(|error| error.to_string())?);
+                self.user_agent = Some(field(&format!("User-Agent:{value}"))?);
             }
             Setting::Head => self.head = true,
             Setting::User if value.contains(':') && !value.bytes().any(|b| b < b' ' || b == 0x7f) => {
                 self.user = Some(value.to_owned());
             }
             Setting::User => return Err("must be NAME:PASSWORD, without control characters".to_owned()),
-            Setting::Timeout => self.timeout = Some(positive(value)?),
-            Setting::ConnectTimeout => self.connect_timeout = Some(positive(value)?),
-            Setting::MaxBody => self.max_body = Some(units::size(value)?),
+            Setting::Timeout => self.timeout = Some(positive_duration(value)?),
+            Setting::ConnectTimeout => self.connect_timeout = Some(positive_duration(value)?),
+            Setting::MaxBody => self.max_body = Some(size(value)?),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
@@ -150,13 +181,11 @@ impl Draft {
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
-            Setting::MaxRedirs => {
-                let number = value.parse().ok().filter(|number| *number <= REDIRECTS_MAX);
-                let error = || format!("'{}' is not a number from 0 to {REDIRECTS_MAX}", value.escape_debug());
-                self.max_redirs = Some(number.ok_or_else(error)?);
-            }
+            Setting::MaxRedirs => self.max_redirs = Some(number(value, 0..=REDIRECTS_MAX)?),
             Setting::AllowDowngrade => self.allow_downgrade = true,
             Setting::AllAddresses => self.all_addresses = true,
+            Setting::Retry => self.retries = Some(number(value, 0..=RETRIES_MAX)?),
+            Setting::RetryDelay => self.retry_delay = Some(positive_duration(value)?),
         }
         Ok(())
     }
@@ -168,7 +197,7 @@ impl Draft {
             (false, Some(_)) => "POST",
             (false, None) => "GET",
         };
-        let body = self.data.as_deref().map(str::as_bytes);
+        let body = self.data.as_deref();
         let fields: Vec<Field> = self.user_agent.iter().chain(&self.fields).cloned().collect();
         Settings {
             template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, body),
@@ -179,6 +208,8 @@ impl Draft {
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
             all_addresses: self.all_addresses,
+            retries: self.retries.unwrap_or(0),
+            retry_delay: self.retry_delay.unwrap_or(RETRY_DELAY),
             expect: self.expect.clone(),
             warn: self.warn.clone(),
             redirects: self.location.then_some(Redirects {
@@ -189,11 +220,8 @@ impl Draft {
     }
 }
 
-fn positive(value: &str) -> Result<Duration, String> {
-    units::duration(value).and_then(|duration| match duration {
-        Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        duration => Ok(duration),
-    })
+fn field(line: &str) -> Result<Field, String> {
+    Field::parse(line).map_err(|error| error.to_string())
 }
 
 /// How to check.
@@ -221,6 +249,10 @@ pub struct Settings {
     pub redirects: Option<Redirects>,
     /// Each address of the name is checked by itself, and is an outcome of its own.
     pub all_addresses: bool,
+    /// How often it is tried again when it has failed.
+    pub retries: u32,
+    /// How long to wait before the first retry; each one after that waits twice as long.
+    pub retry_delay: Duration,
 }
 
 impl Settings {
@@ -231,7 +263,7 @@ impl Settings {
 
     /// Whether the response's head must be kept.
     pub fn needs_head(&self) -> bool {
-        self.redirects.is_some() || self.expectations().any(Expectation::needs_headers)
+        self.redirects.is_some() || self.retries > 0 || self.expectations().any(Expectation::needs_headers)
     }
 
     /// Whether the response's body must be kept.
@@ -301,6 +333,11 @@ mod tests {
             (Setting::Warn, "nonsense"),
             (Setting::MaxRedirs, "51"),
             (Setting::MaxRedirs, "-1"),
+            (Setting::Retry, "+1"),
+            (Setting::Retry, "1001"),
+            (Setting::RetryDelay, "0"),
+            (Setting::Header, "@file"),
+            (Setting::Data, "@file"),
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),

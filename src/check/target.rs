@@ -140,11 +140,6 @@ impl Reader {
         self.defaults = self.flags.clone();
     }
 
-    /// What holds for a target of which nothing of its own is said.
-    pub fn shared_settings(&self) -> &Rc<Settings> {
-        &self.flags.settings
-    }
-
     /// Reads one line, with or without its line end. `None`: nothing to check on it.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
-//! Durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
+//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
@@ -8,8 +11,9 @@ const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
 /// Reads a duration. A bare number is seconds; fractions are taken (`1.5s`, `.5`).
 ///
 /// # Errors
-/// What is wrong, in words that go behind the text itself.
+/// What is wrong, in a whole sentence.
 pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)");
     let (number, unit) = split_unit(text);
     let seconds_in_unit = match unit {
         "us" => 1e-6,
@@ -18,34 +22,53 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
-        _ => return Err(format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)")),
+        _ => return Err(wrong()),
     };
-    let number =
-        decimal(number).ok_or_else(|| format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"))?;
+    let number = decimal(number).ok_or_else(wrong)?;
     Duration::try_from_secs_f64(number * seconds_in_unit)
         .ok()
         .filter(|duration| *duration <= DURATION_MAX)
         .ok_or_else(|| format!("'{text}' is longer than ten years"))
 }
 
+/// Reads a duration where zero makes no sense.
+///
+/// # Errors
+/// What is wrong, in a whole sentence.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// Reads a number of bytes. `KiB MiB GiB` are powers of 1024; a bare number is bytes.
 ///
 /// # Errors
-/// What is wrong, in words that go behind the text itself.
+/// What is wrong, in a whole sentence.
 pub fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)");
     let (number, unit) = split_unit(text);
     let shift = match unit {
         "" | "B" => 0,
         "KiB" => 10,
         "MiB" => 20,
         "GiB" => 30,
-        _ => return Err(format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)")),
+        _ => return Err(wrong()),
     };
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number: Option<u64> = number.parse().ok().filter(|_| digits);
-    number
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or_else(|| format!("'{text}' is not a size (such as 512, 64KiB, 1MiB)"))
+    number.and_then(|number| number.checked_mul(1 << shift)).ok_or_else(wrong)
+}
+
+/// Reads a whole number: digits and nothing else, and in the range.
+///
+/// # Errors
+/// What is wrong, in a whole sentence.
+pub fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && range.contains(number));
+    number.ok_or_else(|| format!("'{text}' is not a number from {} to {}", range.start(), range.end()))
 }
 
 /// The Gregorian year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that the
@@ -97,6 +120,18 @@ mod tests {
         }
         for text in ["", "s", "-1s", "+1s", "1e3", "inf", "1.2.3", "5 s", "5x", "5S", "1m30s", "9999999d", "ms5"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(positive_duration("0s"), Err("must be longer than nothing".to_owned()));
+        assert_eq!(positive_duration("9999999d"), Err("'9999999d' is longer than ten years".to_owned()));
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!((number("0", 0..=9u8), number("009", 0..=9u8)), (Ok(0), Ok(9)));
+        assert_eq!(number("18446744073709551615", 0..=u64::MAX), Ok(u64::MAX));
+        for text in ["", "10", "+1", "-1", "1.0", " 1", "x", "99999999999999999999999"] {
+            assert_eq!(number(text, 0..=9u8), Err(format!("'{text}' is not a number from 0 to 9")));
         }
     }
 

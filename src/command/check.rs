@@ -15,7 +15,9 @@ mod options;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
@@ -28,8 +30,10 @@ use super::output::{Output, print, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
+use crate::engine::queue::Limits;
+use crate::engine::retry::Persistence;
 use crate::engine::secure::Secure;
-use crate::engine::{Engine, Event, Tag};
+use crate::engine::{Config, Engine, Event, Tag};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
 use crate::report::human::Human;
@@ -38,14 +42,15 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, dumb, find_setting, help, read_file};
+use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help, read_file_for_line};
+pub(super) use options::{dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
-const START_BATCH: usize = 128;
+pub(super) const START_BATCH: usize = 128;
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
-const DESCRIPTORS_RESERVED: u64 = 16;
+pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// How often the progress line is drawn at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -57,6 +62,10 @@ const RUN_DEADLINE: u32 = 2;
 const PROGRESS: u32 = 3;
 const REPORTS: u32 = 4;
 
+/// What lines of targets may refer to.
+pub(super) const WORLD: World =
+    World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
+
 /// Runs the command.
 ///
 /// # Errors
@@ -66,12 +75,38 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         print_error(USAGE);
         return Ok(exit::CANNOT_RUN);
     }
+    let (arguments, then) = split_command(arguments);
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&help()),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
-        Asked::Run { flags, arguments } => return check(Options::of(flags, arguments)?).map(|(code, _)| code),
+        Asked::Run { flags, arguments } => {
+            let options = Options::of(flags, arguments)?;
+            let code = check(options)?.0;
+            return if code == exit::HEALTHY && !then.is_empty() { become_command(&then) } else { Ok(code) };
+        }
     }
     Ok(exit::HEALTHY)
+}
+
+/// With `--wait`, what stands behind `--` is a command; without it, `--` only ends the flags.
+fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    let Some(at) = arguments.iter().position(|argument| argument == "--") else { return (arguments, Vec::new()) };
+    let is_wait = |argument: &OsString| argument == "--wait" || argument.as_encoded_bytes().starts_with(b"--wait=");
+    if !arguments[..at].iter().any(is_wait) && std::env::var_os("UPCHECK_WAIT").is_none() {
+        return (arguments, Vec::new());
+    }
+    let command = arguments.split_off(at + 1);
+    arguments.truncate(at);
+    (arguments, command)
+}
+
+/// Runs the command in our place: same process, same standard streams, its own exit status.
+fn become_command(command: &[OsString]) -> super::Result {
+    // What was raised for the checks is not the command's to have: programs that use select() rely on the limit being
+    // low.
+    resource::restore_descriptor_limit();
+    let error = Command::new(&command[0]).args(&command[1..]).exec();
+    Err(format!("{}: {}", command[0].to_string_lossy(), plain(&error)))
 }
 
 /// Checks these targets as a user who says nothing else would, whatever the environment says. Gives the figures with
@@ -101,7 +136,11 @@ struct Run {
     /// Errors and warnings go to standard error unless it is to be silent.
     progress: Option<Progress>,
     signals: Signals,
-    deadline: Option<Instant>,
+    /// When the run ends, and what is said of what is unfinished then.
+    deadline: Option<(Instant, Failure)>,
+    /// It is `--wait` that ends it.
+    waits: bool,
+    silent: bool,
     /// No more checks are started, for this reason.
     stopping: Option<Failure>,
     /// The exit status that a signal demands.
@@ -117,8 +156,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
         .map_err(|error| format!("signals: {}", plain(&error)))?;
 
-    let world = World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file };
-    let reader = Reader::new(options.draft.clone(), world);
+    let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
     let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));
     input.look_through(&mut say)?;
@@ -129,15 +167,26 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         return Err(format!("no targets: nothing to check\n{HINT}"));
     }
 
-    let limit = concurrency(&options, input.known());
-    let deadline = options.deadline.map(|time| clock.started() + time);
-    if let Some(at) = deadline {
+    let limits = Limits {
+        in_flight: concurrency(&options, input.known()),
+        per_host: options.per_host,
+        interval: options.pace.map(|pace| pace.interval(input.known())).transpose()?,
+    };
+    let deadline = run_deadline(&options, clock.started());
+    if let Some((at, _)) = deadline {
         let key = reactor.open(Tag::Owner(RUN_DEADLINE));
         reactor.arm(key, at);
     }
+    let end = deadline.as_ref().map(|(at, _)| *at);
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let engine = Engine::new(reactor, limit, options.names, Secure::new(options.verify_cache));
+    let config = Config {
+        limits,
+        persistence: Persistence { until_up: options.wait.is_some(), end },
+        names: options.names,
+        secure: Secure::new(options.verify_cache),
+    };
+    let engine = Engine::new(reactor, config);
     let mut run = Run {
         engine,
         input,
@@ -148,11 +197,21 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         progress,
         signals,
         deadline,
+        waits: options.wait.is_some(),
+        silent: options.silent,
         stopping: None,
         signalled: None,
     };
     run.until_done()?;
     run.finish()
+}
+
+/// When the run ends: after `--deadline` or `--wait`, whichever is shorter.
+fn run_deadline(options: &Options, started: Instant) -> Option<(Instant, Failure)> {
+    let failure = |detail| Failure::new(Reason::Deadline, detail);
+    let deadline = options.deadline.map(|time| (started + time, failure("the run's time was over (--deadline)")));
+    let wait = options.wait.map(|time| (started + time, failure("it was not up in time (--wait)")));
+    deadline.into_iter().chain(wait).min_by_key(|(at, _)| *at)
 }
 
 fn nothing_checked(errors: u64) -> String {
@@ -229,6 +288,7 @@ impl Run {
             for event in std::mem::take(&mut events) {
                 match event {
                     Event::Finished(outcome) => self.finished(&outcome),
+                    Event::NotYet { target, failure } => self.not_yet(&target, &failure),
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
                     // What has come is read when there is room for it, above.
                     Event::Owner { id: INPUT, .. } => {}
@@ -239,9 +299,8 @@ impl Run {
                     Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
                 }
             }
-            if self.deadline.is_some_and(|at| now >= at) {
-                self.deadline = None;
-                self.stop(Failure::new(Reason::Deadline, "the run's time was over (--deadline)"), &mut events);
+            if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
+                self.stop(failure, &mut events);
             }
             self.push_reports(now)?;
         }
@@ -290,6 +349,17 @@ impl Run {
         Ok(false)
     }
 
+    /// While all are waited for: why one is not up, when that has changed.
+    fn not_yet(&mut self, target: &str, failure: &Failure) {
+        if self.silent {
+            return;
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.erase();
+        }
+        say(&format!("waiting for {target}: {}: {}", failure.reason.as_str(), failure.detail));
+    }
+
     fn finished(&mut self, outcome: &Outcome) {
         self.tally.add(outcome);
         if self.quiet && outcome.verdict() == Verdict::Up {
@@ -304,10 +374,7 @@ impl Run {
 
     /// Has every report write what is due.
     fn push_reports(&mut self, now: Instant) -> Result<(), String> {
-        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
-        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase();
-        }
+        self.clear_line();
         for index in 0..self.reports.len() {
             let reactor = self.engine.reactor();
             let report = &mut self.reports[index];
@@ -317,7 +384,16 @@ impl Run {
         Ok(())
     }
 
+    /// Wipes the progress line if something is about to be written in its place.
+    fn clear_line(&mut self) {
+        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
+        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
+            progress.erase();
+        }
+    }
+
     fn write_report(&mut self, index: usize) -> Result<(), String> {
+        self.clear_line();
         let report = &mut self.reports[index];
         report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
         self.nobody_listens();
@@ -396,7 +472,11 @@ impl Run {
         if self.input.taken() == 0 {
             return Err("no targets: nothing to check".to_owned());
         }
-        let healthy = if self.tally.all_healthy() { exit::HEALTHY } else { exit::UNHEALTHY };
+        let healthy = match self.tally.all_healthy() {
+            true => exit::HEALTHY,
+            false if self.waits => exit::WAIT_RAN_OUT,
+            false => exit::UNHEALTHY,
+        };
         Ok((self.signalled.unwrap_or(healthy), summary))
     }
 
@@ -426,13 +506,13 @@ impl Run {
         let names = self.engine.resolver_stats();
         if names.lookups > 0 {
             say(&format!(
-                "{} names were looked up with {} queries over at most {} sockets; {} were known already, {} messages were dropped",
+                "names: {} looked up with {} queries over at most {} sockets, {} known already, {} messages dropped",
                 names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
             ));
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            say(&format!("{} certificate chains were verified, {} were known already", cache.misses, cache.hits));
+            say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
             say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));
@@ -444,6 +524,8 @@ impl Run {
 struct Progress {
     key: Key,
     shown: bool,
+    /// All are being waited for: what counts is how many are up.
+    waits: bool,
 }
 
 impl Progress {
@@ -453,19 +535,20 @@ impl Progress {
             let key = reactor.open(Tag::Owner(PROGRESS));
             let now = reactor.clock().now();
             reactor.arm(key, now + PROGRESS_EVERY);
-            Progress { key, shown: false }
+            Progress { key, shown: false, waits: options.wait.is_some() }
         })
     }
 
     fn draw(&mut self, tally: &Tally, known: Option<u64>, in_flight: usize, elapsed: Duration) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
-        let bad = tally.total() - tally.verdict(Verdict::Up);
-        let line = format!(
-            "\r\x1b[K{}{of} checked, {bad} not up, {in_flight} in flight, {}",
-            tally.total(),
-            short_time(elapsed)
-        );
-        print_error(&line);
+        let (total, elapsed) = (tally.total(), short_time(elapsed));
+        let bad = total - tally.verdict(Verdict::Up);
+        let healthy = tally.verdict(Verdict::Up) + tally.verdict(Verdict::Degraded);
+        let how_far = match self.waits {
+            true => format!("{healthy}{of} up, waiting for the others"),
+            false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
+        };
+        print_error(&format!("\r\x1b[K{how_far}, {elapsed}"));
         self.shown = true;
     }
 

@@ -4,18 +4,17 @@
 //! at the end are its own.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::flags::{self, Asked, Flag};
 use super::output::print;
+use super::services::Services;
 use super::{check, exit};
 use crate::report::Summary;
 use crate::report::text::short_time;
 
 /// How many services there are.
-const SERVICES: u32 = 100;
+const SERVICES: u16 = 100;
 
 /// How long each takes to answer.
 const LATENCY: Duration = Duration::from_millis(200);
@@ -48,57 +47,13 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
 }
 
 fn demonstrate() -> super::Result {
-    let services = Services::start().map_err(|error| format!("the services did not start: {error}"))?;
-    let (code, summary) = check::run_plain(services.targets.clone())?;
+    let services = Services::start(SERVICES, LATENCY, Duration::ZERO)
+        .map_err(|error| format!("the services did not start: {error}"))?;
+    let (code, summary) = check::run_plain(services.targets().to_vec())?;
     if code == exit::HEALTHY {
         print(&in_words(&summary));
     }
     Ok(code)
-}
-
-/// The services, in a child process. It is ended and waited for when this is dropped, however the demo ends.
-struct Services {
-    child: Child,
-    targets: Vec<String>,
-}
-
-impl Services {
-    fn start() -> io::Result<Services> {
-        let child = Command::new(std::env::current_exe()?)
-            .args(["mock", "--quiet", "--listen", "127.0.0.1:0"])
-            .arg(format!("--ports={SERVICES}"))
-            .arg(format!("--latency={}ms", LATENCY.as_millis()))
-            // Whatever UPCHECK_... says, it is not meant for these.
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut services = Services { child, targets: Vec::new() };
-        services.read_targets()?;
-        Ok(services)
-    }
-
-    /// Where they listen is the first thing that they print.
-    fn read_targets(&mut self) -> io::Result<()> {
-        let Some(stdout) = self.child.stdout.take() else { return Ok(()) };
-        for line in BufReader::new(stdout).lines().take(SERVICES as usize) {
-            let line = line?;
-            let (_, url) = line.split_once("listening on ").ok_or(io::ErrorKind::InvalidData)?;
-            self.targets.push(format!("{url}/health"));
-        }
-        match self.targets.len() {
-            found if found == SERVICES as usize => Ok(()),
-            found => Err(io::Error::other(format!("{found} of {SERVICES} listen"))),
-        }
-    }
-}
-
-impl Drop for Services {
-    fn drop(&mut self) {
-        // One that has ended by itself (Ctrl-C reaches it, too) cannot be killed, and need not be.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What just happened.
@@ -110,7 +65,7 @@ One thread waited for all of them at once and took {}: at most {} were in flight
 and checking them all cost {} of CPU time.
 ",
         short_time(LATENCY),
-        short_time(LATENCY * SERVICES),
+        short_time(LATENCY * u32::from(SERVICES)),
         short_time(summary.wall),
         summary.most_in_flight,
         short_time(summary.cpu),

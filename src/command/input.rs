@@ -16,6 +16,7 @@ use std::time::Instant;
 use mio::Interest;
 use mio::unix::SourceFd;
 
+use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::{Tag, secure};
 use crate::reactor::{Key, Reactor};
@@ -54,6 +55,7 @@ enum Kind {
 /// All the targets of a run.
 pub struct Input {
     reader: Reader,
+    usable: Usable,
     sources: VecDeque<Source>,
     /// What is wrong with files that could not be opened.
     unopened: Vec<String>,
@@ -99,7 +101,19 @@ impl Input {
         }
         let started_at = reactor.clock().started();
         let key = reactor.open(tag);
-        Input { unopened, reader, sources, lines: None, key, started_at, known, taken: 0, errors: 0, refusing: false }
+        Input {
+            unopened,
+            reader,
+            usable: Usable::default(),
+            sources,
+            lines: None,
+            key,
+            started_at,
+            known,
+            taken: 0,
+            errors: 0,
+            refusing: false,
+        }
     }
 
     /// Looks through all that can be read twice. Each error goes to `tell`, with its place. Afterwards
@@ -133,7 +147,7 @@ impl Input {
                     loop {
                         match lines.next() {
                             Line::Whole(number, line) => {
-                                let read = read_line(&mut self.reader, line);
+                                let read = read_line(&mut self.reader, &mut self.usable, line);
                                 see(read
                                     .map(|target| target.is_some())
                                     .map_err(|error| format!("{name}:{number}:{error}")));
@@ -197,7 +211,7 @@ impl Input {
                 continue;
             };
             match lines.next() {
-                Line::Whole(number, line) => match read_line(&mut self.reader, line) {
+                Line::Whole(number, line) => match read_line(&mut self.reader, &mut self.usable, line) {
                     Ok(None) => {}
                     Ok(Some(_)) if self.refusing => {}
                     Ok(Some(target)) => {
@@ -235,7 +249,8 @@ impl Input {
     fn look_at_first_piece(&mut self) {
         let Some(lines) = &self.lines else { return };
         let mut reader = self.reader.clone();
-        self.refusing |= lines.waiting().any(|line| read_line(&mut reader, line).is_err());
+        let usable = &mut self.usable;
+        self.refusing |= lines.waiting().any(|line| read_line(&mut reader, usable, line).is_err());
     }
 
     fn hand_out(&mut self, target: Target, since: Instant) -> Next {
@@ -250,15 +265,41 @@ impl Input {
 }
 
 /// Reads a line, and looks whether the certificates and keys that it names are of use.
-fn read_line(reader: &mut Reader, line: &[u8]) -> Result<Option<Target>, LineError> {
-    let target = reader.line(line)?;
-    if let Some(target) = &target {
-        // What holds for all was looked at when the flags were read.
-        if !Rc::ptr_eq(&target.settings, reader.shared_settings()) {
-            secure::verify(&target.settings.tls).map_err(|message| LineError { column: 1, message })?;
-        }
+fn read_line(reader: &mut Reader, usable: &mut Usable, line: &[u8]) -> Result<Option<Target>, LineError> {
+    let mut target = reader.line(line)?;
+    if let Some(target) = &mut target {
+        let looked_at = match Rc::get_mut(&mut target.settings) {
+            Some(own) => usable.share(&mut own.tls),
+            // Many lines have these in common.
+            None => usable.share(&mut target.settings.tls.clone()),
+        };
+        looked_at.map_err(|message| LineError { column: 1, message })?;
     }
     Ok(target)
+}
+
+/// The last few wishes about TLS that were found to be of use. A thousand lines that name the same file then share what
+/// was in it, and it is looked at once.
+#[derive(Default)]
+struct Usable(VecDeque<Rc<TlsWanted>>);
+
+/// How many of them are remembered.
+const MAX_USABLE: usize = 16;
+
+impl Usable {
+    /// Puts the one that is known in the place of its equal; one that is not known is looked at first.
+    fn share(&mut self, wanted: &mut Rc<TlsWanted>) -> Result<(), String> {
+        if let Some(known) = self.0.iter().find(|known| Rc::ptr_eq(known, wanted) || *known == wanted) {
+            *wanted = known.clone();
+            return Ok(());
+        }
+        secure::verify(wanted)?;
+        if self.0.len() == MAX_USABLE {
+            self.0.pop_front();
+        }
+        self.0.push_back(wanted.clone());
+        Ok(())
+    }
 }
 
 /// A file's lines, as they come.

@@ -16,6 +16,7 @@
 
 mod answer;
 mod options;
+mod stream;
 
 use std::ffi::OsString;
 use std::io;
@@ -28,7 +29,9 @@ use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 
+use crate::command::check::read_file;
 use crate::command::output::{print, say};
+use crate::conn::tls::{Identity, TlsAcceptor, TlsSetupError, WallClock};
 use crate::conn::{Conn, would_block};
 use crate::proto::http::HEAD_MAX;
 use crate::proto::http::request::{Head, Refused};
@@ -37,7 +40,7 @@ use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::signal::Signals;
 use crate::sys::{resource, socket};
 use answer::{Answer, Reply, Script, Then};
-use options::{Asked, Options};
+use options::{Asked, Options, TlsFault};
 
 /// How many clients may wait to be accepted at one port: as many as the kernel lets.
 const BACKLOG: i32 = 65_535;
@@ -57,6 +60,9 @@ const BUFFER: usize = 16 * 1024;
 /// How long a client that is sent away before it was heard out may take to leave.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What `--tls-fault garbage` says. No record of TLS begins like this.
+const GARBAGE: &[u8] = b"\xffthis is not TLS\r\n";
+
 /// The path of the figures.
 const STATS: &str = "/_stats";
 
@@ -73,7 +79,8 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         }
     };
     let mut server = Server::start(&options)?;
-    print(&server.addresses().map(|address| format!("listening on http://{address}\n")).collect::<String>());
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    print(&server.addresses().map(|address| format!("listening on {scheme}://{address}\n")).collect::<String>());
     let signal = server.serve().map_err(|error| format!("the event loop failed: {error}"))?;
     if !options.quiet {
         say(&server.stats.summary());
@@ -94,7 +101,9 @@ enum Tag {
 
 /// What a client is waited for.
 enum State {
-    /// To send a request, or the rest of its head.
+    /// To begin a TLS handshake that is to fail.
+    Hello(TlsFault),
+    /// To send a request, or the rest of its head; with TLS, its handshake first.
     Request,
     /// To send the rest of a request's body, which is dropped.
     Body { left: u64, sending: Sending },
@@ -113,7 +122,10 @@ impl State {
     /// not lost: every state tries to read or write when it is entered.
     fn awaits(&self, event: &Ready<Tag>) -> bool {
         match (self, event) {
-            (State::Request | State::Body { .. } | State::Leave { .. }, Ready::Io { readable, .. }) => *readable,
+            (
+                State::Hello(_) | State::Request | State::Body { .. } | State::Leave { .. },
+                Ready::Io { readable, .. },
+            ) => *readable,
             (State::Room(_), Ready::Io { writable, .. }) => *writable,
             (State::Latency(_) | State::Drip(_), Ready::Deadline { .. }) => true,
             _ => false,
@@ -155,6 +167,24 @@ struct Client {
     in_flight: bool,
     /// The deadline that is set for it.
     deadline: Option<Instant>,
+}
+
+/// What TLS needs.
+struct Tls {
+    acceptor: TlsAcceptor,
+    clock: WallClock,
+    fault: Option<TlsFault>,
+}
+
+impl Tls {
+    fn new(options: &options::Tls) -> Result<Tls, String> {
+        let chain = read_file(&options.cert)?;
+        let key = options.key.as_deref().map(read_file).transpose()?;
+        let identity = Identity { chain: &chain, key: key.as_deref().unwrap_or(&chain) };
+        let clock = WallClock::default();
+        let acceptor = TlsAcceptor::new(identity, &clock).map_err(|error| error.to_string())?;
+        Ok(Tls { acceptor, clock, fault: options.fault })
+    }
 }
 
 /// A port.
@@ -199,6 +229,8 @@ struct Server {
     clients: Vec<Option<(Client, State)>>,
     free: Vec<usize>,
     script: Script,
+    /// `None`: in the clear.
+    tls: Option<Tls>,
     idle_timeout: Duration,
     /// Whether to say so when descriptors run out. It is said once.
     warn_of_shortage: bool,
@@ -219,6 +251,7 @@ impl Server {
             clients: Vec::new(),
             free: Vec::new(),
             script: Script::new(options),
+            tls: options.tls.as_ref().map(Tls::new).transpose()?,
             idle_timeout: options.idle_timeout,
             warn_of_shortage: !options.quiet,
             stats: Stats::default(),
@@ -312,18 +345,35 @@ impl Server {
         self.stats.accepted += 1;
         self.stats.open += 1;
         self.stats.most_open = self.stats.most_open.max(self.stats.open);
+        let state = self.greet(&mut client.conn);
         // Both ways, once, for the life of the connection. The first edge comes by itself if the request is here
         // already.
-        match self.reactor.watch(key, &mut client.conn, Interest::READABLE | Interest::WRITABLE) {
-            Ok(()) => self.wait(id, client, State::Request, Some(self.idle_timeout)),
-            Err(_) => self.end(id, client),
+        match (state, self.reactor.watch(key, &mut client.conn, Interest::READABLE | Interest::WRITABLE)) {
+            (Ok(state), Ok(())) => self.wait(id, client, state, Some(self.idle_timeout)),
+            _ => self.end(id, client),
         }
+    }
+
+    /// What a new client is waited for first.
+    fn greet(&self, conn: &mut Conn) -> Result<State, TlsSetupError> {
+        let Some(tls) = &self.tls else { return Ok(State::Request) };
+        if let Some(fault) = tls.fault {
+            return Ok(State::Hello(fault));
+        }
+        let clock = self.reactor.clock();
+        tls.clock.set(clock.wall(clock.now()).as_secs());
+        conn.tls = Some(Box::new(tls.acceptor.accept()?));
+        Ok(State::Request)
     }
 
     /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end
     ///    of our patience.
     fn on_client(&mut self, id: usize, event: &Ready<Tag>, now: Instant) {
-        let Some((client, state)) = self.clients[id].take() else { return };
+        let Some((mut client, state)) = self.clients[id].take() else { return };
+        if matches!(event, Ready::Io { writable: true, .. }) {
+            // What did not fit of TLS's own words. If it fails, so will the next read.
+            let _ = stream::flush(&mut client.conn);
+        }
         let is_deadline = matches!(event, Ready::Deadline { .. });
         // An earlier event of this turn may have set another deadline.
         let is_stale = is_deadline && client.deadline.is_none_or(|at| at > now);
@@ -340,6 +390,7 @@ impl Server {
     fn advance(&mut self, id: usize, mut client: Client, mut state: State) {
         for _ in 0..STEPS_PER_TURN {
             let step = match state {
+                State::Hello(fault) => self.fail_handshake(&mut client, fault),
                 State::Request => self.request(&mut client),
                 State::Body { left, sending } => self.drop_body(&mut client, left, sending),
                 State::Latency(sending) => Step::Next(State::Room(sending)),
@@ -376,6 +427,24 @@ impl Server {
         self.free.push(id);
     }
 
+    /// The client has begun a handshake: does with it as `--tls-fault` says.
+    fn fail_handshake(&mut self, client: &mut Client, fault: TlsFault) -> Step {
+        match client.conn.fill(&mut self.buffer[..]) {
+            Ok(0) => return Step::End,
+            Ok(_) => {}
+            Err(error) if would_block(&error) => return Step::Wait(State::Hello(fault), Some(self.idle_timeout)),
+            Err(_) => return Step::End,
+        }
+        match fault {
+            TlsFault::Stall => Step::Next(State::Leave { within: None }),
+            TlsFault::Close => hang_up(client),
+            TlsFault::Garbage => match client.conn.write(GARBAGE) {
+                Ok(_) => hang_up(client),
+                Err(_) => Step::End,
+            },
+        }
+    }
+
     fn request(&mut self, client: &mut Client) -> Step {
         match Head::parse(&client.input) {
             Ok(Some(head)) => self.begin(client, &head),
@@ -387,16 +456,13 @@ impl Server {
         }
     }
 
-    /// Reads up to one byte more than a head may have, so that the buffer is bounded and one that is too large is seen
-    /// to be.
+    /// Reads up to one byte more than a head may have, so that the input is bounded and one that is too large is seen
+    /// to be. What a TLS record holds comes whole, so there it may be as much as that over.
     fn read_head(&mut self, client: &mut Client) -> Step {
         let room = (HEAD_MAX + 1).saturating_sub(client.input.len()).min(BUFFER);
-        match client.conn.fill(&mut self.buffer[..room]) {
+        match stream::receive(&mut client.conn, &mut self.buffer[..room], &mut client.input) {
             Ok(0) => Step::End,
-            Ok(read) => {
-                client.input.extend_from_slice(&self.buffer[..read]);
-                Step::Next(State::Request)
-            }
+            Ok(_) => Step::Next(State::Request),
             Err(error) if would_block(&error) => Step::Wait(State::Request, Some(self.idle_timeout)),
             Err(_) => Step::End,
         }
@@ -421,7 +487,7 @@ impl Server {
         }
     }
 
-    /// Reads the request's body and no further, first from what is here already.
+    /// Drops the request's body and no more, first from what is here already.
     fn drop_body(&mut self, client: &mut Client, left: u64, sending: Sending) -> Step {
         let here = left.min(client.input.len() as u64);
         take(&mut client.input, here as usize);
@@ -429,10 +495,9 @@ impl Server {
         if left == 0 {
             return hold_back(sending);
         }
-        let most = left.min(BUFFER as u64) as usize;
-        match client.conn.fill(&mut self.buffer[..most]) {
+        match stream::receive(&mut client.conn, &mut self.buffer[..], &mut client.input) {
             Ok(0) => Step::End,
-            Ok(read) => Step::Next(State::Body { left: left - read as u64, sending }),
+            Ok(_) => Step::Next(State::Body { left, sending }),
             Err(error) if would_block(&error) => Step::Wait(State::Body { left, sending }, Some(self.idle_timeout)),
             Err(_) => Step::End,
         }
@@ -440,6 +505,11 @@ impl Server {
 
     /// Writes as much of an answer as may go and fits.
     fn send(&mut self, client: &mut Client, mut sending: Sending) -> Step {
+        match stream::flush(&mut client.conn) {
+            Ok(()) => {}
+            Err(error) if would_block(&error) => return Step::Wait(State::Room(sending), Some(self.idle_timeout)),
+            Err(_) => return Step::End,
+        }
         if sending.sent == sending.end {
             return self.sent(client, sending.answer.then);
         }
@@ -449,7 +519,7 @@ impl Server {
         }
         let to = sending.allowed.min(sending.end);
         let size = sending.answer.copy(sending.sent, to, &mut self.buffer[..]);
-        match client.conn.write(&self.buffer[..size]) {
+        match stream::send(&mut client.conn, &self.buffer[..size]) {
             Ok(written) => {
                 sending.sent += written as u64;
                 Step::Next(State::Room(sending))
@@ -472,15 +542,13 @@ impl Server {
                 let _ = socket::reset_on_close(&client.conn.stream);
                 Step::End
             }
-            Then::Close if client.input.is_empty() => Step::End,
             Then::Close => {
-                // Closing a socket with something unread in it sends a reset, which may destroy the answer on its way
-                // (RFC 9112, 9.6). So only our half is closed, and the client is listened to a little longer.
-                self.answered(client);
-                match client.conn.stream.shutdown(Shutdown::Write) {
-                    Ok(()) => Step::Next(State::Leave { within: Some(LINGER) }),
-                    Err(_) => Step::End,
+                stream::say_goodbye(&mut client.conn);
+                if client.input.is_empty() {
+                    return Step::End;
                 }
+                self.answered(client);
+                hang_up(client)
             }
         }
     }
@@ -488,7 +556,7 @@ impl Server {
     /// Drops whatever comes, until the client leaves.
     fn see_off(&mut self, client: &mut Client, within: Option<Duration>) -> Step {
         client.input = Vec::new();
-        match client.conn.fill(&mut self.buffer[..]) {
+        match stream::receive(&mut client.conn, &mut self.buffer[..], &mut client.input) {
             Ok(0) => Step::End,
             Ok(_) => Step::Next(State::Leave { within }),
             Err(error) if would_block(&error) => Step::Wait(State::Leave { within }, within),
@@ -512,6 +580,15 @@ impl Server {
 
 fn sending(Reply { answer, after }: Reply, head_only: bool) -> Sending {
     Sending { after, sent: 0, allowed: answer.unpaced(), end: answer.end(head_only), answer }
+}
+
+/// Ends our half. Closing a socket with something unread in it sends a reset, which may destroy what is on its way (RFC 9112, 9.6). So the
+/// client is listened to a little longer.
+fn hang_up(client: &Client) -> Step {
+    match client.conn.stream.shutdown(Shutdown::Write) {
+        Ok(()) => Step::Next(State::Leave { within: Some(LINGER) }),
+        Err(_) => Step::End,
+    }
 }
 
 /// The request is here whole; its answer begins after its time.

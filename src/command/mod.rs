@@ -4,11 +4,13 @@
 //! own.
 
 pub mod check;
+pub mod compare;
 pub mod demo;
 pub mod flags;
 pub mod input;
 pub mod mock;
 pub mod output;
+mod services;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.
 pub mod exit {
@@ -18,6 +20,8 @@ pub mod exit {
     pub const UNHEALTHY: u8 = 1;
     /// It could not run: usage, input, an internal error.
     pub const CANNOT_RUN: u8 = 3;
+    /// `--wait` ran out, as timeout(1) says it.
+    pub const WAIT_RAN_OUT: u8 = 124;
     /// 128 and the number of the signal that ended it.
     pub const SIGNAL: u8 = 128;
 }

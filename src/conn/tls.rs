@@ -42,6 +42,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, Connection, DigitallySignedStruct, HandshakeKind,
     InconsistentKeys, PeerIncompatible, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedCipherSuite,
 };
 
 /// How many verified chains are remembered. Beyond it the oldest is forgotten. An entry takes about
@@ -57,7 +58,15 @@ pub const MAX_UNSENT: usize = 64 * 1024;
 const ALPN: &[u8] = b"http/1.1";
 
 /// The cryptography is stateless: one provider serves every configuration.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+///
+/// It asks for AES-128 first, as browsers do (RFC 8446 section 9.1 makes it the one suite that everybody has): its SHA-256 is
+/// what processors are good at, and a tenth of a handshake cheaper than the SHA-384 that comes with AES-256.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    let mut provider = ring::default_provider();
+    let is_aes_128 = |suite: &SupportedCipherSuite| suite.suite().as_str().is_some_and(|name| name.contains("AES_128"));
+    provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite)); // stable
+    Arc::new(provider)
+});
 
 /// The wall time that certificates are judged by: a value, not a clock. Whoever reads the clock
 /// sets it, and every configuration that holds a clone sees it. While it was never set, handshakes
@@ -1185,7 +1194,7 @@ mod tests {
         let pair = Pair::new(&config, "api.example", &acceptor(&issued)).exchange(usize::MAX);
         let facts = TlsFacts {
             version: Some("1.3"),
-            cipher: Some("TLS_AES_256_GCM_SHA384".into()),
+            cipher: Some("TLS_AES_128_GCM_SHA256".into()),
             alpn: Some("http/1.1".into()),
             leaf: Some(&issued.der),
             fingerprint: Some(sha256(&issued.der)),
@@ -1409,7 +1418,7 @@ mod tests {
             let pair = Pair::new(&config, "api.example", &server).exchange(step);
             let facts = pair.client.session.facts();
             assert_eq!(facts.version, Some("1.2"));
-            assert_eq!(facts.cipher.as_deref(), Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"));
+            assert_eq!(facts.cipher.as_deref(), Some("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"));
             assert_eq!(facts.alpn, None);
             assert_eq!(facts.leaf, Some(&issued.der[..]));
         }

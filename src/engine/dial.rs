@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::check::outcome::Failure;
+use crate::check::outcome::{Failure, Verdict};
 use crate::conn::Conn;
 use crate::reactor::Key;
 
@@ -79,12 +79,20 @@ impl Dial {
         self.failures.push(failure);
     }
 
-    /// How the latest one failed.
+    /// How the latest one failed that speaks of the target, or else how the latest one failed.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        self.failures.pop()
+        let of_target = self.failures.iter().rposition(|failure| failure.reason.verdict() == Verdict::Down);
+        let index = of_target.or(self.failures.len().checked_sub(1))?;
+        Some(self.failures.swap_remove(index))
     }
 
-    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there were none.
+    /// Whether there is, or was, more than one address to try.
+    pub fn is_a_race(&self) -> bool {
+        !self.left.is_empty() || !self.attempts.is_empty() || !self.failures.is_empty()
+    }
+
+    /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there
+    /// were none.
     pub fn note(&self) -> Option<Box<str>> {
         let failed = self.failures.iter().map(|failure| failure.detail.to_string());
         let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
@@ -152,6 +160,18 @@ mod tests {
         let many: Vec<String> = (0..20).map(|n| format!("10.0.0.{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(order(addresses(&many)), addresses(&many[..ADDRESSES_MAX]));
+    }
+
+    #[test]
+    fn a_failure_of_the_target_speaks_before_one_of_ours() {
+        use crate::check::outcome::Reason;
+        let mut dial = Dial::new(addresses(&["10.0.0.1", "[::1]"]));
+        dial.failed(Failure::new(Reason::ConnectRefused, "refused"));
+        dial.failed(Failure::new(Reason::LocalPorts, "no IPv6 here"));
+        assert_eq!(dial.note().as_deref(), Some("refused; no IPv6 here"));
+        assert_eq!(dial.take_failure().unwrap().reason, Reason::ConnectRefused);
+        assert_eq!(dial.take_failure().unwrap().reason, Reason::LocalPorts);
+        assert_eq!(dial.take_failure(), None);
     }
 
     #[test]

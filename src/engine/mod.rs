@@ -9,7 +9,7 @@
 //!     4 dial      a socket for the first address, with a key of its own; others may follow beside it
 //!     5 send      the first write that succeeds proves the connection -> Input::Connected; it carries the request, or TLS's first flight
 //!     6 receive   whatever comes -> Input::Bytes, through the TLS session where there is one, until the check has seen enough
-//!     7 finish    the sockets are closed, the outcome handed out, and the queue starts the next
+//!     7 finish    the sockets are closed; the outcome is handed out, or the target goes back to 1, to be tried again later
 //! ```
 //!
 //! Everything that happens to a check arrives through [`Engine::turn`] as an event, becomes an [`Input`], and what the
@@ -18,8 +18,9 @@
 pub mod dial;
 pub mod queue;
 pub mod resolver;
+pub mod retry;
 pub mod secure;
-mod trouble;
+pub mod trouble;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ use std::time::Instant;
 use mio::Interest;
 
 use crate::check::machine::{Action, Check, Input, Try};
-use crate::check::outcome::{Failure, Outcome, Reason};
+use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
@@ -36,8 +37,9 @@ use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::random::Numbers;
 use dial::{Attempt, Dial};
-use queue::Queue;
+use queue::{Limits, Queue};
 use resolver::{Addresses, Found, Names, Resolver, Ticket, Waiter};
+use retry::Persistence;
 use secure::Secure;
 use trouble::Trouble;
 
@@ -54,6 +56,8 @@ pub enum Tag {
     Check(u32),
     /// A socket of the check in this slot, or the end of its head start.
     Conn(u32),
+    /// The time at which the queue may start another.
+    Queue,
     /// A part of the resolver.
     Names(resolver::Part),
     /// Something that the engine's owner watches on the same loop.
@@ -67,6 +71,13 @@ pub enum Tag {
 pub enum Event {
     /// A check is over.
     Finished(Outcome),
+    /// While every target is tried until it is up: this one is not, for another reason than before.
+    NotYet {
+        /// The target's URL.
+        target: String,
+        /// Why not.
+        failure: Failure,
+    },
     /// Something that the owner registered is ready or due.
     Owner {
         /// The number that the owner gave it.
@@ -80,6 +91,9 @@ pub enum Event {
 struct Waiting {
     target: Target,
     since: Instant,
+    attempt: Try,
+    /// How the attempt before ended.
+    last: Option<Reason>,
 }
 
 /// A check under way.
@@ -91,6 +105,7 @@ struct Job {
     /// The request may be sent as soon as a connection stands.
     may_send: bool,
     since: Instant,
+    last: Option<Reason>,
 }
 
 /// How far the connection is.
@@ -108,34 +123,55 @@ enum Link {
     },
 }
 
+/// How an engine is to work.
+pub struct Config {
+    /// How much at once, and how fast.
+    pub limits: Limits,
+    /// How often, and until when.
+    pub persistence: Persistence,
+    /// How names are looked up.
+    pub names: Names,
+    /// How TLS is spoken.
+    pub secure: Secure,
+}
+
 /// Drives checks over sockets. See the module's text.
 pub struct Engine {
     reactor: Reactor<Tag>,
     queue: Queue<Waiting>,
+    /// Carries the time at which the queue may start another, if that is a matter of time.
+    queue_key: Key,
+    persistence: Persistence,
+    numbers: Numbers,
     secure: Secure,
     resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
     finished: Vec<Event>,
-    // Kept between turns so that their memory is, too.
+    /// Everything is being ended, and nothing tried again.
+    abandoning: bool,
+    /// Kept between turns so that their memory is, too.
     ready: Vec<Ready<Tag>>,
     request: Vec<u8>,
     buffer: Box<[u8; READ_BUFFER]>,
 }
 
 impl Engine {
-    /// An engine on this loop, with at most `limit` checks under way at once, that looks names up as `names` says and
-    /// speaks TLS as `secure` has it.
-    pub fn new(reactor: Reactor<Tag>, limit: usize, names: Names, secure: Secure) -> Engine {
+    /// An engine on this loop.
+    pub fn new(mut reactor: Reactor<Tag>, config: Config) -> Engine {
         let mut numbers = Numbers::new();
         Engine {
+            queue_key: reactor.open(Tag::Queue),
             reactor,
-            queue: Queue::new(limit),
-            resolver: Resolver::new(names, move || numbers.next_u64()),
-            secure,
+            queue: Queue::new(config.limits, |waiting| waiting.target.url.host()),
+            persistence: config.persistence,
+            numbers: Numbers::new(),
+            resolver: Resolver::new(config.names, move || numbers.next_u64()),
+            secure: config.secure,
             jobs: Vec::new(),
             free: Vec::new(),
             finished: Vec::new(),
+            abandoning: false,
             ready: Vec::new(),
             request: Vec::new(),
             buffer: Box::new([0; READ_BUFFER]),
@@ -174,7 +210,7 @@ impl Engine {
 
     /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it.
     pub fn add(&mut self, target: Target, since: Instant) {
-        self.queue.push(Waiting { target, since });
+        self.queue.push(Waiting { target, since, attempt: self.first_try(), last: None });
         self.start_waiting();
     }
 
@@ -201,19 +237,21 @@ impl Engine {
                 }
                 Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
                 Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_next(id),
-                Ready::Io { tag: Tag::Conn(id), key, readable, writable } => {
+                Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
                     if writable {
                         self.writable(id, key, now);
                     }
                     if readable && self.reactor.is_open(key) {
-                        self.readable(id, key, now);
+                        self.readable(id, key, ended, now);
                     }
                 }
                 Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
                     self.resolver.handle(part, event, now, &mut self.reactor);
                 }
-                // The deadline's key is never registered with a socket.
-                Ready::Io { tag: Tag::Check(_), .. } => {}
+                // What may start now is started below.
+                Ready::Deadline { tag: Tag::Queue, .. } => {}
+                // These keys carry deadlines and are never registered with a socket.
+                Ready::Io { tag: Tag::Check(_) | Tag::Queue, .. } => {}
             }
         }
         self.ready = ready;
@@ -225,11 +263,15 @@ impl Engine {
 
     /// Ends everything that is under way or waits, each with this failure.
     pub fn abandon(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.abandoning = true;
         let now = self.reactor.clock().now();
         for id in 0..self.jobs.len() as u32 {
-            if self.jobs[id as usize].is_some() {
-                self.advance(id, Input::Failed(failure.clone()), now);
-            }
+            let Some(job) = &self.jobs[id as usize] else { continue };
+            let detail = match job.last {
+                None => failure.detail.clone(),
+                Some(last) => format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into(),
+            };
+            self.advance(id, Input::Failed(Failure { detail, ..*failure }), now);
         }
         for waiting in self.queue.take_waiting() {
             self.never_started(waiting, failure.clone(), now);
@@ -238,13 +280,22 @@ impl Engine {
     }
 
     fn start_waiting(&mut self) {
-        while let Some(waiting) = self.queue.start() {
+        let now = self.reactor.clock().now();
+        while let Some(waiting) = self.queue.start(now) {
             self.begin(waiting);
+        }
+        match self.queue.next_time() {
+            Some(at) => self.reactor.arm(self.queue_key, at),
+            None => self.reactor.disarm(self.queue_key),
         }
     }
 
+    fn first_try(&self) -> Try {
+        Try { number: 1, degrades: !self.persistence.until_up }
+    }
+
     /// 2. Makes a check of it.
-    fn begin(&mut self, Waiting { target, since }: Waiting) {
+    fn begin(&mut self, Waiting { target, since, attempt, last }: Waiting) {
         let now = self.reactor.clock().now();
         let id = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
@@ -252,8 +303,8 @@ impl Engine {
         });
         let key = self.reactor.open(Tag::Check(id));
         let queue = now.saturating_duration_since(since);
-        let check = Check::new(target, Try::FIRST, queue, now, self.reactor.clock().wall(now));
-        self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since });
+        let check = Check::new(target, attempt, queue, now, self.reactor.clock().wall(now));
+        self.jobs[id as usize] = Some(Job { check, key, link: Link::None, may_send: false, since, last });
         self.advance(id, Input::Start, now);
     }
 
@@ -322,9 +373,11 @@ impl Engine {
             Ok(addresses) => {
                 if job.check.target().settings.all_addresses && job.check.redirects() == 0 {
                     // This check takes the first, and each of the others gets a check of its own.
+                    job.check.pin(addresses[0]);
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
-                        self.queue.push(Waiting { target, since: now });
+                        let attempt = Try { number: 1, degrades: !self.persistence.until_up };
+                        self.queue.push(Waiting { target, since: now, attempt, last: None });
                     }
                     job.link = Link::Resolved([addresses[0]].into());
                 } else {
@@ -379,6 +432,10 @@ impl Engine {
                 }
                 Err(error) => match trouble::of_connect(&error, address) {
                     Trouble::Target(failure) => dial.failed(failure),
+                    // One family may have no address to connect from while the other goes: not worth waiting for.
+                    Trouble::Shortage(failure) if failure.reason == Reason::LocalPorts && dial.is_a_race() => {
+                        dial.failed(failure);
+                    }
                     Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
                 },
             }
@@ -500,14 +557,17 @@ impl Engine {
         }
     }
 
-    /// 6. Bytes have come, or the end.
-    fn readable(&mut self, id: u32, key: Key, now: Instant) {
+    /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
+    fn readable(&mut self, id: u32, key: Key, ended: bool, now: Instant) {
         for _ in 0..READS_PER_TURN {
             let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
             if attempt.key != key {
                 return;
             }
-            match attempt.conn.fill(&mut self.buffer[..]) {
+            let filled = attempt.conn.fill(&mut self.buffer[..]);
+            // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.
+            let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < self.buffer.len());
+            match filled {
                 Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
                 Ok(0) => self.advance(id, Input::Eof, now),
                 Ok(length) => {
@@ -516,6 +576,9 @@ impl Engine {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
+            }
+            if took_all {
+                return;
             }
         }
         if self.reactor.is_open(key) {
@@ -575,25 +638,45 @@ impl Engine {
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
-        let waiting = Waiting { target: job.check.into_target(), since: job.since };
+        let attempt = job.check.attempt();
+        let waiting = Waiting { target: job.check.into_target(), since: job.since, attempt, last: job.last };
         if let Err(waiting) = self.queue.put_back(waiting) {
             let now = self.reactor.clock().now();
             self.never_started(waiting, failure, now);
         }
     }
 
-    fn never_started(&mut self, Waiting { target, since }: Waiting, failure: Failure, now: Instant) {
-        let queue = now.saturating_duration_since(since);
+    fn never_started(&mut self, waiting: Waiting, mut failure: Failure, now: Instant) {
+        if let Some(last) = waiting.last {
+            failure.detail = format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into();
+        }
+        let queue = now.saturating_duration_since(waiting.since);
         let wall = self.reactor.clock().wall(now);
-        self.finished.push(Event::Finished(Outcome::not_started(target, failure, queue, wall)));
+        let mut outcome = Outcome::not_started(waiting.target, failure, queue, wall);
+        outcome.attempts = waiting.attempt.number - 1;
+        self.finished.push(Event::Finished(outcome));
     }
 
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
-        self.queue.ended();
-        self.finished.push(Event::Finished(job.check.into_outcome()));
+        self.queue.ended(job.check.target().url.host());
+        let degrades = job.check.attempt().degrades;
+        let outcome = job.check.into_outcome();
+        let now = self.reactor.clock().now();
+        // Only a failure may have to be tried again, and only then is a random number worth its price.
+        let random = if outcome.verdict() == Verdict::Up { 0 } else { self.numbers.next_u64() };
+        let Some(at) = retry::next_attempt(&outcome, self.persistence, now, random).filter(|_| !self.abandoning) else {
+            return self.finished.push(Event::Finished(outcome));
+        };
+        if self.persistence.until_up && job.last != Some(outcome.reason) {
+            let failure = Failure::new(outcome.reason, outcome.detail.unwrap_or_default());
+            self.finished.push(Event::NotYet { target: outcome.target.url.as_str().to_owned(), failure });
+        }
+        let attempt = Try { number: outcome.attempts + 1, degrades };
+        let waiting = Waiting { target: outcome.target, since: at, attempt, last: Some(outcome.reason) };
+        self.queue.push_later(waiting, at);
     }
 
     /// Closes all that a check held.

@@ -1,31 +1,91 @@
-//! Who may start now. It knows nothing of sockets and clocks, so that it can be simulated.
+//! Who may start now. It knows nothing of sockets, and is told the time, so that it can be simulated.
+//!
+//! Four things can keep a target waiting:
+//!
+//! - the cap on how many are under way at once,
+//! - the cap on how many of one host are: the target is parked until one of that host has ended, and lets others pass,
+//! - the rate: starts are spread evenly, without bursts,
+//! - its own not-before time: a retry is a target that comes back later.
 //!
 //! A target that cannot start because *this* machine has run out of something is put back and waits for its turn: it is
 //! not the target's fault. It goes on when one of our own checks has ended and given back what it held.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// The most targets that are parked, or come back later, before no new ones are brought. What is under way may always
+/// come back, so twice the cap must fit.
+const ASIDE_MAX: usize = 64 * 1024;
+
+/// How much may be under way, and how fast it may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most under way at once, at least 1.
+    pub in_flight: usize,
+    /// The most of one host, at least 1.
+    pub per_host: Option<usize>,
+    /// The time from one start to the next.
+    pub interval: Option<Duration>,
+}
+
+impl Limits {
+    /// Only a cap on how many are under way at once.
+    pub fn in_flight(in_flight: usize) -> Limits {
+        Limits { in_flight, per_host: None, interval: None }
+    }
+}
 
 /// What waits for its turn, and how many are under way.
 #[derive(Debug)]
 pub struct Queue<T> {
+    limits: Limits,
+    host_of: fn(&T) -> &str,
     waiting: VecDeque<T>,
+    /// By host, those that its cap keeps from starting.
+    parked: HashMap<Box<str>, VecDeque<T>>,
+    parked_count: usize,
+    /// Hosts of which one has ended while others were parked.
+    freed: VecDeque<Box<str>>,
+    /// By the time before which they must not start; the number keeps those of one time apart.
+    later: BTreeMap<(Instant, u64), T>,
+    laters: u64,
+    /// How many of each host are under way, where that is capped.
+    hosts: HashMap<Box<str>, usize>,
+    /// When the rate lets the next one start.
+    next_start: Option<Instant>,
     in_flight: usize,
     most_in_flight: usize,
-    limit: usize,
     /// Something local ran out; nothing starts until a check has ended.
     short: bool,
 }
 
 impl<T> Queue<T> {
-    /// A queue that lets `limit` be under way at once, which must be at least 1.
-    pub fn new(limit: usize) -> Queue<T> {
-        assert!(limit > 0, "a limit of 0 would never start anything");
-        Queue { waiting: VecDeque::new(), in_flight: 0, most_in_flight: 0, limit, short: false }
+    /// An empty queue. `host_of` says which host an item is for.
+    pub fn new(limits: Limits, host_of: fn(&T) -> &str) -> Queue<T> {
+        assert!(limits.in_flight > 0 && limits.per_host != Some(0), "a limit of 0 would never start anything");
+        Queue {
+            limits,
+            host_of,
+            waiting: VecDeque::new(),
+            parked: HashMap::new(),
+            parked_count: 0,
+            freed: VecDeque::new(),
+            later: BTreeMap::new(),
+            laters: 0,
+            hosts: HashMap::new(),
+            next_start: None,
+            in_flight: 0,
+            most_in_flight: 0,
+            short: false,
+        }
     }
 
-    /// Whether one more could start at once, so that it makes sense to bring one.
+    /// Whether one more could start soon, so that it makes sense to bring one.
     pub fn has_room(&self) -> bool {
-        !self.short && self.in_flight + self.waiting.len() < self.limit
+        let aside_max = ASIDE_MAX.max(2 * self.limits.in_flight);
+        !self.short
+            && self.in_flight + self.waiting.len() < self.limits.in_flight
+            && self.parked_count + self.later.len() < aside_max
     }
 
     /// Brings one.
@@ -33,21 +93,96 @@ impl<T> Queue<T> {
         self.waiting.push_back(item);
     }
 
+    /// Brings one that must not start before `at`.
+    pub fn push_later(&mut self, item: T, at: Instant) {
+        self.laters += 1;
+        self.later.insert((at, self.laters), item);
+    }
+
     /// The next that may start. It counts as under way until [`ended`](Self::ended) or [`put_back`](Self::put_back).
-    pub fn start(&mut self) -> Option<T> {
-        if self.short || self.in_flight >= self.limit {
+    pub fn start(&mut self, now: Instant) -> Option<T> {
+        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
+            self.waiting.push_back(first.remove());
+        }
+        if self.short || self.in_flight >= self.limits.in_flight || self.next_start.is_some_and(|at| now < at) {
             return None;
         }
-        let item = self.waiting.pop_front()?;
+        let item = self.next_startable()?;
+        if let Some(interval) = self.limits.interval {
+            // A start that comes a little late does not push all others back; after a longer pause nothing is made up
+            // for.
+            let due = self.next_start.unwrap_or(now);
+            self.next_start = Some(if now < due + interval { due + interval } else { now + interval });
+        }
+        if self.limits.per_host.is_some() {
+            *self.hosts.entry((self.host_of)(&item).into()).or_default() += 1;
+        }
         self.in_flight += 1;
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
         Some(item)
     }
 
-    /// One that was under way has ended.
-    pub fn ended(&mut self) {
+    /// The first whose host has room; those before it are parked.
+    fn next_startable(&mut self) -> Option<T> {
+        let Some(cap) = self.limits.per_host else { return self.waiting.pop_front() };
+        // Those that were parked were there first.
+        while let Some(host) = self.freed.pop_front() {
+            if let Some(item) = self.unpark(&host) {
+                return Some(item);
+            }
+        }
+        while let Some(item) = self.waiting.pop_front() {
+            let host = (self.host_of)(&item);
+            if self.hosts.get(host).is_none_or(|count| *count < cap) {
+                return Some(item);
+            }
+            let host = host.into();
+            self.parked.entry(host).or_default().push_back(item);
+            self.parked_count += 1;
+        }
+        None
+    }
+
+    /// When it makes sense to ask again, if nothing else happens: a not-before time comes, or the rate lets one start.
+    pub fn next_time(&self) -> Option<Instant> {
+        let later = self.later.first_key_value().map(|((at, _), _)| *at);
+        // Where the cap or a shortage keeps all from starting, it takes an end of another, and no time will help.
+        let could_start = !self.short && self.in_flight < self.limits.in_flight;
+        let some_wait = !self.waiting.is_empty() || !self.freed.is_empty();
+        let rate = self.next_start.filter(|_| could_start && some_wait);
+        later.into_iter().chain(rate).min()
+    }
+
+    /// One of this host that was under way has ended.
+    pub fn ended(&mut self, host: &str) {
         self.in_flight -= 1;
         self.short = false;
+        self.leave(host);
+    }
+
+    fn leave(&mut self, host: &str) {
+        if self.limits.per_host.is_none() {
+            return;
+        }
+        if let Some(count) = self.hosts.get_mut(host) {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(host);
+            }
+        }
+        if self.parked.contains_key(host) {
+            self.freed.push_back(host.into());
+        }
+    }
+
+    fn unpark(&mut self, host: &str) -> Option<T> {
+        let parked = self.parked.get_mut(host)?;
+        let item = parked.pop_front()?;
+        if parked.is_empty() {
+            self.parked.remove(host);
+        }
+        self.parked_count -= 1;
+        Some(item)
     }
 
     /// One that was under way could not go on for want of something local. It will be the next to start, once another
@@ -57,7 +192,11 @@ impl<T> Queue<T> {
     /// The item, when there is no other whose end could help.
     pub fn put_back(&mut self, item: T) -> Result<(), T> {
         self.in_flight -= 1;
+        let host: Box<str> = (self.host_of)(&item).into();
+        self.leave(&host);
         if self.in_flight == 0 {
+            // Whoever else was put back waited for this one: they must try for themselves now, or wait for ever.
+            self.short = false;
             return Err(item);
         }
         self.waiting.push_front(item);
@@ -65,9 +204,12 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes all that wait.
-    pub fn take_waiting(&mut self) -> VecDeque<T> {
-        std::mem::take(&mut self.waiting)
+    /// Takes all that wait, for whatever reason.
+    pub fn take_waiting(&mut self) -> Vec<T> {
+        self.parked_count = 0;
+        let parked = std::mem::take(&mut self.parked).into_values().flatten();
+        let later = std::mem::take(&mut self.later).into_values();
+        std::mem::take(&mut self.waiting).into_iter().chain(parked).chain(later).collect()
     }
 
     /// How many are under way.
@@ -82,7 +224,7 @@ impl<T> Queue<T> {
 
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.waiting.is_empty()
+        self.in_flight == 0 && self.waiting.is_empty() && self.parked.is_empty() && self.later.is_empty()
     }
 }
 
@@ -90,43 +232,134 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
 
+    fn queue(limits: Limits) -> Queue<&'static str> {
+        // An item is its host and a number: "a1".
+        Queue::new(limits, |item| &item[..1])
+    }
+
+    fn start_all(queue: &mut Queue<&'static str>, now: Instant) -> Vec<&'static str> {
+        std::iter::from_fn(|| queue.start(now)).collect()
+    }
+
     #[test]
     fn no_more_than_the_limit_are_under_way() {
-        let mut queue = Queue::new(2);
-        for n in 0..3 {
-            queue.push(n);
-        }
-        assert_eq!((queue.start(), queue.start(), queue.start()), (Some(0), Some(1), None));
-        queue.ended();
-        assert_eq!((queue.start(), queue.start()), (Some(2), None));
-        queue.ended();
-        queue.ended();
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(2));
+        ["a1", "b1", "c1"].into_iter().for_each(|item| queue.push(item));
+        assert_eq!(start_all(&mut queue, now), ["a1", "b1"]);
+        queue.ended("a");
+        assert_eq!(start_all(&mut queue, now), ["c1"]);
+        queue.ended("b");
+        queue.ended("c");
         assert!(queue.is_idle());
         assert_eq!(queue.most_in_flight(), 2);
     }
 
     #[test]
     fn what_is_put_back_waits_for_another_to_end_and_is_next() {
-        let mut queue = Queue::new(8);
-        for n in 0..3 {
-            queue.push(n);
-        }
-        queue.start();
-        let second = queue.start().unwrap();
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(8));
+        ["a1", "b1", "c1"].into_iter().for_each(|item| queue.push(item));
+        queue.start(now);
+        let second = queue.start(now).unwrap();
         assert_eq!(queue.put_back(second), Ok(()));
         assert!(!queue.has_room());
-        assert_eq!(queue.start(), None);
-        queue.ended();
+        assert_eq!(queue.start(now), None);
+        queue.ended("a");
         assert!(queue.has_room());
-        assert_eq!((queue.start(), queue.start()), (Some(1), Some(2)));
+        assert_eq!(start_all(&mut queue, now), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn those_that_waited_for_one_that_nobody_can_help_try_again() {
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(8));
+        queue.push("a1");
+        queue.push("b1");
+        let (first, second) = (queue.start(now).unwrap(), queue.start(now).unwrap());
+        assert_eq!(queue.put_back(first), Ok(()));
+        assert_eq!(queue.put_back(second), Err("b1"));
+        assert_eq!(queue.start(now), Some("a1"));
     }
 
     #[test]
     fn what_nobody_can_help_is_handed_back() {
-        let mut queue = Queue::new(8);
-        queue.push('x');
-        let item = queue.start().unwrap();
-        assert_eq!(queue.put_back(item), Err('x'));
+        let now = Instant::now();
+        let mut queue = queue(Limits { per_host: Some(1), ..Limits::in_flight(8) });
+        queue.push("x1");
+        let item = queue.start(now).unwrap();
+        assert_eq!(queue.put_back(item), Err("x1"));
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn a_full_host_lets_others_pass() {
+        let now = Instant::now();
+        let mut queue = queue(Limits { per_host: Some(2), ..Limits::in_flight(8) });
+        ["a1", "a2", "a3", "a4", "b1"].into_iter().for_each(|item| queue.push(item));
+        assert_eq!(start_all(&mut queue, now), ["a1", "a2", "b1"]);
+        assert!(!queue.is_idle() && queue.has_room());
+        queue.push("a5");
+        queue.ended("a");
+        assert_eq!(start_all(&mut queue, now), ["a3"]);
+        queue.ended("b");
+        assert_eq!(start_all(&mut queue, now), [""; 0]);
+        queue.ended("a");
+        queue.ended("a");
+        assert_eq!(start_all(&mut queue, now), ["a4", "a5"]);
+        queue.ended("a");
+        queue.ended("a");
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn starts_are_spread_evenly() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let interval = Some(Duration::from_millis(100));
+        let mut queue = queue(Limits { interval, ..Limits::in_flight(8) });
+        ["a1", "a2", "a3", "a4"].into_iter().for_each(|item| queue.push(item));
+        assert_eq!(start_all(&mut queue, ms(0)), ["a1"]);
+        assert_eq!(queue.next_time(), Some(ms(100)));
+        assert_eq!(start_all(&mut queue, ms(99)), [""; 0]);
+        assert_eq!(start_all(&mut queue, ms(130)), ["a2"], "a little late");
+        assert_eq!(queue.next_time(), Some(ms(200)), "the next is not");
+        assert_eq!(start_all(&mut queue, ms(900)), ["a3"], "no burst after a pause");
+        assert_eq!(queue.next_time(), Some(ms(1000)));
+        assert_eq!(start_all(&mut queue, ms(1000)), ["a4"]);
+        assert_eq!(queue.next_time(), None);
+    }
+
+    #[test]
+    fn a_full_queue_with_a_rate_waits_for_an_end_not_for_a_time() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let interval = Some(Duration::from_millis(10));
+        let mut queue = queue(Limits { interval, ..Limits::in_flight(1) });
+        queue.push("a1");
+        queue.push_later("b1", ms(20));
+        assert_eq!(start_all(&mut queue, ms(0)), ["a1"]);
+        assert_eq!(queue.next_time(), Some(ms(20)));
+        assert_eq!(start_all(&mut queue, ms(20)), [""; 0]);
+        assert_eq!(queue.next_time(), None, "a time that has passed would be a loop that never sleeps");
+        queue.ended("a");
+        assert_eq!(start_all(&mut queue, ms(20)), ["b1"]);
+    }
+
+    #[test]
+    fn what_comes_back_comes_at_its_time() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let mut queue = queue(Limits::in_flight(1));
+        queue.push_later("b1", ms(200));
+        queue.push_later("a1", ms(100));
+        queue.push_later("c1", ms(100));
+        assert_eq!(queue.next_time(), Some(ms(100)));
+        assert_eq!(start_all(&mut queue, ms(99)), [""; 0]);
+        assert_eq!(start_all(&mut queue, ms(100)), ["a1"]);
+        assert!(!queue.is_idle());
+        queue.ended("a");
+        assert_eq!(queue.take_waiting(), ["c1", "b1"]);
         assert!(queue.is_idle());
     }
 }

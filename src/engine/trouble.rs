@@ -13,7 +13,7 @@ use crate::sys::{plain, resource};
 
 /// Whose trouble it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The target's, or the network's on the way to it.
     Target(Failure),
     /// This machine ran out of something that one of our own checks may give back.
@@ -21,7 +21,7 @@ pub(super) enum Trouble {
 }
 
 /// Reads an error of connecting to `address`, at once or later.
-pub(super) fn of_connect(error: &io::Error, address: SocketAddr) -> Trouble {
+pub fn of_connect(error: &io::Error, address: SocketAddr) -> Trouble {
     let failure = |reason, detail: String| Trouble::Target(Failure::new(reason, detail));
     if resource::is_descriptor_shortage(error) {
         return Trouble::Shortage(Failure::new(
@@ -50,7 +50,7 @@ pub(super) fn of_connect(error: &io::Error, address: SocketAddr) -> Trouble {
 }
 
 /// Reads an error of a connection that stood.
-pub(super) fn of_connection(error: &io::Error) -> Failure {
+pub fn of_connection(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionReset => Failure::new(Reason::Reset, "the server reset the connection"),
         io::ErrorKind::BrokenPipe => {

@@ -140,9 +140,9 @@ impl Url {
         let origin = &self.text[..self.path as usize];
         let path_len = self.path().find('?').unwrap_or(self.path().len());
         let path = &self.path()[..path_len];
-        if has_scheme(&text) {
+        if let Some(scheme) = scheme_of(&text) {
             // "mailto:me" and "http:x" have a scheme and no authority: nothing to connect to.
-            return match text.contains("://") {
+            return match text[scheme.len()..].starts_with("://") {
                 true => Url::parse(&text),
                 false => Err(UrlError::new(0, Problem::Scheme)),
             };
@@ -357,7 +357,7 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
     // inet_aton makes of them is nobody's intention.
     let last = labels.next_back().unwrap_or_default();
     let is_number = last.iter().all(u8::is_ascii_digit)
-        || last.strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        || matches!(last, [b'0', b'x' | b'X', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
     if is_number {
         let address: Ipv4Addr = host.parse().map_err(|_| UrlError::new(at, Problem::Ipv4))?;
         return Ok(Some(IpAddr::V4(address)));
@@ -387,12 +387,12 @@ fn push_encoded(text: &mut String, byte: u8) {
     text.push(HEX[(byte & 15) as usize] as char);
 }
 
-/// Whether a reference begins with a scheme (RFC 3986, 3.1).
-fn has_scheme(reference: &str) -> bool {
-    let scheme = reference.split(':').next().unwrap_or_default();
-    scheme.len() < reference.len()
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+/// The scheme that a reference begins with, if it has one (RFC 3986, 3.1).
+fn scheme_of(reference: &str) -> Option<&str> {
+    let (scheme, _) = reference.split_once(':')?;
+    let is_one = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    is_one.then_some(scheme)
 }
 
 /// Takes `.` and `..` out of a path that begins with a slash (RFC 3986, 5.2.4); the query stays as it is.
@@ -552,7 +552,16 @@ mod tests {
         for (reference, joined) in cases {
             assert_eq!(base.join(reference.as_bytes()).unwrap().0.as_str(), joined, "{reference}");
         }
-        for reference in ["mailto:x", "http:g", "ftp://h/", "javascript:alert(1)", "//", "/\r\nX: y", "//h:0/"] {
+        for reference in [
+            "mailto:x",
+            "mailto:80?u=http://h/",
+            "http:g",
+            "ftp://h/",
+            "javascript:alert(1)",
+            "//",
+            "/\r\nX: y",
+            "//h:0/",
+        ] {
             assert!(base.join(reference.as_bytes()).is_err(), "{reference}");
         }
         assert_eq!(base.join(b"/\xff").unwrap().0.path(), "/%FF");
@@ -588,6 +597,7 @@ mod tests {
             ("http://10.1/", 7, Problem::Ipv4),
             ("http://256.1.1.1/", 7, Problem::Ipv4),
             ("http://0x7f000001/", 7, Problem::Ipv4),
+            ("http://0X7F000001/", 7, Problem::Ipv4),
             ("http://[::g]/", 7, Problem::Ipv6),
             ("http://[::1/", 7, Problem::Ipv6),
             ("http://[fe80::1%25eth0]/", 7, Problem::Zone),

@@ -54,9 +54,20 @@ impl Sink for Human {
         if let Some(detail) = &outcome.detail {
             push(out, format_args!("  {}: ", outcome.reason.as_str()));
             push_shown(detail, out);
+            if outcome.attempts > 1 && !verdict.is_healthy() {
+                push(out, format_args!(" ({} attempts)", outcome.attempts));
+            }
         }
         out.push(b'\n');
         if self.verbose {
+            // The first is told above.
+            for mismatch in outcome.failed.iter().skip(1) {
+                out.extend_from_slice(b"         also: ");
+                push_shown(&mismatch.got, out);
+                out.extend_from_slice(b", expected ");
+                push_shown(&mismatch.expected, out);
+                out.push(b'\n');
+            }
             push_phases(outcome, out);
             if let Some(note) = &outcome.note {
                 out.extend_from_slice(b"         note: ");

@@ -1,7 +1,28 @@
 //! What this process may use and what it has used.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// The soft limit that this process was started with; 0 while it has not been raised.
+static SOFT_LIMIT: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the soft limit on open descriptors back to what it was before it was raised, for a program that takes our
+/// place.
+pub fn restore_descriptor_limit() {
+    let before = SOFT_LIMIT.load(Ordering::Relaxed);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit, written first and then read. Where either is refused the limit stays, which
+    // does no harm.
+    unsafe {
+        if before > 0 && libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = before;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
+}
 
 /// Raises the soft limit on open descriptors to the hard one. Gives the limit before and the limit now.
 pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
@@ -9,6 +30,7 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     // SAFETY: `limit` is a valid rlimit to be written.
     super::check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     let before = limit.rlim_cur;
+    let _ = SOFT_LIMIT.compare_exchange(0, before, Ordering::Relaxed, Ordering::Relaxed);
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
         // SAFETY: `limit` is a valid rlimit to be read. A refusal leaves the limit as it was, which is reported.
@@ -48,25 +70,64 @@ pub fn usage() -> Usage {
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
         usage
     };
+    let usage = usage_of(&usage);
+    Usage { peak_memory: peak_resident().unwrap_or(usage.peak_memory), ..usage }
+}
+
+/// Waits for the end of a child process of ours: how it ended, and what it and the children that it waited for used.
+///
+/// The child is gone afterwards and its number may be another's: neither kill it nor wait for it again. Its
+/// `peak_memory` is at least that of this process (see [`usage`]); a child that is to be measured says its own.
+///
+/// # Errors
+/// There is no such child.
+pub fn wait(child: u32) -> io::Result<(ExitStatus, Usage)> {
+    let pid = libc::pid_t::try_from(child).map_err(|_| io::ErrorKind::InvalidInput)?;
+    loop {
+        let mut status = 0;
+        // SAFETY: all bits zero are a valid rusage; wait4 writes the status and the rusage that it is given.
+        let (result, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            (libc::wait4(pid, &mut status, 0, &mut usage), usage)
+        };
+        match super::check(result) {
+            Ok(_) => return Ok((ExitStatus::from_raw(status), usage_of(&usage))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn usage_of(usage: &libc::rusage) -> Usage {
     let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
     // Linux and the BSDs count in KiB, macOS in bytes.
     let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
     Usage {
         user: time(usage.ru_utime),
         system: time(usage.ru_stime),
-        peak_memory: peak_resident().unwrap_or(usage.ru_maxrss as u64 * unit),
+        peak_memory: usage.ru_maxrss as u64 * unit,
         voluntary_switches: usage.ru_nvcsw as u64,
         involuntary_switches: usage.ru_nivcsw as u64,
     }
 }
 
+/// How many threads this process has now, where the system tells it (Linux).
+pub fn threads() -> Option<u64> {
+    status_line("Threads:")?.parse().ok()
+}
+
 /// The peak of this program's own memory, in bytes, where the system tells it (Linux: VmHWM). `ru_maxrss` may be that
 /// of the process that started us: it survives exec.
 fn peak_resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let kib: u64 = status_line("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
+}
+
+/// What Linux says of this process under a name.
+fn status_line(name: &str) -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -91,5 +152,32 @@ mod tests {
         let before = usage();
         assert!(before.peak_memory > 100_000);
         assert!(usage().user >= before.user);
+    }
+
+    // `wait` is what waits for it.
+    #[allow(clippy::zombie_processes)]
+    #[test]
+    fn a_child_is_waited_for_once() {
+        let child = std::process::Command::new("sh").args(["-c", "exit 7"]).spawn().unwrap();
+        let (status, usage) = wait(child.id()).unwrap();
+        assert_eq!(status.code(), Some(7));
+        assert!(usage.user + usage.system < Duration::from_secs(5) && usage.peak_memory > 0);
+        assert!(wait(child.id()).is_err(), "there is no such child any more");
+        assert!(wait(u32::MAX).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn threads_are_counted() {
+        let (started, stop) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                started.wait();
+                stop.wait();
+            });
+            started.wait();
+            assert!(threads().unwrap() >= 2);
+            stop.wait();
+        });
     }
 }

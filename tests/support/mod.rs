@@ -4,16 +4,26 @@
 
 pub(crate) mod dns;
 mod healthy;
+#[cfg(feature = "tls")]
+mod pki;
+mod random;
 mod report;
 mod runner;
 mod server;
 mod tempdir;
+#[cfg(feature = "tls")]
+mod tlspeer;
 
 pub(crate) use healthy::Healthy;
+#[cfg(feature = "tls")]
+pub(crate) use pki::{Authority, Identity};
+pub(crate) use random::SplitMix;
 pub(crate) use report::Report;
 pub(crate) use runner::{Lines, Output, Running, Upcheck};
-pub(crate) use server::{Server, Step, listen_with};
+pub(crate) use server::{Request, Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
+#[cfg(feature = "tls")]
+pub(crate) use tlspeer::{Demands, TlsPeer};
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};

@@ -123,7 +123,7 @@ impl Expectation {
         match json::find(seen.body, path) {
             Ok(Some(found)) => self.judge_value(&Value::from_json(&found)),
             Ok(None) => Err(format!("{} is missing", self.subject)),
-            Err(error) => Err(format!("the body is not JSON: {error}")),
+            Err(error) => Err(format!("the body is not JSON ({error})")),
         }
     }
 }
@@ -292,7 +292,8 @@ impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Number(text) => f.write_str(&clip(text, MAX_QUOTED)),
-            Value::Time(time) => write!(f, "{:?}", whole_microseconds(*time)),
+            // As an expectation would have it: `663us`, not `663µs`.
+            Value::Time(time) => f.write_str(&format!("{:?}", whole_microseconds(*time)).replace('µ', "u")),
             Value::Text(bytes) | Value::Word(bytes) => f.write_str(&quote(bytes)),
             Value::Bool(value) => write!(f, "{value}"),
             Value::Null => f.write_str("null"),
@@ -413,6 +414,8 @@ mod tests {
             holds(good, &seen(b"body"));
             fails(bad, &seen(b"body"), got);
         }
+        let quick = Seen { total: Duration::from_nanos(663_999), ..seen(b"") };
+        fails("total > 1ms", &quick, "total was 663us");
         holds("json.a == 1", &seen(b"{\"a\":1}"));
         fails("json.a == 2", &seen(b"{\"a\":1}"), "json.a was 1");
     }
@@ -597,7 +600,7 @@ mod tests {
             (b"{\n\"ok\":", "line 2, column 6: expected a value, found the end of the input"),
             (b"\"\xff\"", "line 1, column 2: expected '\"' at the end of the string, found a byte that is not UTF-8"),
         ] {
-            let got = format!("the body is not JSON: {got}");
+            let got = format!("the body is not JSON ({got})");
             fails("json.ok != true", &seen(body), &got);
         }
     }

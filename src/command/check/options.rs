@@ -1,14 +1,15 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting};
-use crate::check::units;
+use crate::check::units::{number, positive_duration};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
@@ -46,6 +47,14 @@ pub(super) enum What {
     Resolve,
     /// A name server.
     DnsServer,
+    /// How many of one host at once.
+    PerHost,
+    /// How many starts a second.
+    Rate,
+    /// The time over which the starts are spread.
+    Spread,
+    /// Try until all are up.
+    Wait,
 }
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
@@ -56,9 +65,9 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
         "the request method"),
     Flag::new(What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
-        "send this header; 'NAME:' leaves a default out (repeatable)"),
+        "send this header; 'NAME:' leaves a default out, @FILE reads lines (repeatable)"),
     Flag::new(What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request",
-        "send this body, with POST unless -X says otherwise"),
+        "send this body, or @FILE's (@- is standard input), with POST unless -X says otherwise"),
     Flag::new(What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request",
         "the User-Agent header"),
     Flag::new(What::Setting(Setting::Head), "head", Some('I'), None, "Request",
@@ -101,10 +110,24 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "ask for this name and expect it in the certificate"),
     Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
         "verify every certificate chain, even one that was verified in this run"),
+    Flag::new(What::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
+        "try up to N times more what may pass later; passing then is 'degraded'\n\
+         (not sooner than a server's Retry-After asks, up to --deadline or 5 minutes)"),
+    Flag::new(What::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
+        "wait so long before the first retry, then twice as long each time [1s]"),
+    Flag::new(What::Wait, "wait", None, Some("TIME"), "Time",
+        "try every --retry-delay until all are up, at most so long (else exit 124);\n\
+         then run COMMAND: upcheck --wait 60s TARGET... -- COMMAND ARG..."),
     Flag::new(What::Deadline, "deadline", None, Some("TIME"), "Time",
         "the time for the whole run; what is unfinished then is 'unknown'"),
     Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
+    Flag::new(What::PerHost, "concurrency-per-host", None, Some("N"), "Load",
+        "how many at once of one host [no cap]").also("parallel-max-host", None),
+    Flag::new(What::Rate, "rate", None, Some("N"), "Load",
+        "how many starts a second, spread evenly [as fast as they go]"),
+    Flag::new(What::Spread, "spread", None, Some("TIME"), "Load",
+        "spread the starts evenly over this time"),
     Flag::new(What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
         "the most body that is read [1MiB]"),
     Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
@@ -128,6 +151,7 @@ pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from 
     upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
     upcheck [FLAGS] -f FILE         one target a line
     upcheck demo                    100 services of 200 ms, checked: no network, no arguments
+    upcheck compare                 the same checks one by one, by threads, and by one loop: what each costs
     upcheck mock                    a service to try it on, with delays and faults
 
 'upcheck --help' lists the flags.
@@ -157,7 +181,8 @@ Expectations are SUBJECT OPERATOR VALUE:
              total dns connect tls wait cert.days tls.version address
   operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
 
-Exit status: 0 all up, 1 something down or unknown, 3 could not run, 130 or 143 after SIGINT or SIGTERM.
+Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run, 124 --wait ran out,
+130 or 143 after SIGINT or SIGTERM.
 
 Reasons:
 "#,
@@ -206,6 +231,35 @@ pub(super) struct Options {
     pub(super) progress: bool,
     pub(super) verify_cache: bool,
     pub(super) names: Names,
+    pub(super) per_host: Option<usize>,
+    pub(super) pace: Option<Pace>,
+    pub(super) wait: Option<Duration>,
+}
+
+/// How fast checks are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// So long after each other.
+    Interval(Duration),
+    /// All of them over this time.
+    Spread(Duration),
+}
+
+impl Pace {
+    /// The time from one start to the next, of so many.
+    ///
+    /// # Errors
+    /// Nobody knows how many there are.
+    pub(super) fn interval(self, known: Option<u64>) -> Result<Duration, String> {
+        match (self, known) {
+            (Pace::Interval(interval), _) => Ok(interval),
+            (Pace::Spread(_), None) => {
+                Err("--spread needs to know how many targets there are, so they cannot come from a pipe (--rate can)"
+                    .into())
+            }
+            (Pace::Spread(time), Some(count)) => Ok(time / u32::try_from(count.max(1)).unwrap_or(u32::MAX)),
+        }
+    }
 }
 
 /// How many checks at once where nothing is said.
@@ -227,17 +281,27 @@ impl Options {
             progress: true,
             verify_cache: true,
             names: Names::default(),
+            per_host: None,
+            pace: None,
+            wait: None,
         };
         let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
         if cfg!(feature = "tls") && !said(Setting::CaCert) {
             // As OpenSSL has it, and with it curl and most others. A flag wins over it.
             if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
                 let file = file.to_string_lossy();
-                options
-                    .draft
-                    .set(Setting::CaCert, &file, read_file)
+                let set = options.draft.set(Setting::CaCert, &file, read_file);
+                // Looked at here, so that whoever never thought of it learns where it comes from.
+                set.and_then(|()| secure::verify(&options.draft.settings().tls))
                     .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
             }
+        }
+        let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
+        if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+            return Err(format!(
+                "{} and {} both want standard input, which can be read once",
+                first.spelled, second.spelled
+            ));
         }
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
@@ -250,14 +314,12 @@ impl Options {
         match what {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
-            What::Concurrency => {
-                let number = value.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-                self.concurrency = Some(number.ok_or_else(|| format!("'{value}' is not a number from 1 to 1000000"))?);
-            }
-            What::Deadline => match units::duration(value)? {
-                Duration::ZERO => return Err("must be longer than nothing".to_owned()),
-                deadline => self.deadline = Some(deadline),
-            },
+            What::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
+            What::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
+            What::Deadline => self.deadline = Some(positive_duration(value)?),
+            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
+            What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
+            What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output => self.wanted.push(wanted(value)?),
             What::Quiet => self.quiet = true,
             What::Silent => self.silent = true,
@@ -293,9 +355,12 @@ impl Options {
     }
 }
 
-pub(super) fn dumb() -> bool {
+pub(in crate::command) fn dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
+
+/// What flags take that count something.
+const COUNTS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// As many as resolv.conf may have.
 const DNS_SERVERS_MAX: usize = 3;
@@ -344,13 +409,37 @@ pub(super) fn find_setting(name: &str) -> Option<Setting> {
     }
 }
 
+fn reads_standard_input(what: What, value: &str) -> bool {
+    match what {
+        What::Setting(Setting::Header | Setting::Data) => value == "@-",
+        What::Setting(Setting::CaCert | Setting::Cert | Setting::Key) | What::File => value == "-",
+        _ => false,
+    }
+}
+
+/// Reads a file that an option on a target's line names. Lines are read twice, to find all errors first, and standard
+/// input cannot be.
+pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
+    match name {
+        "-" => Err("standard input is read by flags only".to_owned()),
+        name => read_file(name),
+    }
+}
+
 /// The largest file that a flag's value may name.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
-pub(super) fn read_file(name: &str) -> Result<Vec<u8>, String> {
+/// Reads a whole file that a flag or a line names.
+///
+/// # Errors
+/// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
+pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?;
-    match file.take(FILE_MAX + 1).read_to_end(&mut bytes) {
+    let source: Box<dyn Read> = match name {
+        "-" => Box::new(io::stdin()),
+        name => Box::new(File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?),
+    };
+    match source.take(FILE_MAX + 1).read_to_end(&mut bytes) {
         Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
         Ok(_) => Ok(bytes),
         Err(error) => Err(format!("{}: {}", name.escape_debug(), plain(&error))),

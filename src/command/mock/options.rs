@@ -1,10 +1,8 @@
 //! What `upcheck mock` can be told: its table of flags, and the [`Options`] that they come to.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::check::units;
@@ -36,8 +34,8 @@ Paths (a query is ignored; N up to 4294967295; times in milliseconds):
   /endless-body               a body without end
   /_stats                     what this server has counted so far, as JSON, at once
 
-It prints a line `listening on http://ADDR:PORT` for each port, then serves until SIGINT or SIGTERM
-(exit 130, 143).
+It prints a line `listening on http://ADDR:PORT` (https:// with --tls) for each port, then serves
+until SIGINT or SIGTERM (exit 130, 143).
 ";
 
 /// The most ports that one `--listen` opens: there are no more.
@@ -66,10 +64,34 @@ pub(super) struct Options {
     pub(super) fail_rate: f64,
     /// Where the random numbers begin.
     pub(super) seed: u64,
+    /// How to speak TLS. `None`: not at all.
+    pub(super) tls: Option<Tls>,
     /// How long a client may do nothing while it is waited for.
     pub(super) idle_timeout: Duration,
     /// Say nothing on standard error.
     pub(super) quiet: bool,
+}
+
+/// How to speak TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tls {
+    /// The file with the certificate.
+    pub(super) cert: String,
+    /// The file with its key. `None`: the same.
+    pub(super) key: Option<String>,
+    /// How every handshake is to fail, if it is.
+    pub(super) fault: Option<TlsFault>,
+}
+
+/// What becomes of a handshake after the client's first words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TlsFault {
+    /// Nothing: no answer, ever.
+    Stall,
+    /// The answer is not TLS.
+    Garbage,
+    /// The connection is closed.
+    Close,
 }
 
 impl Default for Options {
@@ -82,6 +104,7 @@ impl Default for Options {
             body: r#"{"status": "ok"}"#.to_owned(),
             fail_rate: 0.0,
             seed: 0,
+            tls: None,
             idle_timeout: Duration::from_secs(60),
             quiet: false,
         }
@@ -100,10 +123,14 @@ enum Id {
     FailRate,
     Seed,
     IdleTimeout,
+    Tls,
+    Cert,
+    Key,
+    TlsFault,
     Quiet,
 }
 
-/// A flag with nothing but a name, a value and a help text, as all but one are.
+/// A flag with nothing but a name, a value and a help text, as most are.
 const fn flag(id: Id, long: &'static str, value: &'static str, group: &'static str, help: &'static str) -> Flag<Id> {
     Flag { id, long, alias: None, short: None, value: Some(value), group, help }
 }
@@ -130,6 +157,24 @@ const TABLE: &[Flag<Id>] = &[
         "where the random numbers of --jitter and --fail-rate begin [0]\nthe same seed gives the n-th request the same answer",
     ),
     flag(Id::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
+    Flag {
+        id: Id::Tls,
+        long: "tls",
+        alias: None,
+        short: None,
+        value: None,
+        group: "TLS",
+        help: "speak HTTPS (TLS 1.2 and 1.3) on every port",
+    },
+    flag(Id::Cert, "cert", "FILE", "TLS", "the certificate, PEM, then what leads from it to a root"),
+    flag(Id::Key, "key", "FILE", "TLS", "its key, PEM; without it the key stands in the same file"),
+    flag(
+        Id::TlsFault,
+        "tls-fault",
+        "FAULT",
+        "TLS",
+        "fail every handshake after the client's first words:\nstall never answers, garbage answers with no TLS, close closes",
+    ),
     Flag {
         id: Id::Quiet,
         long: "quiet",
@@ -175,20 +220,46 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
         let said = |what: String| format!("{}: {what}", given.spelled);
         let value = given.value.as_str();
         match given.id {
-            Id::Listen => {}
-            Id::Ports => ports = number(value, 1..=PORTS_MAX).map_err(said)?,
+            Id::Listen | Id::Tls | Id::Cert | Id::Key | Id::TlsFault => {}
+            Id::Ports => ports = units::number(value, 1..=PORTS_MAX).map_err(said)?,
             Id::Latency => options.latency = units::duration(value).map_err(said)?,
             Id::Jitter => options.jitter = units::duration(value).map_err(said)?,
-            Id::Status => options.status = number(value, STATUSES).map_err(said)?,
+            Id::Status => options.status = units::number(value, STATUSES).map_err(said)?,
             Id::Body => options.body = given.value.clone(),
             Id::FailRate => options.fail_rate = share(value).map_err(said)?,
-            Id::Seed => options.seed = number(value, 0..=u64::MAX).map_err(said)?,
+            Id::Seed => options.seed = units::number(value, 0..=u64::MAX).map_err(said)?,
             Id::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
             Id::Quiet => options.quiet = true,
         }
     }
     options.listen = addresses(flags, ports)?;
+    options.tls = tls(flags)?;
     Ok(options)
+}
+
+/// What is said of TLS. Certificates that the environment names for the checks are of no interest to a server without
+/// TLS.
+fn tls(flags: &[Given<Id>]) -> Result<Option<Tls>, String> {
+    let last = |id: Id| flags.iter().rfind(|given| given.id == id);
+    if last(Id::Tls).is_none() {
+        let mut useless = [Id::Cert, Id::Key, Id::TlsFault].into_iter().filter_map(last);
+        return match useless.find(|given| given.spelled.starts_with('-')) {
+            Some(given) => Err(format!("{} says nothing without --tls", given.spelled)),
+            None => Ok(None),
+        };
+    }
+    let cert = last(Id::Cert).ok_or("--tls needs a certificate: --cert FILE")?.value.clone();
+    let key = last(Id::Key).map(|given| given.value.clone());
+    Ok(Some(Tls { cert, key, fault: last(Id::TlsFault).map(fault).transpose()? }))
+}
+
+fn fault(given: &Given<Id>) -> Result<TlsFault, String> {
+    match given.value.as_str() {
+        "stall" => Ok(TlsFault::Stall),
+        "garbage" => Ok(TlsFault::Garbage),
+        "close" => Ok(TlsFault::Close),
+        other => Err(format!("{}: '{}' is not one of stall, garbage, close", given.spelled, other.escape_debug())),
+    }
 }
 
 /// All addresses to listen on: those of the command line in place of those of the environment, each with the ports
@@ -215,12 +286,6 @@ fn upwards(first: SocketAddr, count: u16) -> Option<Vec<SocketAddr>> {
         return Some(vec![first; usize::from(count)]);
     }
     (0..count).map(|n| Some(SocketAddr::new(first.ip(), first.port().checked_add(n)?))).collect()
-}
-
-fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let wrong = || format!("'{}' is not a number from {} to {}", text.escape_debug(), range.start(), range.end());
-    text.parse().ok().filter(|number| digits && range.contains(number)).ok_or_else(wrong)
 }
 
 /// A percentage as a share of 1.
@@ -271,10 +336,28 @@ mod tests {
                 body: "x".to_owned(),
                 fail_rate: 0.025,
                 seed: 7,
+                tls: None,
                 idle_timeout: Duration::from_secs(2),
                 quiet: true,
             }
         );
+    }
+
+    #[test]
+    fn tls_takes_a_certificate_and_a_fault() {
+        let tls = |arguments: &str| options(&arguments.split(' ').collect::<Vec<_>>()).tls.expect("TLS");
+        let plain = Tls { cert: "a".to_owned(), key: None, fault: None };
+        assert_eq!(tls("--tls --cert a"), plain);
+        assert_eq!(tls("--cert=b --cert=a --key=k --tls"), Tls { key: Some("k".to_owned()), ..plain.clone() });
+        for (word, fault) in [("stall", TlsFault::Stall), ("garbage", TlsFault::Garbage), ("close", TlsFault::Close)] {
+            let expected = Tls { fault: Some(fault), ..plain.clone() };
+            assert_eq!(tls(&format!("--tls --cert=a --tls-fault={word}")), expected);
+        }
+        // What the environment says for checks does not make a server speak TLS, or fail.
+        match parse_with(&[], &[("UPCHECK_CERT", "a"), ("UPCHECK_KEY", "b")]) {
+            Ok(Asked::Serve(options)) => assert_eq!(options.tls, None),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -313,6 +396,9 @@ mod tests {
             ("--fail-rate=-1%", "--fail-rate: '-1%' is not a percentage"),
             ("--fail-rate=%", "--fail-rate: '%' is not a percentage"),
             ("--seed=x", "--seed: 'x' is not a number"),
+            ("--tls", "--tls needs a certificate: --cert FILE"),
+            ("--key=x", "--key says nothing without --tls"),
+            ("--tls-fault=stall", "--tls-fault says nothing without --tls"),
             ("--latncy=1s", "there is no flag '--latncy'; did you mean '--latency'?"),
             ("x\u{1b}", "mock takes flags only, not 'x\\u{1b}'"),
         ];
@@ -320,6 +406,8 @@ mod tests {
             let error = parse_with(&[argument], &[]).unwrap_err();
             assert!(error.starts_with(message), "{argument}: {error}");
         }
+        let error = parse_with(&["--tls", "--cert=x", "--tls-fault=\n"], &[]).unwrap_err();
+        assert_eq!(error, "--tls-fault: '\\n' is not one of stall, garbage, close");
         let error = parse_with(&["--listen=127.0.0.1:65535", "--ports=2"], &[]).unwrap_err();
         assert_eq!(error, "--listen: '127.0.0.1:65535' has no 2 ports from there upwards");
     }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 as bytes (RFC 9112): what a client writes, what it reads, and nothing of how the bytes travel.
 
 pub mod chunked;
+pub mod date;
 pub mod request;
 pub mod response;
 
