@@ -261,15 +261,24 @@ impl Check {
         self.actions.iter_mut().find_map(Option::take)
     }
 
+    /// Whether it is over and all was well, so that there is no reason to try again.
+    pub fn has_passed(&self) -> bool {
+        matches!(self.state, State::Ended(Ending { reason: Reason::Ok, .. }))
+    }
+
     /// What came of it.
     ///
     /// # Panics
     /// Before [`Action::Finish`]: there is no outcome yet.
     pub fn into_outcome(self) -> Outcome {
         let redirects = self.redirects();
-        let asked = Headers::new(self.decoder.head_bytes()).values("retry-after").next();
-        let busy = matches!(self.decoder.status(), Some(429 | 503));
-        let retry_after = asked.filter(|_| busy).and_then(|value| retry_after(value, self.wall.as_secs()));
+        let retry_after = match self.decoder.status() {
+            Some(429 | 503) => Headers::new(self.decoder.head_bytes())
+                .values("retry-after")
+                .next()
+                .and_then(|value| retry_after(value, self.wall.as_secs())),
+            _ => None,
+        };
         let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
         Outcome {
             target: self.target,

@@ -179,7 +179,8 @@ pub struct Phases {
 impl Phases {
     /// The attempt's time from its start.
     pub fn total(&self) -> Duration {
-        [self.dns, self.connect, self.tls, self.wait, self.body].into_iter().flatten().sum()
+        let time = Option::<Duration>::unwrap_or_default;
+        time(self.dns) + time(self.connect) + time(self.tls) + time(self.wait) + time(self.body)
     }
 }
 

@@ -285,10 +285,11 @@ impl Run {
 
             // 4. Deal with each event.
             let now = self.engine.reactor().clock().now();
-            for event in std::mem::take(&mut events) {
+            let mut batch = std::mem::take(&mut events);
+            for event in &batch {
                 match event {
-                    Event::Finished(outcome) => self.finished(&outcome),
-                    Event::NotYet { target, failure } => self.not_yet(&target, &failure),
+                    Event::Finished(outcome) => self.finished(outcome),
+                    Event::NotYet { target, failure } => self.not_yet(target, failure),
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
                     // What has come is read when there is room for it, above.
                     Event::Owner { id: INPUT, .. } => {}
@@ -299,6 +300,10 @@ impl Run {
                     Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
                 }
             }
+            // What came of dealing with them is for the next trip, in the same memory.
+            batch.clear();
+            batch.append(&mut events);
+            events = batch;
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure, &mut events);
             }

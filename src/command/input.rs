@@ -5,6 +5,8 @@
 //! that one bad line among a million stops everything in time, and every bad line is named. A pipe cannot be read
 //! twice. What has come of it is looked through before the first target of the run starts; an error that comes later is
 //! named when it comes, and decides how the run ends.
+//!
+//! An input small enough to be in flight all at once is kept from the first look and not read again.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -25,6 +27,10 @@ use crate::sys::plain;
 
 /// How much is read at a time.
 const PIECE: usize = 64 * 1024;
+
+/// How many targets are kept from the look through the input: as many as are under way at once by default, so that
+/// keeping them costs no memory that the run would not take a moment later.
+const READ_AHEAD_MAX: usize = 1024;
 
 /// What the input has to offer now.
 #[derive(Debug)]
@@ -55,6 +61,8 @@ enum Kind {
 /// All the targets of a run.
 pub struct Input {
     reader: Reader,
+    /// All targets, where they were few enough to be kept from the look through; then no source is left.
+    ahead: VecDeque<Target>,
     usable: Usable,
     sources: VecDeque<Source>,
     /// What is wrong with files that could not be opened.
@@ -99,16 +107,15 @@ impl Input {
             }
             sources.push_back(source);
         }
-        let started_at = reactor.clock().started();
-        let key = reactor.open(tag);
         Input {
-            unopened,
             reader,
             usable: Usable::default(),
+            ahead: VecDeque::new(),
             sources,
+            unopened,
             lines: None,
-            key,
-            started_at,
+            key: reactor.open(tag),
+            started_at: reactor.clock().started(),
             known,
             taken: 0,
             errors: 0,
@@ -122,24 +129,16 @@ impl Input {
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let (mut targets, mut errors) = (0, 0);
+        let mut look = Look { tell, targets: 0, errors: 0, ahead: VecDeque::new() };
         for message in self.unopened.drain(..) {
-            errors += 1;
-            tell(&message);
+            look.see(Err(message));
         }
         for source in &mut self.sources {
-            let mut see = |result: Result<bool, String>| match result {
-                Ok(target) => targets += u64::from(target),
-                Err(message) => {
-                    errors += 1;
-                    tell(&message);
-                }
-            };
             match source {
-                Source::Argument { number, text } => see(match self.reader.argument(text) {
-                    Ok(_) => Ok(true),
-                    Err(error) => Err(format!("argument {number}:{error}")),
-                }),
+                Source::Argument { number, text } => {
+                    let read = self.reader.argument(text);
+                    look.see(read.map(Some).map_err(|error| format!("argument {number}:{error}")));
+                }
                 Source::File { kind: Kind::Stream, .. } => {}
                 Source::File { name, file, kind: Kind::Regular { start } } => {
                     let cannot = |error: io::Error| format!("{name}: {}", plain(&error));
@@ -148,9 +147,7 @@ impl Input {
                         match lines.next() {
                             Line::Whole(number, line) => {
                                 let read = read_line(&mut self.reader, &mut self.usable, line);
-                                see(read
-                                    .map(|target| target.is_some())
-                                    .map_err(|error| format!("{name}:{number}:{error}")));
+                                look.see(read.map_err(|error| format!("{name}:{number}:{error}")));
                             }
                             Line::Ended => break,
                             Line::NotYet => drop(lines.fill(self.started_at).map_err(cannot)?),
@@ -161,8 +158,12 @@ impl Input {
                 }
             }
         }
-        self.errors += errors;
-        self.known = self.known.map(|_| targets);
+        self.errors += look.errors;
+        self.known = self.known.map(|_| look.targets);
+        if self.known == Some(look.ahead.len() as u64) {
+            self.ahead = look.ahead;
+            self.sources.clear();
+        }
         Ok(())
     }
 
@@ -191,6 +192,9 @@ impl Input {
     /// # Errors
     /// A file or pipe that cannot be read.
     pub fn next(&mut self, reactor: &mut Reactor<Tag>, tell: &mut dyn FnMut(&str)) -> Result<Next, String> {
+        if let Some(target) = self.ahead.pop_front() {
+            return Ok(self.hand_out(target, self.started_at));
+        }
         loop {
             let Some(lines) = &mut self.lines else {
                 match self.sources.pop_front() {
@@ -261,6 +265,33 @@ impl Input {
     fn wrong(&mut self, message: &str, tell: &mut dyn FnMut(&str)) {
         self.errors += 1;
         tell(message);
+    }
+}
+
+/// What a look through the input has found.
+struct Look<'a> {
+    tell: &'a mut dyn FnMut(&str),
+    targets: u64,
+    errors: u64,
+    /// The first of the targets, up to [`READ_AHEAD_MAX`].
+    ahead: VecDeque<Target>,
+}
+
+impl Look<'_> {
+    fn see(&mut self, read: Result<Option<Target>, String>) {
+        match read {
+            Ok(None) => {}
+            Ok(Some(target)) => {
+                self.targets += 1;
+                if self.ahead.len() < READ_AHEAD_MAX {
+                    self.ahead.push_back(target);
+                }
+            }
+            Err(message) => {
+                self.errors += 1;
+                (self.tell)(&message);
+            }
+        }
     }
 }
 

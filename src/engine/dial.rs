@@ -29,11 +29,21 @@ pub struct Attempt {
     pub address: SocketAddr,
 }
 
-/// The race to one target.
+/// The race to one target. Nearly always there is one address and one attempt: those two need no memory of their own.
 #[derive(Debug)]
 pub struct Dial {
-    /// Still to be tried, the next one last.
+    /// To be tried next.
+    next: Option<SocketAddr>,
+    attempt: Option<Attempt>,
+    rest: Option<Box<Rest>>,
+}
+
+/// What only a race between several has, or one that was lost.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Still to be tried after the next one, the nearest one last.
     left: Vec<SocketAddr>,
+    /// Under way beside the first one.
     attempts: Vec<Attempt>,
     /// How they failed that failed, the latest last: it speaks for all when none is left.
     failures: Vec<Failure>,
@@ -42,72 +52,100 @@ pub struct Dial {
 impl Dial {
     /// A race to these addresses, in the order of [`order`].
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Dial {
-        let mut left = order(addresses);
-        left.reverse();
-        // Nearly always one is enough.
-        Dial { left, attempts: Vec::with_capacity(1), failures: Vec::new() }
+        let mut addresses = addresses.into_iter();
+        let next = addresses.next();
+        let mut dial = Dial { next, attempt: None, rest: None };
+        if let (Some(first), Some(second)) = (next, addresses.next()) {
+            let mut all = vec![first, second];
+            all.extend(addresses);
+            let mut left = order(all);
+            left.reverse();
+            // The first is `next` already.
+            left.pop();
+            dial.rest.get_or_insert_default().left = left;
+        }
+        dial
     }
 
     /// The next address to try.
     pub fn next_address(&mut self) -> Option<SocketAddr> {
-        self.left.pop()
+        let after = self.rest.as_mut().and_then(|rest| rest.left.pop());
+        std::mem::replace(&mut self.next, after)
     }
 
     /// Whether there is another address to try beside those under way.
     pub fn has_next(&self) -> bool {
-        !self.left.is_empty()
+        self.next.is_some()
     }
 
     /// Takes an attempt into the race.
     pub fn add(&mut self, attempt: Attempt) {
-        self.attempts.push(attempt);
+        match &self.attempt {
+            None => self.attempt = Some(attempt),
+            Some(_) => self.rest.get_or_insert_default().attempts.push(attempt),
+        }
     }
 
     /// The attempt with this key.
     pub fn attempt(&mut self, key: Key) -> Option<&mut Attempt> {
-        self.attempts.iter_mut().find(|attempt| attempt.key == key)
+        let others = self.rest.iter_mut().flat_map(|rest| &mut rest.attempts);
+        self.attempt.iter_mut().chain(others).find(|attempt| attempt.key == key)
     }
 
     /// Takes the attempt with this key out of the race.
     pub fn remove(&mut self, key: Key) -> Option<Attempt> {
-        let index = self.attempts.iter().position(|attempt| attempt.key == key)?;
-        Some(self.attempts.swap_remove(index))
+        if let Some(attempt) = self.attempt.take_if(|attempt| attempt.key == key) {
+            return Some(attempt);
+        }
+        let others = &mut self.rest.as_mut()?.attempts;
+        let index = others.iter().position(|attempt| attempt.key == key)?;
+        Some(others.swap_remove(index))
     }
 
     /// Remembers how one failed.
     pub fn failed(&mut self, failure: Failure) {
-        self.failures.push(failure);
+        self.rest.get_or_insert_default().failures.push(failure);
     }
 
     /// How the latest one failed that speaks of the target, or else how the latest one failed.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        let of_target = self.failures.iter().rposition(|failure| failure.reason.verdict() == Verdict::Down);
-        let index = of_target.or(self.failures.len().checked_sub(1))?;
-        Some(self.failures.swap_remove(index))
+        let failures = &mut self.rest.as_mut()?.failures;
+        let of_target = failures.iter().rposition(|failure| failure.reason.verdict() == Verdict::Down);
+        let index = of_target.or(failures.len().checked_sub(1))?;
+        Some(failures.swap_remove(index))
     }
 
     /// Whether there is, or was, more than one address to try.
     pub fn is_a_race(&self) -> bool {
-        !self.left.is_empty() || !self.attempts.is_empty() || !self.failures.is_empty()
+        let has_failed = self.rest.as_ref().is_some_and(|rest| !rest.failures.is_empty());
+        self.has_next() || self.is_under_way() || has_failed
     }
 
     /// What is to be said of those that did not win: how they failed, or that they had not answered. `None` if there
     /// were none.
     pub fn note(&self) -> Option<Box<str>> {
-        let failed = self.failures.iter().map(|failure| failure.detail.to_string());
-        let waiting = self.attempts.iter().map(|attempt| format!("{} had not answered", attempt.address));
-        let said: Vec<String> = failed.chain(waiting).collect();
+        // Nearly always there was no race.
+        if self.attempt.is_none() && self.rest.is_none() {
+            return None;
+        }
+        let failures = self.rest.as_ref().map_or(&[][..], |rest| &rest.failures);
+        let mut said: Vec<String> = failures.iter().map(|failure| failure.detail.to_string()).collect();
+        said.extend(self.under_way().map(|attempt| format!("{} had not answered", attempt.address)));
         (!said.is_empty()).then(|| said.join("; ").into())
     }
 
     /// Whether any attempt is under way.
     pub fn is_under_way(&self) -> bool {
-        !self.attempts.is_empty()
+        self.under_way().next().is_some()
     }
 
-    /// Ends the race: the keys of those under way, whose connections are closed with this.
-    pub fn into_keys(self) -> impl Iterator<Item = Key> {
-        self.attempts.into_iter().map(|attempt| attempt.key)
+    /// The keys of those under way. Their connections are closed when the race is dropped.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.under_way().map(|attempt| attempt.key)
+    }
+
+    fn under_way(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempt.iter().chain(self.rest.iter().flat_map(|rest| &rest.attempts))
     }
 }
 
@@ -141,6 +179,13 @@ pub fn order(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::outcome::Reason;
+
+    impl Dial {
+        fn left(&mut self) -> Vec<SocketAddr> {
+            std::iter::from_fn(|| self.next_address()).collect()
+        }
+    }
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|address| format!("{address}:80").parse().unwrap()).collect()
@@ -182,5 +227,19 @@ mod tests {
         assert_eq!(dial.next_address(), Some(addresses(&["10.0.0.2"])[0]));
         assert!(!dial.has_next());
         assert_eq!(dial.next_address(), None);
+        assert_eq!(Dial::new(addresses(&["10.0.0.1", "10.0.0.1"])).left(), addresses(&["10.0.0.1"]));
+        assert_eq!(Dial::new(addresses(&["10.0.0.1"])).left(), addresses(&["10.0.0.1"]));
+        assert_eq!(Dial::new([]).left(), []);
+    }
+
+    #[test]
+    fn the_latest_failure_speaks_and_all_are_noted() {
+        let mut dial = Dial::new(addresses(&["10.0.0.1"]));
+        assert_eq!((dial.note(), dial.take_failure()), (None, None));
+        for detail in ["a", "b"] {
+            dial.failed(Failure::new(Reason::ConnectRefused, detail));
+        }
+        assert_eq!(dial.note().as_deref(), Some("a; b"));
+        assert_eq!(dial.take_failure().unwrap().detail, "b".into());
     }
 }

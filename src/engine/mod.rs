@@ -29,7 +29,7 @@ use std::time::Instant;
 use mio::Interest;
 
 use crate::check::machine::{Action, Check, Input, Try};
-use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
+use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, tcp, would_block};
@@ -48,6 +48,10 @@ const READ_BUFFER: usize = 16 * 1024;
 
 /// How often one connection is read in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
+
+/// For how many checks there is room from the start, if so many may be under way. The system gives memory when it is
+/// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
+const JOBS_AT_FIRST: usize = 16 * 1024;
 
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +119,7 @@ enum Link {
     Resolving(Ticket),
     /// To be dialled next.
     Resolved(Addresses),
-    Dialing(Box<Dial>),
+    Dialing(Dial),
     /// It stands. `unsent`: what of the request did not fit yet.
     Open {
         attempt: Attempt,
@@ -168,7 +172,7 @@ impl Engine {
             numbers: Numbers::new(),
             resolver: Resolver::new(config.names, move || numbers.next_u64()),
             secure: config.secure,
-            jobs: Vec::new(),
+            jobs: Vec::with_capacity(config.limits.in_flight.min(JOBS_AT_FIRST)),
             free: Vec::new(),
             finished: Vec::new(),
             abandoning: false,
@@ -226,6 +230,8 @@ impl Engine {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
+        // What happens in this turn goes into `out` itself and is not moved again.
+        std::mem::swap(&mut self.finished, out);
         for event in ready.drain(..) {
             // An earlier event of this turn may have closed this one's key.
             if !self.reactor.is_open(event.key()) {
@@ -257,7 +263,7 @@ impl Engine {
         self.ready = ready;
         self.hear_of_names(now);
         self.start_waiting();
-        out.append(&mut self.finished);
+        std::mem::swap(&mut self.finished, out);
         Ok(now)
     }
 
@@ -399,7 +405,7 @@ impl Engine {
             Link::Resolved(addresses) => Dial::new(addresses.iter().copied().map(with_port)),
             _ => Dial::new(job.check.literal().map(with_port)),
         };
-        job.link = Link::Dialing(Box::new(dial));
+        job.link = Link::Dialing(dial);
         self.dial_next(id);
     }
 
@@ -532,7 +538,7 @@ impl Engine {
         if let Some(note) = dial.note() {
             job.check.handle(Input::Noted(note), now);
         }
-        for loser in dial.into_keys() {
+        for loser in dial.keys() {
             self.reactor.close(loser);
         }
         self.reactor.disarm(key);
@@ -662,11 +668,14 @@ impl Engine {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link);
         self.queue.ended(job.check.target().url.host());
+        // Nearly all; the time, a random number and another move are for those that may have to be tried again.
+        if job.check.has_passed() {
+            return self.finished.push(Event::Finished(job.check.into_outcome()));
+        }
         let degrades = job.check.attempt().degrades;
         let outcome = job.check.into_outcome();
         let now = self.reactor.clock().now();
-        // Only a failure may have to be tried again, and only then is a random number worth its price.
-        let random = if outcome.verdict() == Verdict::Up { 0 } else { self.numbers.next_u64() };
+        let random = self.numbers.next_u64();
         let Some(at) = retry::next_attempt(&outcome, self.persistence, now, random).filter(|_| !self.abandoning) else {
             return self.finished.push(Event::Finished(outcome));
         };
@@ -685,7 +694,7 @@ impl Engine {
         match link {
             Link::None | Link::Resolved(_) => {}
             Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
-            Link::Dialing(dial) => dial.into_keys().for_each(|key| self.reactor.close(key)),
+            Link::Dialing(dial) => dial.keys().for_each(|key| self.reactor.close(key)),
             Link::Open { attempt, .. } => self.reactor.close(attempt.key),
         }
         self.free.push(id);

@@ -36,6 +36,15 @@ impl Scheme {
         }
     }
 
+    /// What a URL of this scheme begins with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Https => "https://",
+            Scheme::Tcp => "tcp://",
+        }
+    }
+
     /// The port that need not be written.
     pub fn default_port(self) -> Option<u16> {
         match self {
@@ -79,45 +88,41 @@ impl Url {
             return Err(UrlError::new(at, Problem::Control));
         }
         let (scheme, authority_at) = split_scheme(text)?;
-        let rest = &text[authority_at..];
-        let authority_len = authority_end(rest);
-        let (authority, tail) = rest.split_at(authority_len);
-        let (user, host_at) = match authority.bytes().rposition(|b| b == b'@') {
-            Some(at) => (Some(percent_decode(&authority[..at], authority_at)?), at + 1),
-            None => (None, 0),
+        let (user, host_and_port, tail) = split_authority(&text[authority_at..]);
+        let host_at = authority_at + user.map_or(0, |user| user.len() + 1);
+        let user = user.map(|user| percent_decode(user, authority_at)).transpose()?;
+        let (host, digits) = split_port(host_and_port, host_at)?;
+        let port = match (digits, scheme.default_port()) {
+            (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), Problem::Port))?,
+            (None, Some(port)) => port,
+            (None, None) => return Err(UrlError::new(host_at + host.len(), Problem::NoPort)),
         };
-        let host_at_in_text = authority_at + host_at;
-        let (host, port) = split_port(&authority[host_at..], host_at_in_text)?;
-        let port = match (port, scheme.default_port()) {
-            (Some(port), _) | (None, Some(port)) => port,
-            (None, None) => return Err(UrlError::new(host_at_in_text + host.len(), Problem::NoPort)),
-        };
-        let literal = check_host(host, host_at_in_text)?;
+        let literal = check_host(host, host_at)?;
         let path = &tail[..tail.bytes().position(|b| b == b'#').unwrap_or(tail.len())];
         if scheme == Scheme::Tcp && !matches!(path, "" | "/") {
-            return Err(UrlError::new(authority_at + authority_len, Problem::PathOnTcp));
+            return Err(UrlError::new(host_at + host_and_port.len(), Problem::PathOnTcp));
         }
-        Ok((Url::build(scheme, host, literal, port, path), user))
+        let digits = digits.filter(|_| scheme.default_port() != Some(port));
+        Ok((Url::build(scheme, host, literal, port, digits, path), user))
     }
 
-    /// Puts the normal form together. `host` is checked; brackets belong to it.
-    fn build(scheme: Scheme, host: &str, literal: Option<IpAddr>, port: u16, path: &str) -> Url {
+    /// Puts the normal form together. `host` is checked; brackets belong to it. `digits` are the port's, where it must
+    /// be written.
+    fn build(scheme: Scheme, host: &str, literal: Option<IpAddr>, port: u16, digits: Option<&str>, path: &str) -> Url {
         let host = match literal {
             Some(IpAddr::V6(address)) => Cow::Owned(format!("[{address}]")),
             _ => Cow::Borrowed(host),
         };
-        let mut digits = [b'0'; 5];
-        let colon = if scheme.default_port() == Some(port) { "" } else { ":" };
-        let port_text = if colon.is_empty() { "" } else { decimal(port, &mut digits) };
+        let (colon, digits) = digits.map_or(("", ""), |digits| (":", digits.trim_start_matches('0')));
         let slash = if scheme == Scheme::Tcp || path.starts_with('/') { "" } else { "/" };
         let path = if scheme == Scheme::Tcp { "" } else { path };
-        let parts = [scheme.as_str(), "://", &host, colon, port_text, slash];
+        let parts = [scheme.prefix(), &host, colon, digits, slash];
         // To the byte, so that boxing it does not copy it.
         let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + path.len());
         parts.iter().for_each(|part| text.push_str(part));
         text.make_ascii_lowercase();
         let path_at = (text.len() - slash.len()) as u16;
-        let host_end = path_at - (colon.len() + port_text.len()) as u16;
+        let host_end = path_at - (colon.len() + digits.len()) as u16;
         push_path(&mut text, path);
         Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path: path_at }
     }
@@ -202,7 +207,7 @@ impl Url {
     }
 
     fn host_at(&self) -> usize {
-        self.scheme.as_str().len() + 3
+        self.scheme.prefix().len()
     }
 }
 
@@ -293,43 +298,63 @@ impl std::error::Error for UrlError {}
 
 /// The scheme, and where the authority starts.
 fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
-    let colon = text.bytes().position(|b| matches!(b, b':' | b'/' | b'?' | b'#')).unwrap_or(text.len());
-    if !text[colon..].starts_with("://") {
-        return Ok((Scheme::Http, 0));
-    }
     for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp] {
-        if text[..colon].eq_ignore_ascii_case(scheme.as_str()) {
-            return Ok((scheme, colon + 3));
+        let prefix = scheme.prefix();
+        // The first of the two is the quick one, and nearly always true.
+        let is_prefix = |start: &str| start == prefix || start.eq_ignore_ascii_case(prefix);
+        if text.get(..prefix.len()).is_some_and(is_prefix) {
+            return Ok((scheme, prefix.len()));
         }
     }
-    Err(UrlError::new(0, Problem::Scheme))
+    let colon = text.bytes().position(|b| matches!(b, b':' | b'/' | b'?' | b'#')).unwrap_or(text.len());
+    match text[colon..].starts_with("://") {
+        true => Err(UrlError::new(0, Problem::Scheme)),
+        false => Ok((Scheme::Http, 0)),
+    }
 }
 
-/// Where the authority ends (RFC 3986, 3.2).
-fn authority_end(rest: &str) -> usize {
-    rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len())
+/// The user info, the rest of the authority, and what follows it (RFC 3986, 3.2).
+fn split_authority(rest: &str) -> (Option<&str>, &str, &str) {
+    let (mut end, mut user_end) = (rest.len(), None);
+    for (index, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'/' | b'?' | b'#' => {
+                end = index;
+                break;
+            }
+            b'@' => user_end = Some(index),
+            _ => {}
+        }
+    }
+    let (authority, tail) = rest.split_at(end);
+    match user_end {
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..], tail),
+        None => (None, authority, tail),
+    }
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
-fn split_port(authority: &str, at: usize) -> Result<(&str, Option<u16>), UrlError> {
+fn split_port(authority: &str, at: usize) -> Result<(&str, Option<&str>), UrlError> {
     let host_len = if authority.starts_with('[') {
         authority.find(']').ok_or(UrlError::new(at, Problem::Ipv6))? + 1
     } else {
         authority.bytes().position(|b| b == b':').unwrap_or(authority.len())
     };
     let (host, rest) = authority.split_at(host_len);
-    let port = match rest.strip_prefix(':') {
-        Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            // Five digits fit; an empty text and a 0 fall through to the error.
-            digits.parse::<u16>().ok().filter(|&port| port != 0)
-        }
-        None if rest.is_empty() => return Ok((host, None)),
-        _ => None,
-    };
-    match port {
-        Some(port) => Ok((host, Some(port))),
+    match rest.strip_prefix(':') {
+        Some(digits) => Ok((host, Some(digits))),
+        None if rest.is_empty() => Ok((host, None)),
         None => Err(UrlError::new(at + host_len, Problem::Port)),
     }
+}
+
+/// Up to five digits, from 1 to 65535.
+fn parse_port(digits: &str) -> Option<u16> {
+    if digits.len() > 5 {
+        return None;
+    }
+    let port = digits.bytes().try_fold(0u32, |port, b| b.is_ascii_digit().then(|| port * 10 + u32::from(b - b'0')))?;
+    u16::try_from(port).ok().filter(|&port| port != 0)
 }
 
 /// Whether this can be a host; its address where it is written as one.
@@ -344,18 +369,27 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, Problem::Ipv6))?;
         return Ok(Some(IpAddr::V6(address)));
     }
-    if let Some(offset) = host.bytes().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))) {
-        let problem = if host.is_ascii() { Problem::HostCharacter } else { Problem::HostNotAscii };
-        return Err(UrlError::new(at + offset, problem));
-    }
     let name = host.strip_suffix('.').unwrap_or(host);
-    let mut labels = name.as_bytes().split(|&b| b == b'.');
-    if name.len() > NAME_MAX || labels.clone().any(|label| label.is_empty() || label.len() > LABEL_MAX) {
-        return Err(UrlError::new(at, Problem::HostLength));
+    let mut last = 0;
+    let mut is_too_long = name.len() > NAME_MAX;
+    let has_length = |label: usize| (1..=LABEL_MAX).contains(&label);
+    for (offset, byte) in name.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => {}
+            b'.' => {
+                is_too_long |= !has_length(offset - last);
+                last = offset + 1;
+            }
+            _ if host.is_ascii() => return Err(UrlError::new(at + offset, Problem::HostCharacter)),
+            _ => return Err(UrlError::new(at + offset, Problem::HostNotAscii)),
+        }
     }
     // "Ends in a number" is how the URL standard tells an address from a name: 10.1 and 0x7f.1 are no names, and what
     // inet_aton makes of them is nobody's intention.
-    let last = labels.next_back().unwrap_or_default();
+    let last = &name.as_bytes()[last..];
+    if is_too_long || !has_length(last.len()) {
+        return Err(UrlError::new(at, Problem::HostLength));
+    }
     let is_number = last.iter().all(u8::is_ascii_digit)
         || matches!(last, [b'0', b'x' | b'X', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
     if is_number {
@@ -415,18 +449,6 @@ fn remove_dot_segments(path: &str) -> String {
         }
     }
     format!("/{}{query}", kept.join("/"))
-}
-
-/// A number's digits, without zeros in front.
-fn decimal(mut number: u16, digits: &mut [u8; 5]) -> &str {
-    let mut at = digits.len();
-    while number > 0 && at > 0 {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    // Digits are ASCII, so the empty text never comes of it.
-    std::str::from_utf8(&digits[at..]).unwrap_or_default()
 }
 
 fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {

@@ -35,14 +35,11 @@ impl Timers {
         }
         match self.place[slot as usize] {
             NOWHERE => {
-                self.heap.push(Entry { at, slot });
-                self.place[slot as usize] = self.heap.len() as u32 - 1;
-                self.rise(self.heap.len() - 1);
+                let entry = Entry { at, slot };
+                self.heap.push(entry);
+                self.rise(self.heap.len() - 1, entry);
             }
-            index => {
-                self.heap[index as usize].at = at;
-                self.settle(index as usize);
-            }
+            index => self.settle(index as usize, Entry { at, slot }),
         }
     }
 
@@ -74,53 +71,60 @@ impl Timers {
     }
 
     fn remove(&mut self, index: usize) {
-        let gone = self.heap.swap_remove(index);
-        self.place[gone.slot as usize] = NOWHERE;
-        if index < self.heap.len() {
-            self.place[self.heap[index].slot as usize] = index as u32;
-            self.settle(index);
+        self.place[self.heap[index].slot as usize] = NOWHERE;
+        if let Some(last) = self.heap.pop()
+            && index < self.heap.len()
+        {
+            self.settle(index, last);
         }
     }
 
-    /// Restores the heap around one entry whose time has changed.
-    fn settle(&mut self, index: usize) {
-        let index = self.rise(index);
-        self.sink(index);
+    /// Puts the entry where it belongs, given a free place at `index`: the free place moves, not the entry.
+    fn settle(&mut self, index: usize, entry: Entry) {
+        if index > 0 && entry.at < self.heap[parent(index)].at {
+            self.rise(index, entry);
+        } else {
+            self.sink(index, entry);
+        }
     }
 
-    fn rise(&mut self, mut index: usize) -> usize {
+    fn rise(&mut self, mut index: usize, entry: Entry) {
         while index > 0 {
-            let parent = (index - 1) / 2;
-            if self.heap[parent].at <= self.heap[index].at {
+            let above = self.heap[parent(index)];
+            if above.at <= entry.at {
                 break;
             }
-            self.swap(index, parent);
-            index = parent;
+            self.put(index, above);
+            index = parent(index);
         }
-        index
+        self.put(index, entry);
     }
 
-    fn sink(&mut self, mut index: usize) {
+    fn sink(&mut self, mut index: usize, entry: Entry) {
         loop {
             let left = 2 * index + 1;
-            let right = left + 1;
-            let Some(mut earliest) = self.heap.get(left).map(|_| left) else { break };
-            if self.heap.get(right).is_some_and(|entry| entry.at < self.heap[left].at) {
-                earliest = right;
-            }
-            if self.heap[index].at <= self.heap[earliest].at {
+            let (child, below) = match self.heap.get(left..) {
+                Some([a, b, ..]) if b.at < a.at => (left + 1, *b),
+                Some([a, ..]) => (left, *a),
+                _ => break,
+            };
+            if entry.at <= below.at {
                 break;
             }
-            self.swap(index, earliest);
-            index = earliest;
+            self.put(index, below);
+            index = child;
         }
+        self.put(index, entry);
     }
 
-    fn swap(&mut self, a: usize, b: usize) {
-        self.heap.swap(a, b);
-        self.place[self.heap[a].slot as usize] = a as u32;
-        self.place[self.heap[b].slot as usize] = b as u32;
+    fn put(&mut self, index: usize, entry: Entry) {
+        self.heap[index] = entry;
+        self.place[entry.slot as usize] = index as u32;
     }
+}
+
+fn parent(index: usize) -> usize {
+    (index - 1) / 2
 }
 
 #[cfg(test)]

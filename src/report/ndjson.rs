@@ -41,12 +41,11 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         out.push(b':');
         push_json(value, out);
     }
-    // Words from our own lists need no escaping.
-    out.extend_from_slice(b"},\"verdict\":\"");
-    out.extend_from_slice(outcome.verdict().as_str().as_bytes());
-    out.extend_from_slice(b"\",\"reason\":\"");
-    out.extend_from_slice(outcome.reason.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"detail\":");
+    out.extend_from_slice(b"},\"verdict\":");
+    push_word(outcome.verdict().as_str(), out);
+    out.extend_from_slice(b",\"reason\":");
+    push_word(outcome.reason.as_str(), out);
+    out.extend_from_slice(b",\"detail\":");
     push_json_or_null(outcome.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[");
     for (index, mismatch) in outcome.failed.iter().enumerate() {
@@ -71,7 +70,10 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"http_version\":");
-    push_json_or_null(outcome.http_version, out);
+    match outcome.http_version {
+        Some(version) => push_word(version, out),
+        None => out.extend_from_slice(b"null"),
+    }
     out.extend_from_slice(b",\"body_bytes\":");
     push_number(outcome.body_bytes, out);
     out.extend_from_slice(b",\"seconds\":{\"queue\":");
@@ -100,6 +102,13 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"reused\":false,\"started\":\"");
     push_timestamp(outcome.started, out);
     out.extend_from_slice(b"\"}");
+}
+
+/// Appends a word from our own lists, which needs no escaping.
+fn push_word(word: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
 }
 
 /// Appends what TLS showed. `wall` is when: the days left are counted from it.

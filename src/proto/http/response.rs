@@ -243,13 +243,16 @@ impl Decoder {
         Ok(Step { used: body.len(), body })
     }
 
-    /// Gathers the head until its blank line, then reads it in one go: nothing is parsed twice, and no split can
-    /// matter.
+    /// Reads the head where it lies if it came in one piece, as nearly all do. Otherwise gathers it until its blank
+    /// line and reads it then: what is wrong with the beginning of a head is not said before its end is there, so no
+    /// split can matter.
     fn head(&mut self, input: &[u8]) -> Result<usize, Problem> {
         if self.partial.is_empty() {
             check_prefix(input)?;
-            if let Some(end) = head_end(input, 0) {
-                return self.read_head(&input[..end]).map(|()| end);
+            let most = &input[..input.len().min(HEAD_MAX)];
+            if let Ok(head) = Head::parse(most) {
+                let length = head.length;
+                return self.take_head(head, &input[..length]).map(|()| length);
             }
         }
         let before = self.partial.len();
@@ -260,8 +263,13 @@ impl Decoder {
         }
         match head_end(&self.partial, before) {
             Some(end) => {
-                let head = std::mem::take(&mut self.partial);
-                self.read_head(&head[..end])?;
+                let bytes = std::mem::take(&mut self.partial);
+                let head = Head::parse(&bytes[..end])?;
+                // Another idea than ours of where the head ends is no head to believe.
+                if head.length != end {
+                    return Err(Problem::HeaderField);
+                }
+                self.take_head(head, &bytes[..end])?;
                 Ok(end - before)
             }
             None if input.len() >= room => Err(Problem::HeadTooLarge),
@@ -269,39 +277,22 @@ impl Decoder {
         }
     }
 
-    /// Reads one whole head and decides how the body ends.
-    fn read_head(&mut self, head: &[u8]) -> Result<(), Problem> {
-        if head.len() > HEAD_MAX {
-            return Err(Problem::HeadTooLarge);
-        }
-        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let mut response = httparse::Response::new(&mut []);
-        let mut config = httparse::ParserConfig::default();
-        // Obsolete line folding (RFC 9112, 5.2) still comes from old servers. It cannot hide framing: see
-        // `content_length`.
-        config.allow_obsolete_multiline_headers_in_responses(true);
-        match config.parse_response_with_uninit_headers(&mut response, head, &mut headers) {
-            Ok(httparse::Status::Complete(used)) if used == head.len() => {}
-            Err(httparse::Error::TooManyHeaders) => return Err(Problem::TooManyHeaders),
-            Err(httparse::Error::Status | httparse::Error::Version) => return Err(Problem::StatusLine),
-            // Another idea than ours of where the head ends is no head to believe.
-            Ok(_) | Err(_) => return Err(Problem::HeaderField),
-        }
-        let status = response.code.filter(|code| (100..=999).contains(code)).ok_or(Problem::StatusLine)?;
-        if status == 101 {
+    /// Takes one whole head and decides how the body ends.
+    fn take_head(&mut self, head: Head, bytes: &[u8]) -> Result<(), Problem> {
+        if head.status == 101 {
             return Err(Problem::SwitchedProtocols);
         }
-        if status < 200 {
+        if head.status < 200 {
             self.interim += 1;
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
-        let framing = framing(response.headers)?;
+        let framing = head.framing?;
         if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(head);
+            kept.extend_from_slice(bytes);
         }
-        self.status = Some(status);
-        self.minor = response.version.unwrap_or(1);
-        self.state = if self.to_head || matches!(status, 204 | 304) {
+        self.status = Some(head.status);
+        self.minor = head.minor;
+        self.state = if self.to_head || matches!(head.status, 204 | 304) {
             State::Done
         } else {
             match framing {
@@ -313,6 +304,39 @@ impl Decoder {
             }
         };
         Ok(())
+    }
+}
+
+/// What a whole head says.
+struct Head {
+    /// Its length in bytes, with its blank line.
+    length: usize,
+    status: u16,
+    minor: u8,
+    framing: Result<Framing, Problem>,
+}
+
+impl Head {
+    /// Reads the head at the start of `bytes`. One that is not all there is a [`Problem::HeaderField`].
+    fn parse(bytes: &[u8]) -> Result<Head, Problem> {
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut response = httparse::Response::new(&mut []);
+        let mut config = httparse::ParserConfig::default();
+        // Obsolete line folding (RFC 9112, 5.2) still comes from old servers. It cannot hide framing: see
+        // `content_length`.
+        config.allow_obsolete_multiline_headers_in_responses(true);
+        let length = match config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Err(httparse::Error::TooManyHeaders) => return Err(Problem::TooManyHeaders),
+            Err(httparse::Error::Status | httparse::Error::Version) => return Err(Problem::StatusLine),
+            Ok(httparse::Status::Partial) | Err(_) => return Err(Problem::HeaderField),
+        };
+        Ok(Head {
+            length,
+            status: response.code.filter(|code| (100..=999).contains(code)).ok_or(Problem::StatusLine)?,
+            minor: response.version.unwrap_or(1),
+            framing: framing(response.headers),
+        })
     }
 }
 
@@ -356,13 +380,13 @@ fn framing(headers: &[httparse::Header<'_>]) -> Result<Framing, Problem> {
     let mut length = None;
     let mut codings = Codings::None;
     for header in headers {
-        if header.name.eq_ignore_ascii_case("content-length") {
+        if is_named(header, "Content-Length") {
             let here = content_length(header.value)?;
             if length.is_some_and(|before| before != here) {
                 return Err(Problem::ContentLengths);
             }
             length = Some(here);
-        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+        } else if is_named(header, "Transfer-Encoding") {
             codings = codings.and(header.value)?;
         }
     }
@@ -372,6 +396,11 @@ fn framing(headers: &[httparse::Header<'_>]) -> Result<Framing, Problem> {
         (Codings::ChunkedLast, None) => Ok(Framing::Chunked),
         (Codings::Other | Codings::ChunkedLast, Some(_)) => Err(Problem::LengthAndEncoding),
     }
+}
+
+/// Whether the header has this name, given as nearly every server writes it: that is the quick case.
+fn is_named(header: &httparse::Header<'_>, name: &str) -> bool {
+    header.name == name || header.name.eq_ignore_ascii_case(name)
 }
 
 /// Digits and nothing else; a list of the same number (RFC 9110, 8.6) counts as that number. No sign, no folded line.
@@ -489,6 +518,8 @@ mod tests {
             "!",
         ),
         ("HTTP/1.1 200 OK\r\nX-Folded: a\r\n  b\r\nContent-Length: 1\r\n\r\n!", 200, "!"),
+        ("HTTP/1.1 200 OK\r\nX-Folded:\r\n \r\n\t\r\nContent-Length: 1\r\n\r\n!", 200, "!"),
+        ("HTTP/1.1 200 OK\nContent-Length: 1\nX-Folded: a\n \n\n!", 200, "!"),
     ];
 
     #[test]
