@@ -698,23 +698,35 @@ impl Dnsmasq {
             skipped!("no dnsmasq on this machine");
             return None;
         }
+        let mut dnsmasq = Dnsmasq::spawn(options);
+        wait_until("dnsmasq listens", || {
+            let listens = TcpStream::connect(&dnsmasq.address).is_ok();
+            if dnsmasq.child.try_wait().expect("a child of ours").is_none() {
+                return listens;
+            }
+            // Somebody else took its port between our look and its own.
+            dnsmasq = Dnsmasq::spawn(options);
+            false
+        });
+        Some(dnsmasq)
+    }
+
+    fn spawn(options: &[&str]) -> Dnsmasq {
         let free = UdpSocket::bind("127.0.0.1:0").expect("a free loopback port");
-        let port = free.local_addr().expect("it is bound").port();
+        let address = free.local_addr().expect("it is bound");
         drop(free);
         let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
         let child = Command::new("dnsmasq")
             .env("PATH", path)
             .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"])
             .args(["--listen-address=127.0.0.1", "--pid-file=", "--user=", "--log-facility=/dev/null"])
-            .arg(format!("--port={port}"))
+            .arg(format!("--port={}", address.port()))
             .args(options)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("it is there");
-        let dnsmasq = Dnsmasq { child, address: format!("127.0.0.1:{port}") };
-        wait_until("dnsmasq listens", || TcpStream::connect(&dnsmasq.address).is_ok());
-        Some(dnsmasq)
+        Dnsmasq { child, address: address.to_string() }
     }
 }
 
