@@ -215,7 +215,7 @@ fn tcp_targets_are_connected_to_and_no_more() {
 }
 
 #[test]
-fn localhost_comes_from_the_hosts_file() {
+fn localhost_is_a_name_like_any_other() {
     let server = Server::ok();
     let port = server.address().port();
     let report = Upcheck::new().arg(format!("http://LocalHost:{port}/")).report();

@@ -11,6 +11,7 @@ mod cli;
 mod compare;
 mod concurrency;
 mod demo;
+mod dns;
 mod expectations;
 mod fuzz;
 mod hostile;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here imports the crate under test: a client tried only against its own server hides the mistakes they share.
 
+pub(crate) mod dns;
 mod healthy;
 mod peer;
 #[cfg(feature = "tls")]

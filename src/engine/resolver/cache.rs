@@ -2,12 +2,12 @@
 //!
 //! It refuses to know how names are looked up, and what time it is.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::Addresses;
+use super::hash::ByName;
 use crate::check::outcome::Failure;
 
 /// The most names that are remembered. Beyond them the oldest is forgotten; it costs that name's next user two queries.
@@ -23,7 +23,7 @@ pub(super) struct Cache {
     entries: Vec<Entry>,
     /// Where the next one is put: where the oldest is.
     oldest: usize,
-    places: HashMap<Rc<str>, usize>,
+    places: ByName<Rc<str>, usize>,
 }
 
 #[derive(Debug)]

@@ -16,12 +16,14 @@
 
 mod cache;
 mod files;
+mod hash;
+mod servers;
 mod slab;
 mod sockets;
 #[cfg(test)]
 mod testing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -37,8 +39,10 @@ use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
 use cache::Cache;
 use files::Files;
+use hash::ByName;
+use servers::Servers;
 use slab::Slab;
-use sockets::{Fault, Place, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
+use sockets::{Fault, Places, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
 
 /// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
 /// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
@@ -150,14 +154,15 @@ pub(super) struct Done {
 pub(super) struct Resolver {
     servers: Vec<SocketAddr>,
     families: Families,
-    said: HashMap<Box<str>, Vec<(u16, Addresses)>>,
-    /// Read when the first name needs them.
+    said: ByName<Box<str>, Vec<(u16, Addresses)>>,
+    /// Read when the first name needs them. The servers stand in the order of `order`.
     files: Option<Files>,
+    order: Servers,
     random: Box<dyn FnMut() -> u64>,
     cache: Cache,
     flights: Slab<Flight>,
     /// The flights by name.
-    by_host: HashMap<Rc<str>, Ticket>,
+    by_host: ByName<Rc<str>, Ticket>,
     /// Not started yet, oldest first. Some may have been forgotten since.
     unstarted: VecDeque<Ticket>,
     /// Carries the wish to go on in the next turn, and the end of a wave.
@@ -178,7 +183,7 @@ struct Flight {
     key: Key,
     lookup: Lookup,
     waiters: Vec<Waiter>,
-    places: Vec<Place>,
+    places: Places,
     /// The wave in which it was started.
     wave: Option<u32>,
 }
@@ -201,10 +206,11 @@ impl Resolver {
             families: names.families,
             said: by_host(names.overrides),
             files: None,
+            order: Servers::default(),
             random: Box::new(random),
             cache: Cache::default(),
             flights: Slab::new(),
-            by_host: HashMap::new(),
+            by_host: ByName::default(),
             unstarted: VecDeque::new(),
             start_key: None,
             goes_on: false,
@@ -254,7 +260,10 @@ impl Resolver {
         let key = ready.key();
         match part {
             Part::Start => self.goes_on = false,
-            Part::Lookup(slot) => self.tell(Ticket { slot, key }, Input::Deadline, now, reactor),
+            Part::Lookup(slot) => {
+                self.note_silence(Ticket { slot, key }, now);
+                self.tell(Ticket { slot, key }, Input::Deadline, now, reactor);
+            }
             Part::Udp(slot) => self.receive(slot, key, now, reactor),
             Part::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
         }
@@ -299,8 +308,32 @@ impl Resolver {
             if !self.servers.is_empty() {
                 files.conf.servers.clone_from(&self.servers);
             }
+            self.order = Servers::new(&files.conf.servers);
             files
         })
+    }
+
+    fn note_silence(&mut self, ticket: Ticket, now: Instant) {
+        let Some(flight) = self.flights.get(ticket.slot).filter(|flight| flight.key == ticket.key) else { return };
+        let mut changed = false;
+        for (server, since) in flight.lookup.overdue(now) {
+            changed |= self.order.overdue(server, since);
+        }
+        if changed {
+            self.reorder();
+        }
+    }
+
+    fn note_heard(&mut self, server: SocketAddr, now: Instant) {
+        if self.order.heard(server, now) {
+            self.reorder();
+        }
+    }
+
+    fn reorder(&mut self) {
+        if let Some(files) = &mut self.files {
+            files.conf.servers = self.order.addresses();
+        }
     }
 
     // === 4. A lookup that is under way for the same name.
@@ -311,7 +344,7 @@ impl Resolver {
             }
             return Ok(ticket);
         }
-        let (families, rotation) = (self.families, self.stats.lookups as usize);
+        let (families, rotation) = (self.families, self.stats.lookups as usize % self.order.to_begin_with());
         let lookup = Lookup::new(host, &self.files().conf, families, rotation)?;
         self.stats.lookups += 1;
 
@@ -320,7 +353,7 @@ impl Resolver {
         let ticket = Ticket { slot, key };
         let host: Rc<str> = host.into();
         self.by_host.insert(Rc::clone(&host), ticket);
-        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Vec::new(), wave: None });
+        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Places::default(), wave: None });
         if self.unstarted.is_empty() {
             self.go_on_next_turn(reactor);
         }
@@ -363,6 +396,7 @@ impl Resolver {
             match self.sockets.receive(slot, key, &mut buffer) {
                 Received::Datagram(ticket, from, bytes) => {
                     self.stats.answers += 1;
+                    self.note_heard(from, now);
                     self.tell(ticket, Input::Datagram { from, bytes }, now, reactor);
                 }
                 Received::Unwanted => self.stats.dropped += 1,
@@ -426,7 +460,10 @@ impl Resolver {
                 }
                 Action::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
                 Action::Arm(at) => reactor.arm(flight.key, at),
-                Action::Finish(finished) => result = Some(finished),
+                Action::Finish(finished) => {
+                    result = Some(finished);
+                    break;
+                }
             }
         }
         if let Some(result) = result {
@@ -454,13 +491,13 @@ impl Resolver {
     }
 
     fn end(&mut self, ticket: Ticket, result: Result<Addresses, Trouble>, reactor: &mut Reactor<Tag>) {
-        if let Some(flight) = self.land(ticket, reactor) {
-            self.done.push_back(Done { waiters: flight.waiters, result });
+        if let Some(waiters) = self.land(ticket, reactor) {
+            self.done.push_back(Done { waiters, result });
         }
     }
 
-    /// Takes a lookup out and gives back all that it held below.
-    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Flight> {
+    /// Takes a lookup out and gives back all that it held below. Gives those who waited for it.
+    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Vec<Waiter>> {
         self.flight(ticket)?;
         let mut flight = self.flights.remove(ticket.slot)?;
         self.by_host.remove(&flight.host);
@@ -468,13 +505,11 @@ impl Resolver {
             self.wave.size -= 1;
         }
         reactor.close(flight.key);
-        for place in flight.places.drain(..) {
-            self.sockets.forget(place, reactor);
-        }
+        self.sockets.forget_all(&mut flight.places, reactor);
         for record in [RecordType::A, RecordType::Aaaa] {
             self.sockets.close_tcp(ticket, record, reactor);
         }
-        Some(flight)
+        Some(flight.waiters)
     }
 
     fn flight(&mut self, ticket: Ticket) -> Option<&mut Flight> {
@@ -483,8 +518,8 @@ impl Resolver {
 }
 
 /// The overrides by host.
-fn by_host(overrides: Vec<Override>) -> HashMap<Box<str>, Vec<(u16, Addresses)>> {
-    let mut said: HashMap<Box<str>, Vec<(u16, Addresses)>> = HashMap::new();
+fn by_host(overrides: Vec<Override>) -> ByName<Box<str>, Vec<(u16, Addresses)>> {
+    let mut said: ByName<Box<str>, Vec<(u16, Addresses)>> = ByName::default();
     for Override { host, port, addresses } in overrides {
         if !addresses.is_empty() {
             said.entry(host).or_default().push((port, addresses.into()));
@@ -500,8 +535,10 @@ fn of_families(families: Families, addresses: &[IpAddr]) -> Option<Addresses> {
         Families::V4 => address.is_ipv4(),
         Families::V6 => address.is_ipv6(),
     };
-    let addresses: Addresses = addresses.iter().filter(wanted).copied().collect();
-    (!addresses.is_empty()).then_some(addresses)
+    if !addresses.iter().any(|address| wanted(&address)) {
+        return None;
+    }
+    Some(addresses.iter().filter(wanted).copied().collect())
 }
 
 /// How long a result may be remembered, if at all (RFC 1035 §3.2.1: a TTL of zero is for those who asked; RFC 2308 §5).
@@ -560,6 +597,7 @@ mod tests {
             reactor.arm(guard, at);
             let mut numbers = Numbers::new();
             let mut resolver = Resolver::new(names, move || numbers.next_u64());
+            resolver.order = Servers::new(&conf.servers);
             resolver.files = Some(Files { conf, hosts: Hosts::parse(hosts) });
             Bench { reactor, resolver, guard, waiters: 0 }
         }
@@ -774,6 +812,32 @@ mod tests {
             assert_eq!(bench.look_up("www.example"), found(&BOTH));
             bench.assert_idle();
         }
+    }
+
+    #[test]
+    fn a_silent_server_is_asked_last_from_then_on() {
+        let silent_one = Server::start(silent);
+        let good_one = Server::start(good);
+        let mut bench = Bench::asking(&[silent_one.address, good_one.address]);
+        for name in ["a.example", "b.example", "c.example"] {
+            assert_eq!(bench.look_up(name), found(&BOTH));
+        }
+        assert!(silent_one.seen().iter().all(|(name, _)| name == "a.example"), "{:?}", silent_one.seen());
+        bench.assert_idle();
+    }
+
+    #[test]
+    fn a_server_that_is_silent_about_one_name_is_still_asked_first() {
+        let script: Script = |question| if question.name == "dead.example" { silent(question) } else { good(question) };
+        let first = Server::start(script);
+        let second = Server::start(good);
+        let mut bench = Bench::asking(&[first.address, second.address]);
+        bench.later("dead.example");
+        bench.turn();
+        assert_eq!(bench.look_up("a.example"), found(&BOTH));
+        assert_eq!(bench.next_done().result, found(&BOTH), "the second knows it");
+        assert_eq!(bench.look_up("b.example"), found(&BOTH));
+        assert_eq!(second.seen().iter().filter(|(name, _)| name != "dead.example").count(), 0);
     }
 
     #[test]

@@ -51,9 +51,12 @@ pub(super) struct Query<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Where the answer to a query is waited for. A lookup keeps its places until it is done with them.
+/// Where the answers to a lookup's queries are waited for. It keeps them until it is done with them.
+#[derive(Debug, Default)]
+pub(super) struct Places([Option<Place>; PLACES_MAX]);
+
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+struct Place {
     record: RecordType,
     socket: u32,
     id: u16,
@@ -93,6 +96,8 @@ pub(super) struct TcpMessage {
 #[derive(Debug)]
 pub(super) struct Sockets {
     udp: Slab<Udp>,
+    /// The empty table of a socket that was closed: the next one would make the same.
+    spare: Option<Asked>,
     tcp: Slab<Tcp>,
     /// Connections that wait for another to be closed: at most two a lookup, oldest first.
     unopened: VecDeque<Unopened>,
@@ -101,14 +106,17 @@ pub(super) struct Sockets {
     most: usize,
 }
 
+/// Whose query has which id.
+type Asked = HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>;
+
 /// A socket connected to one server.
 #[derive(Debug)]
 struct Udp {
     key: Key,
     socket: UdpSocket,
     server: SocketAddr,
-    /// Whose query has this id. Ids are random, and a query whose id is taken goes out by another socket.
-    asked: HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>,
+    /// Ids are random, and a query whose id is taken goes out by another socket.
+    asked: Asked,
     sent: u32,
     /// An error came back for one of its queries, nobody knows which.
     refused: bool,
@@ -136,7 +144,14 @@ struct Unopened {
 
 impl Sockets {
     pub(super) fn new() -> Sockets {
-        Sockets { udp: Slab::new(), tcp: Slab::new(), unopened: VecDeque::new(), faults: VecDeque::new(), most: 0 }
+        Sockets {
+            udp: Slab::new(),
+            spare: None,
+            tcp: Slab::new(),
+            unopened: VecDeque::new(),
+            faults: VecDeque::new(),
+            most: 0,
+        }
     }
 
     /// The next thing that went wrong, and for whom.
@@ -156,9 +171,10 @@ impl Sockets {
 
     /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
     /// the way: the lookup sends it again.
-    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
+    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
         self.forget_other_ids(query, places, reactor);
-        let again = places.iter().find(|place| place.record == query.record && self.is_to(place.socket, query.server));
+        let is_again = |place: &&Place| place.record == query.record && self.is_to(place.socket, query.server);
+        let again = places.0.iter().flatten().find(is_again);
         let chosen = match again {
             Some(place) => Ok(Some(place.socket)),
             None => self.choose(query.server, query.id, reactor),
@@ -172,8 +188,10 @@ impl Sockets {
         };
         let Some(udp) = self.udp.get_mut(slot) else { return };
         if udp.asked.insert(query.id, query.ticket).is_none() {
-            debug_assert!(places.len() < PLACES_MAX, "a lookup asks each server for two records");
-            places.push(Place { record: query.record, socket: slot, id: query.id });
+            // There is one left: a lookup asks each server for two records.
+            if let Some(free) = places.0.iter_mut().find(|place| place.is_none()) {
+                *free = Some(Place { record: query.record, socket: slot, id: query.id });
+            }
         }
         udp.sent += 1;
         if udp.socket.send(query.bytes).is_err_and(|error| is_refusal(&error)) && !udp.refused {
@@ -185,14 +203,12 @@ impl Sockets {
     }
 
     /// A new query of a record type has another id than the one before it, whose answers are no longer wanted.
-    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Vec<Place>, reactor: &mut Reactor<Tag>) {
-        places.retain(|&place| {
-            let wanted = place.record != query.record || place.id == query.id;
-            if !wanted {
-                self.forget(place, reactor);
+    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
+        for place in &mut places.0 {
+            if let Some(old) = place.take_if(|place| place.record == query.record && place.id != query.id) {
+                self.forget(old, reactor);
             }
-            wanted
-        });
+        }
     }
 
     fn is_to(&self, slot: u32, server: SocketAddr) -> bool {
@@ -238,20 +254,31 @@ impl Sockets {
             reactor.close(key);
             return Err(error);
         }
-        let asked = HashMap::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let new = || Asked::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let asked = self.spare.take().unwrap_or_else(new);
         let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
         self.note_most();
         Ok(slot)
     }
 
     fn close_udp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
-        if let Some(udp) = self.udp.remove(slot) {
+        if let Some(mut udp) = self.udp.remove(slot) {
             reactor.close(udp.key);
+            udp.asked.clear();
+            self.spare = Some(udp.asked);
         }
     }
 
-    /// Gives up a place: no answer is wanted there any more.
-    pub(super) fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
+    /// Gives up all places: no answers are wanted any more.
+    pub(super) fn forget_all(&mut self, places: &mut Places, reactor: &mut Reactor<Tag>) {
+        for place in &mut places.0 {
+            if let Some(place) = place.take() {
+                self.forget(place, reactor);
+            }
+        }
+    }
+
+    fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
         let Some(udp) = self.udp.get_mut(place.socket) else { return };
         udp.asked.remove(&place.id);
         if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {

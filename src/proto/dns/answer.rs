@@ -40,8 +40,8 @@ pub struct Answer {
     pub addresses: Vec<IpAddr>,
     /// How long they may be remembered; at most a day.
     pub ttl: Duration,
-    /// The name at the end of the CNAMEs, or the one that was asked for.
-    pub canonical: Name,
+    /// The name at the end of the CNAMEs, if there were any.
+    pub canonical: Option<Name>,
     /// The family that was wanted and is not known, though the other is.
     pub missing: Option<Missing>,
     /// What came and was no answer.

@@ -20,6 +20,9 @@ pub const MAX_SEARCH: usize = 32;
 pub const MAX_NDOTS: usize = 15;
 /// The longest wait for one server, in seconds.
 pub const MAX_TIMEOUT_SECONDS: u32 = 30;
+/// How long a server is alone with a question where the file does not say. Five seconds, the usual timeout, are all
+/// that a check has: with a silent first server, no other would ever be asked.
+pub const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most rounds through all servers.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// The most addresses kept of one name in `hosts`.
@@ -39,6 +42,8 @@ pub struct ResolvConf {
     pub ndots: usize,
     /// How long one server is waited for.
     pub timeout: Duration,
+    /// How long each is waited for in the first round, if that is shorter: then the next is asked as well.
+    pub first_timeout: Duration,
     /// How often each server is asked.
     pub attempts: u32,
     /// Whether lookups start at different servers.
@@ -53,6 +58,7 @@ impl Default for ResolvConf {
             search: Vec::new(),
             ndots: 1,
             timeout: Duration::from_secs(5),
+            first_timeout: FIRST_TIMEOUT,
             attempts: 2,
             rotate: false,
         }
@@ -87,6 +93,7 @@ impl ResolvConf {
             ("ndots", Some(dots)) => self.ndots = MAX_NDOTS.min(dots as usize),
             ("timeout", Some(seconds)) => {
                 self.timeout = Duration::from_secs(seconds.clamp(1, MAX_TIMEOUT_SECONDS).into());
+                self.first_timeout = self.timeout;
             }
             ("attempts", Some(count)) => self.attempts = count.clamp(1, MAX_ATTEMPTS),
             ("rotate", _) => self.rotate = true,
@@ -145,7 +152,7 @@ fn search_list<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Name> {
 /// Why `host` is not a name. A form that is too long is left out.
 pub fn candidates(host: &str, conf: &ResolvConf) -> Result<Vec<Name>, NameError> {
     let name = Name::parse(host)?;
-    if host.ends_with('.') || conf.search.is_empty() {
+    if conf.search.is_empty() || host.ends_with('.') {
         return Ok(vec![name]);
     }
     let dots = host.bytes().filter(|&byte| byte == b'.').count();
@@ -157,13 +164,11 @@ pub fn candidates(host: &str, conf: &ResolvConf) -> Result<Vec<Name>, NameError>
 
 /// The addresses of this machine, if `host` is `localhost` or inside it: never to be asked of a server (RFC 6761 §6.3).
 pub fn loopback(host: &str) -> Option<[IpAddr; 2]> {
-    const LOCALHOST: &str = "localhost";
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let (parent, last) = match host.rsplit_once('.') {
-        Some((parent, last)) => (Some(parent), last),
-        None => (None, host),
-    };
-    let inside = last.eq_ignore_ascii_case(LOCALHOST) && parent != Some("");
+    const LOCALHOST: &[u8] = b"localhost";
+    let host = host.strip_suffix(".").unwrap_or(host).as_bytes();
+    let (parents, last) = host.split_at_checked(host.len().checked_sub(LOCALHOST.len())?)?;
+    let is_child = parents.len() > 1 && parents.ends_with(b".");
+    let inside = last.eq_ignore_ascii_case(LOCALHOST) && (parents.is_empty() || is_child);
     inside.then_some([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
 }
 
@@ -205,7 +210,7 @@ impl Hosts {
 
 /// The one way that all spellings of a name are kept.
 fn key(name: &str) -> std::borrow::Cow<'_, str> {
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.strip_suffix(".").unwrap_or(name);
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
@@ -246,6 +251,7 @@ mod tests {
             search: names(&["corp.example.com", "example.com"]),
             ndots: 5,
             timeout: Duration::from_secs(2),
+            first_timeout: Duration::from_secs(2),
             attempts: 3,
             rotate: true,
         };
@@ -285,7 +291,8 @@ mod tests {
         assert_eq!(conf.timeout, Duration::from_secs(30));
         let conf = ResolvConf::parse("options ndots:0 timeout:0 attempts:0");
         assert_eq!((conf.ndots, conf.attempts), (0, 1));
-        assert_eq!(conf.timeout, Duration::from_secs(1));
+        assert_eq!((conf.timeout, conf.first_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
+        assert_eq!(ResolvConf::parse("").first_timeout, FIRST_TIMEOUT);
         let domains: String = (0..40).map(|n| format!(" d{n}.example")).collect();
         let conf = ResolvConf::parse(&format!("search{domains}"));
         assert_eq!(conf.search.len(), MAX_SEARCH);

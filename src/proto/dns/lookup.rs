@@ -9,8 +9,9 @@
 //! 1. Take the next name of the search list and ask for its A and AAAA records at once.
 //! 2. A datagram that is not a true answer is dropped and counted, and the wait goes on.
 //! 3. A server that fails, refuses or cannot be reached is left for the next one at once, a silent one after the
-//!    timeout; a round through all servers is repeated as often as `resolv.conf` says. An answer that was cut short is
-//!    asked for over TCP; a server that cannot read EDNS is asked without it.
+//!    timeout, and its answer is still welcome; a round through all servers is repeated as often as `resolv.conf` says,
+//!    the first one at a quicker pace. An answer that was cut short is asked for over TCP; a server that cannot read
+//!    EDNS is asked without it.
 //! 4. An answer that ends in a CNAME is asked on for, up to [`MAX_CNAMES`](message::MAX_CNAMES).
 //! 5. With the addresses of one family there, the other is given [`RESOLUTION_DELAY`] more.
 //! 6. Addresses end the lookup, and so does any failure but the absence of the name: that goes back to 1.
@@ -117,13 +118,14 @@ pub struct Lookup {
     absent: Option<Failure>,
     dropped: Dropped,
     phase: Phase,
+    /// To be told at the next poll.
+    result: Option<Result<Answer, LookupError>>,
 }
 
 #[derive(Debug)]
 enum Phase {
     AwaitsStart,
     AwaitsAnswers,
-    Finishing(Result<Answer, LookupError>),
     Finished,
 }
 
@@ -147,6 +149,7 @@ impl Lookup {
             absent: None,
             dropped: Dropped::default(),
             phase: Phase::AwaitsStart,
+            result: None,
         })
     }
 
@@ -174,19 +177,23 @@ impl Lookup {
         if let Some(index) = self.questions.iter().position(|question| question.unsent) {
             return Some(self.questions[index].transmit(&self.plan));
         }
-        match std::mem::replace(&mut self.phase, Phase::Finished) {
-            Phase::Finishing(result) => Some(Action::Finish(result)),
-            unfinished => {
-                self.phase = unfinished;
-                self.arm()
-            }
+        match self.result.take() {
+            Some(result) => Some(Action::Finish(result)),
+            None => self.arm(),
         }
+    }
+
+    /// The servers whose time is up, and since when they were waited for: [`Input::Deadline`] moves on to the next.
+    /// To whoever makes many lookups this tells which servers to ask last.
+    pub fn overdue(&self, now: Instant) -> impl Iterator<Item = (SocketAddr, Instant)> {
+        let overdue = self.questions.iter().filter_map(move |question| question.overdue(&self.plan, now));
+        overdue.map(|(server, since)| (self.plan.servers[server], since))
     }
 
     fn arm(&mut self) -> Option<Action<'static>> {
         let next = match self.phase {
             Phase::AwaitsAnswers => self.next_deadline(),
-            _ => None,
+            Phase::AwaitsStart | Phase::Finished => None,
         };
         if next == self.armed {
             return None;
@@ -204,7 +211,7 @@ impl Lookup {
     fn ask(&mut self, now: Instant, random: Random<'_>) {
         self.phase = Phase::AwaitsAnswers;
         self.grace = None;
-        let until = now + self.plan.timeout;
+        let until = now + self.plan.patience(0);
         let records = self.plan.families.records();
         let old = std::mem::replace(&mut self.questions, Vec::with_capacity(records.len()));
         for (index, &record) in records.iter().enumerate() {
@@ -376,7 +383,7 @@ impl Lookup {
         }
 
         // === 6. Addresses end the lookup, and so does any failure but the absence of the name.
-        if let Some(answer) = self.answer() {
+        if let Some(answer) = self.take_answer() {
             return self.finish(Ok(answer));
         }
         let failure = self.failure();
@@ -397,22 +404,26 @@ impl Lookup {
         }
     }
 
-    /// The addresses that came, if any did.
-    fn answer(&self) -> Option<Answer> {
+    /// The addresses that came, if any did. They are taken out of the questions, which are done with.
+    fn take_answer(&mut self) -> Option<Answer> {
         let mut addresses = Vec::new();
         let mut ttl = MAX_TTL;
         let mut canonical = None;
         let mut missing = None;
-        for question in &self.questions {
-            let why = match &question.awaits {
+        for question in &mut self.questions {
+            let why = match &mut question.awaits {
                 Awaits::Nothing(Ok(found)) => {
-                    addresses.extend_from_slice(found);
+                    if addresses.is_empty() {
+                        addresses = std::mem::take(found);
+                    } else {
+                        addresses.append(found);
+                    }
                     ttl = ttl.min(question.ttl);
-                    canonical = canonical.or(question.canonical.as_ref());
+                    canonical = canonical.or(question.canonical.take());
                     continue;
                 }
                 Awaits::Nothing(Err(failure)) if failure.is_negative() => continue,
-                Awaits::Nothing(Err(failure)) => Some(failure),
+                Awaits::Nothing(Err(failure)) => Some(&*failure),
                 _ => question.failure.as_ref(),
             };
             missing = Some(Missing { record: question.query.record(), why: why.cloned() });
@@ -420,13 +431,7 @@ impl Lookup {
         if addresses.is_empty() {
             return None;
         }
-        Some(Answer {
-            addresses,
-            ttl: seconds(ttl),
-            canonical: canonical.unwrap_or(&self.name).clone(),
-            missing,
-            dropped: self.dropped,
-        })
+        Some(Answer { addresses, ttl: seconds(ttl), canonical, missing, dropped: self.dropped })
     }
 
     /// What both families' failures amount to.
@@ -441,7 +446,8 @@ impl Lookup {
             question.unsent = false;
         }
         let dropped = self.dropped;
-        self.phase = Phase::Finishing(result.map_err(|failure| LookupError { failure, dropped }));
+        self.phase = Phase::Finished;
+        self.result = Some(result.map_err(|failure| LookupError { failure, dropped }));
     }
 }
 
@@ -487,7 +493,8 @@ mod tests {
     }
 
     fn conf(servers: &[&str]) -> ResolvConf {
-        ResolvConf { servers: servers.iter().map(|server| address(server)).collect(), ..ResolvConf::default() }
+        let servers = servers.iter().map(|server| address(server)).collect();
+        ResolvConf { servers, ..ResolvConf::parse("options timeout:5") }
     }
 
     fn sent(record: RecordType, server: &str) -> Did {
@@ -502,11 +509,11 @@ mod tests {
         Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
     }
 
-    fn answer(addresses: &[&str], ttl: u64, canonical: &str) -> Answer {
+    fn answer(addresses: &[&str], ttl: u64, canonical: Option<&str>) -> Answer {
         Answer {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             ttl: Duration::from_secs(ttl),
-            canonical: Name::parse(canonical).unwrap(),
+            canonical: canonical.map(|name| Name::parse(name).unwrap()),
             missing: None,
             dropped: Dropped::default(),
         }
@@ -598,7 +605,7 @@ mod tests {
         let reply = bench.reply(Aaaa).aaaa("www.example", 60, 1);
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
         let reply = bench.reply(A).a("www.example", 30, 2).a("www.example", 90, 1);
-        let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, "www.example");
+        let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, None);
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
         assert_eq!(bench.step(Input::Start), []);
         assert_eq!(bench.after(60 * SECOND), []);
@@ -670,7 +677,7 @@ mod tests {
 
     #[test]
     fn an_empty_configuration_asks_this_machine_once() {
-        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..ResolvConf::default() };
+        let conf = ResolvConf { servers: Vec::new(), attempts: 0, ..conf(&[]) };
         let mut bench = Bench::new("www.example", &conf, Families::V4);
         assert_eq!(bench.step(Input::Start)[0], sent(A, "127.0.0.1:53"));
         assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&["127.0.0.1:53"], 1))]);
@@ -685,6 +692,65 @@ mod tests {
             assert_eq!(done, [sent(Aaaa, server), sent(A, server), next]);
         }
         assert_eq!(bench.after(5 * SECOND), [failed(timed_out(&[ONE, TWO], 2))]);
+    }
+
+    /// Where `resolv.conf` does not say how long to wait, every server is asked within seconds.
+    #[test]
+    fn the_first_round_is_quick_unless_the_file_says_otherwise() {
+        // Which server is asked at which second, and when that is given up.
+        type Turns = &'static [(u32, &'static str)];
+        let cases: [(&str, Turns, u32); 5] = [
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2", &[(1, TWO), (2, ONE), (7, TWO)], 12),
+            ("nameserver 10.0.0.1", &[(1, ONE)], 6),
+            ("nameserver 10.0.0.1\noptions attempts:1", &[], 5),
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions attempts:1", &[(1, TWO)], 6),
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions attempts:1 timeout:3", &[(3, TWO)], 6),
+        ];
+        for (text, turns, end) in cases {
+            let mut bench = Bench::new("www.example", &ResolvConf::parse(text), Families::V4);
+            bench.step(Input::Start);
+            for &(at, server) in turns {
+                bench.now = bench.start + at * SECOND - Duration::from_millis(1);
+                assert!(matches!(bench.step(Input::Deadline)[..], [Did::Armed(_)]), "{text}: not before {at} s");
+                assert_eq!(bench.after(Duration::from_millis(1))[0], sent(A, server), "{text}: at {at} s");
+            }
+            bench.now = bench.start + end * SECOND - Duration::from_millis(1);
+            bench.step(Input::Deadline);
+            assert_eq!(bench.finishes, 0, "{text}");
+            assert!(matches!(bench.after(Duration::from_millis(1))[..], [Did::Finished(Err(_))]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_server_is_listened_to_while_the_second_is_asked() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2");
+        let mut bench = Bench::new("www.example", &conf, Families::V4);
+        bench.step(Input::Start);
+        assert_eq!(bench.after(SECOND), [sent(A, TWO), Did::Armed(2 * SECOND)]);
+        bench.now += SECOND / 2;
+        let late = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
+    }
+
+    #[test]
+    fn tells_which_servers_are_overdue() {
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2");
+        let mut bench = Bench::new("www.example", &conf, Families::Both);
+        let overdue = |bench: &Bench| bench.lookup.overdue(bench.now).collect::<Vec<_>>();
+        assert_eq!(overdue(&bench), []);
+        bench.step(Input::Start);
+        let start = bench.start;
+        bench.now += SECOND - Duration::from_millis(1);
+        assert_eq!(overdue(&bench), []);
+        bench.now += Duration::from_millis(1);
+        assert_eq!(overdue(&bench), [(address(ONE), start), (address(ONE), start)]);
+        bench.step(Input::Deadline);
+        assert_eq!(overdue(&bench), []);
+        // The wait for a message over TCP tells nothing of the server's datagrams.
+        let reply = bench.reply(A).truncated();
+        bench.datagram(TWO, reply);
+        bench.now += SECOND;
+        assert_eq!(overdue(&bench), [(address(TWO), start + SECOND)], "AAAA alone");
     }
 
     #[test]
@@ -706,7 +772,7 @@ mod tests {
         let mut bench = Bench::started(&[ONE, TWO], Families::V4);
         bench.after(5 * SECOND);
         let late = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        assert_eq!(bench.datagram(ONE, late), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -812,7 +878,7 @@ mod tests {
         let reply = bench.reply(A).truncated();
         assert_eq!(bench.datagram(ONE, reply), []);
         let reply = bench.reply(A).a("www.example", 60, 1);
-        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+        assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -889,7 +955,7 @@ mod tests {
         assert_eq!(bench.dropped(), (7, Some(short)));
 
         let reply = bench.reply(A).a("www.example", 60, 1);
-        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        let mut expected = answer(&["10.0.0.1"], 60, None);
         expected.dropped = Dropped { count: 7, last: Some(short) };
         assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
     }
@@ -945,7 +1011,7 @@ mod tests {
         assert_eq!(bench.datagram(ONE, reply), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
         let almost = RESOLUTION_DELAY - Duration::from_millis(1);
         assert_eq!(bench.after(almost), [Did::Armed(SECOND + RESOLUTION_DELAY)]);
-        let mut expected = answer(&["10.0.0.1"], 60, "www.example");
+        let mut expected = answer(&["10.0.0.1"], 60, None);
         let missing = Missing { record: Aaaa, why: None };
         assert_eq!(missing.to_string(), "AAAA: no answer in time");
         expected.missing = Some(missing);
@@ -973,7 +1039,7 @@ mod tests {
             let reply = bench.reply(Aaaa).rcode(rcode).soa(60, 60);
             assert_eq!(bench.datagram(ONE, reply), []);
             let reply = bench.reply(A).a("www.example", 60, 1);
-            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "www.example")))]);
+            assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
         }
     }
 
@@ -989,7 +1055,7 @@ mod tests {
         assert!(matches!(done[1], Did::Finished(Ok(_))), "{done:?}");
 
         // The same between two names of a search list.
-        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch example");
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nsearch example\noptions timeout:5");
         let mut bench = Bench::new("www", &conf, Families::Both);
         bench.step(Input::Start);
         let reply = bench.reply(Aaaa).truncated();
@@ -1063,7 +1129,7 @@ mod tests {
         assert_ne!(old[..2], new[..2]);
         assert!(new[12..].to_ascii_lowercase().starts_with(b"\x03web\x07example\x03net\0"));
         let reply = bench.reply(A).a("web.example.net", 60, 1);
-        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, "web.example.net")))]);
+        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 40, Some("web.example.net"))))]);
     }
 
     #[test]
@@ -1111,7 +1177,7 @@ mod tests {
 
     #[test]
     fn eight_cnames_are_followed_and_nine_are_not() {
-        let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, "c8.example")));
+        let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, Some("c8.example"))));
         let server = address(ONE);
         let bad = failed(Failure::TooManyCnames { server });
         for parts in [&[8][..], &[1, 7], &[4, 4], &[1; 8]] {
@@ -1133,7 +1199,7 @@ mod tests {
         assert_eq!(bench.datagram(ONE, reply), [sent(A, ONE)]);
         assert!(asked(&bench, b"\x02db\x01b\x07example\0"));
         let reply = bench.reply(A).a("db.b.example", 60, 1);
-        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, "db.b.example")))]);
+        assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]
@@ -1175,7 +1241,7 @@ mod tests {
 
     #[test]
     fn a_dead_server_is_waited_for_once_a_lookup() {
-        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example");
+        let conf = ResolvConf::parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example\noptions timeout:5");
         let mut bench = Bench::new("db", &conf, Families::V4);
         bench.step(Input::Start);
         bench.after(5 * SECOND);

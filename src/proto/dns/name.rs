@@ -38,16 +38,17 @@ impl Name {
     /// # Errors
     /// What is wrong with the text, as a [`NameError`].
     pub fn parse(text: &str) -> Result<Name, NameError> {
-        let text = text.strip_suffix('.').unwrap_or(text);
+        let text = text.as_bytes();
+        let text = text.strip_suffix(b".").unwrap_or(text);
         if text.is_empty() {
             return Err(NameError::Empty);
         }
         let mut name = Builder::new(text.len());
-        for label in text.split('.') {
-            if let Some(bad) = label.bytes().find(|&byte| !is_host_byte(byte)) {
+        for label in text.split(|&byte| byte == b'.') {
+            if let Some(&bad) = label.iter().find(|&&byte| !is_host_byte(byte)) {
                 return Err(NameError::BadByte(bad));
             }
-            name.push(label.as_bytes())?;
+            name.push(label)?;
         }
         Ok(name.finish())
     }

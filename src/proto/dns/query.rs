@@ -17,9 +17,13 @@ pub(super) const CLASS_IN: u16 = 1;
 
 /// The size we tell servers we can take over UDP: what passes every path unfragmented (DNS flag day 2020).
 const EDNS_PAYLOAD: u16 = 1232;
+/// The OPT record that says so: the root, a type, our size in place of a class, no flags, no options.
+const OPT: [u8; OPT_LENGTH] =
+    [0, 0, TYPE_OPT as u8, EDNS_PAYLOAD.to_be_bytes()[0], EDNS_PAYLOAD.to_be_bytes()[1], 0, 0, 0, 0, 0, 0];
 /// The length field before each message over TCP (RFC 1035 §4.2.2).
 const TCP_PREFIX: usize = 2;
-const FLAG_RECURSION_DESIRED: u16 = 0x0100;
+/// In the first of the two bytes of flags.
+const RECURSION_DESIRED: u8 = 0x01;
 
 /// Where random numbers come from. They choose query ids and letter case, which an attacker off the path must guess,
 /// so outside of tests they have to be unpredictable.
@@ -77,19 +81,18 @@ impl Query {
         let mut bits = Bits::new(random);
         let id = bits.take(16) as u16;
         let mut framed = Vec::with_capacity(TCP_PREFIX + HEADER + name.wire().len() + 4 + OPT_LENGTH);
-        framed.extend([0, 0]);
-        for field in [id, FLAG_RECURSION_DESIRED, 1, 0, 0, 0] {
-            framed.extend(field.to_be_bytes());
-        }
+        // Two bytes for the length; id, flags, and four counts, of which one is not zero.
+        let [high, low] = id.to_be_bytes();
+        framed.extend_from_slice(&[0, 0, high, low, RECURSION_DESIRED, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         // Lengths are below 64 and so never taken for letters.
         framed.extend(name.wire().iter().map(|&byte| {
             if byte.is_ascii_lowercase() && bits.take(1) == 1 { byte.to_ascii_uppercase() } else { byte }
         }));
-        framed.extend(record.code().to_be_bytes());
-        framed.extend(CLASS_IN.to_be_bytes());
+        framed.extend_from_slice(&record.code().to_be_bytes());
+        framed.extend_from_slice(&CLASS_IN.to_be_bytes());
         let mut query = Query { record, framed, edns };
         if edns {
-            query.push_opt();
+            query.framed.extend_from_slice(&OPT);
         }
         query.seal();
         query
@@ -140,13 +143,6 @@ impl Query {
     pub(super) fn question(&self) -> &[u8] {
         let opt = if self.edns { OPT_LENGTH } else { 0 };
         &self.framed[TCP_PREFIX + HEADER..self.framed.len() - opt]
-    }
-
-    fn push_opt(&mut self) {
-        self.framed.push(0);
-        self.framed.extend(TYPE_OPT.to_be_bytes());
-        self.framed.extend(EDNS_PAYLOAD.to_be_bytes());
-        self.framed.extend([0; 6]);
     }
 
     /// Writes what depends on the OPT record: the length in front and the count of additional records.

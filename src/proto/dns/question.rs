@@ -18,7 +18,8 @@ use super::query::{Query, RecordType, Transport};
 pub(super) struct Plan {
     /// At least one.
     pub(super) servers: Vec<SocketAddr>,
-    pub(super) timeout: Duration,
+    timeout: Duration,
+    first_timeout: Duration,
     attempts: u32,
     pub(super) families: Families,
     /// The server to ask first: the last that gave a usable answer. The next name need not wait for a dead one again.
@@ -36,6 +37,7 @@ impl Plan {
         Plan {
             servers,
             timeout: conf.timeout,
+            first_timeout: conf.first_timeout.min(conf.timeout),
             attempts: conf.attempts.clamp(1, config::MAX_ATTEMPTS),
             families,
             preferred,
@@ -45,6 +47,12 @@ impl Plan {
     /// How often a question may be sent, to whichever server.
     fn turns(&self) -> usize {
         self.servers.len() * self.attempts as usize
+    }
+
+    /// How long to wait in a turn for more than what the servers of earlier turns may still say.
+    pub(super) fn patience(&self, turn: usize) -> Duration {
+        let is_last = turn + 1 >= self.turns();
+        if turn < self.servers.len() && !is_last { self.first_timeout } else { self.timeout }
     }
 
     pub(super) fn index_of(&self, server: SocketAddr) -> Option<usize> {
@@ -133,6 +141,16 @@ impl Question {
         (server + count - self.first) % count <= self.turn
     }
 
+    /// The server whose time for a datagram is up, and since when it was waited for.
+    pub(super) fn overdue(&self, plan: &Plan, now: Instant) -> Option<(usize, Instant)> {
+        match self.awaits {
+            Awaits::Datagram { until } if until <= now => {
+                Some((self.server(plan), until.checked_sub(plan.patience(self.turn))?))
+            }
+            _ => None,
+        }
+    }
+
     /// Leaves what was awaited for something else.
     fn now_awaits(&mut self, next: Awaits) {
         self.close_tcp |= matches!(self.awaits, Awaits::TcpMessage { .. });
@@ -145,11 +163,11 @@ impl Question {
     }
 
     fn resend(&mut self, plan: &Plan, now: Instant) {
-        self.now_awaits(Awaits::Datagram { until: now + plan.timeout });
+        self.now_awaits(Awaits::Datagram { until: now + plan.patience(self.turn) });
     }
 
     pub(super) fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {
-        self.now_awaits(Awaits::TcpMessage { until: now + plan.timeout });
+        self.now_awaits(Awaits::TcpMessage { until: now + plan.patience(self.turn) });
     }
 
     /// Goes on to the next server, or gives up after the last turn. `failure` is what the present one did wrong, if it
@@ -334,7 +352,7 @@ mod tests {
     fn question(first: usize, plan: &Plan) -> Question {
         let name = Name::parse("www.example").unwrap();
         let query = Query::new(&name, RecordType::A, true, &mut || 7);
-        Question::new(query, first, Instant::now() + plan.timeout)
+        Question::new(query, first, Instant::now() + plan.patience(0))
     }
 
     #[test]
