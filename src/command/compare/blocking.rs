@@ -293,7 +293,9 @@ mod tests {
 
     #[test]
     fn redirects_lead_to_new_connections() {
-        for (location, reason) in [("/b", Reason::Ok), ("https://127.0.0.1/", Reason::LocalError)] {
+        // Without TLS in the build, the check itself refuses to go there.
+        let (https, followed) = if cfg!(feature = "tls") { (Reason::LocalError, 1) } else { (Reason::Redirect, 0) };
+        for (location, reason, redirects) in [("/b", Reason::Ok, 1), ("https://127.0.0.1/", https, followed)] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let line = format!("http://{}/a location", listener.local_addr().unwrap());
             let outcome = thread::scope(|scope| {
@@ -308,7 +310,7 @@ mod tests {
                 });
                 outcome_of(&line)
             });
-            assert_eq!((outcome.reason, outcome.redirects), (reason, 1), "{location}");
+            assert_eq!((outcome.reason, outcome.redirects), (reason, redirects), "{location}");
         }
     }
 
