@@ -42,7 +42,9 @@ use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{plain, resource};
-use options::{CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, find_setting, help, read_file_for_line};
+use options::{
+    CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, environment_roots, find_setting, help, read_file_for_line,
+};
 pub(super) use options::{dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
@@ -166,6 +168,9 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     if input.known() == Some(0) {
         return Err(format!("no targets: nothing to check\n{HINT}"));
     }
+    // A flag's roots hold wherever a line has none of its own.
+    let has_roots = options.draft.settings().tls.roots.is_some();
+    let default_roots = if !has_roots && input.may_need_tls() { environment_roots()? } else { None };
 
     let limits = Limits {
         in_flight: concurrency(&options, input.known()),
@@ -184,7 +189,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         limits,
         persistence: Persistence { until_up: options.wait.is_some(), end },
         names: options.names,
-        secure: Secure::new(options.verify_cache),
+        secure: Secure::new(options.verify_cache, default_roots),
     };
     let engine = Engine::new(reactor, config);
     let mut run = Run {

@@ -72,6 +72,8 @@ pub struct Input {
     started_at: Instant,
     /// How many targets regular files and arguments have; `None` when only a pipe knows.
     known: Option<u64>,
+    /// Whether TLS may be spoken to any of them, or to where a redirect of theirs leads.
+    may_need_tls: bool,
     taken: u64,
     errors: u64,
     /// An error was found before the first target was handed out, so none will be.
@@ -116,6 +118,7 @@ impl Input {
             lines: None,
             key: reactor.open(tag),
             started_at: reactor.clock().started(),
+            may_need_tls: known.is_none(),
             known,
             taken: 0,
             errors: 0,
@@ -129,7 +132,7 @@ impl Input {
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut look = Look { tell, targets: 0, errors: 0, ahead: VecDeque::new() };
+        let mut look = Look { tell, targets: 0, errors: 0, may_need_tls: false, ahead: VecDeque::new() };
         for message in self.unopened.drain(..) {
             look.see(Err(message));
         }
@@ -159,6 +162,7 @@ impl Input {
             }
         }
         self.errors += look.errors;
+        self.may_need_tls |= look.may_need_tls;
         self.known = self.known.map(|_| look.targets);
         if self.known == Some(look.ahead.len() as u64) {
             self.ahead = look.ahead;
@@ -170,6 +174,11 @@ impl Input {
     /// How many targets there are in all, once all of them could be looked through.
     pub fn known(&self) -> Option<u64> {
         self.known
+    }
+
+    /// Whether TLS may be spoken, as far as can be known beforehand.
+    pub fn may_need_tls(&self) -> bool {
+        self.may_need_tls
     }
 
     /// How many targets were handed out.
@@ -273,6 +282,7 @@ struct Look<'a> {
     tell: &'a mut dyn FnMut(&str),
     targets: u64,
     errors: u64,
+    may_need_tls: bool,
     /// The first of the targets, up to [`READ_AHEAD_MAX`].
     ahead: VecDeque<Target>,
 }
@@ -283,6 +293,7 @@ impl Look<'_> {
             Ok(None) => {}
             Ok(Some(target)) => {
                 self.targets += 1;
+                self.may_need_tls |= target.url.scheme_is_secure() || target.settings.redirects.is_some();
                 if self.ahead.len() < READ_AHEAD_MAX {
                     self.ahead.push_back(target);
                 }

@@ -16,15 +16,16 @@ use crate::proto::x509::{self, AltName};
 pub struct Secure {
     clock: WallClock,
     verify_cache: bool,
+    default_roots: Option<Rc<[u8]>>,
     /// Few: one for the flags, and one for each different thing that lines say.
     configs: Vec<(Rc<TlsWanted>, TlsConfig)>,
 }
 
 impl Secure {
     /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known
-    /// from then on.
-    pub fn new(verify_cache: bool) -> Secure {
-        Secure { clock: WallClock::default(), verify_cache, configs: Vec::new() }
+    /// from then on. `default_roots`: PEM of whom to trust where a target says nothing, instead of the built-in roots.
+    pub fn new(verify_cache: bool, default_roots: Option<Rc<[u8]>>) -> Secure {
+        Secure { clock: WallClock::default(), verify_cache, default_roots, configs: Vec::new() }
     }
 
     /// Sets the time by which certificates are judged, since the Unix epoch.
@@ -42,7 +43,9 @@ impl Secure {
         let index = match known {
             Some(index) => index,
             None => {
-                self.configs.push((wanted.clone(), config(wanted, self.verify_cache, &self.clock)?));
+                let roots = wanted.roots.as_ref().or(self.default_roots.as_ref());
+                let config = config(wanted, roots.map(|pem| &**pem), self.verify_cache, &self.clock)?;
+                self.configs.push((wanted.clone(), config));
                 self.configs.len() - 1
             }
         };
@@ -72,14 +75,22 @@ pub fn verify(wanted: &TlsWanted) -> Result<(), String> {
     match wanted {
         TlsWanted { roots: None, cert: None, key: None, .. } => Ok(()),
         TlsWanted { cert: None, key: Some(_), .. } => Err("a key without its certificate (--cert)".to_owned()),
-        wanted => config(wanted, false, &WallClock::default()).map(drop).map_err(|error| error.to_string()),
+        wanted => {
+            let made = config(wanted, wanted.roots.as_deref(), false, &WallClock::default());
+            made.map(drop).map_err(|error| error.to_string())
+        }
     }
 }
 
-fn config(wanted: &TlsWanted, verify_cache: bool, clock: &WallClock) -> Result<TlsConfig, TlsSetupError> {
+fn config(
+    wanted: &TlsWanted,
+    roots: Option<&[u8]>,
+    verify_cache: bool,
+    clock: &WallClock,
+) -> Result<TlsConfig, TlsSetupError> {
     let chain = wanted.cert.as_deref();
     TlsConfig::new(&TlsOptions {
-        roots: wanted.roots.as_deref().map_or(Roots::WebPki, Roots::Pem),
+        roots: roots.map_or(Roots::WebPki, Roots::Pem),
         insecure: wanted.insecure,
         identity: chain.map(|chain| Identity { chain, key: wanted.key.as_deref().unwrap_or(chain) }),
         verify_cache,

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
-use crate::check::settings::{Draft, Setting};
+use crate::check::settings::{Draft, Setting, TlsWanted};
 use crate::check::units::{number, positive_duration};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
@@ -295,17 +296,6 @@ impl Options {
             pace: None,
             wait: None,
         };
-        let said = |what: Setting| flags.iter().any(|given| given.id == What::Setting(what));
-        if cfg!(feature = "tls") && !said(Setting::CaCert) {
-            // As OpenSSL has it, and with it curl and most others. A flag wins over it.
-            if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
-                let file = file.to_string_lossy();
-                let set = options.draft.set(Setting::CaCert, &file, read_file);
-                // Looked at here, so that whoever never thought of it learns where it comes from.
-                set.and_then(|()| secure::verify(&options.draft.settings().tls))
-                    .map_err(|error| format!("SSL_CERT_FILE: {error}"))?;
-            }
-        }
         let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
         if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
             return Err(format!(
@@ -434,6 +424,22 @@ pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
         "-" => Err("standard input is read by flags only".to_owned()),
         name => read_file(name),
     }
+}
+
+/// Whom the environment's `SSL_CERT_FILE` says to trust, as OpenSSL has it, and with it curl and most others. It is read only
+/// where TLS may be spoken: a system's whole list takes longer to read than a plain check takes in all.
+///
+/// # Errors
+/// It cannot be read, or is of no use.
+pub(super) fn environment_roots() -> Result<Option<Rc<[u8]>>, String> {
+    let named = std::env::var_os("SSL_CERT_FILE").filter(|file| cfg!(feature = "tls") && !file.is_empty());
+    let Some(file) = named else { return Ok(None) };
+    // Whoever never thought of it learns where the trouble comes from.
+    let named = |error| format!("SSL_CERT_FILE: {error}");
+    let roots: Rc<[u8]> = read_file(&file.to_string_lossy()).map_err(named)?.into();
+    let wanted = TlsWanted { roots: Some(roots.clone()), ..TlsWanted::default() };
+    secure::verify(&wanted).map_err(named)?;
+    Ok(Some(roots))
 }
 
 /// The largest file that a flag's value may name.

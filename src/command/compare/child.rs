@@ -159,7 +159,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
         limits: Limits::in_flight(limit.min(work.count()).max(1)),
         persistence: Persistence::default(),
         names: Names::default(),
-        secure: Secure::new(true),
+        secure: Secure::new(true, None),
     };
     let mut engine = Engine::new(reactor, config);
     let mut reader = work.reader();
