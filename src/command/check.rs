@@ -135,13 +135,14 @@ struct Run {
     tally: Tally,
     quiet: bool,
     verbose: bool,
-    /// Errors and warnings go to standard error unless it is to be silent.
+    /// `None`: nobody watches, or nobody wants to.
     progress: Option<Progress>,
     signals: Signals,
     /// When the run ends, and what is said of what is unfinished then.
     deadline: Option<(Instant, Failure)>,
     /// It is `--wait` that ends it.
     waits: bool,
+    /// What is said while all are waited for is not wanted.
     silent: bool,
     /// No more checks are started, for this reason.
     stopping: Option<Failure>,

@@ -21,6 +21,7 @@ use mio::unix::SourceFd;
 use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::{Tag, secure};
+use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor};
 use crate::sys::fd::{self, Way};
 use crate::sys::plain;
@@ -293,7 +294,7 @@ impl Look<'_> {
             Ok(None) => {}
             Ok(Some(target)) => {
                 self.targets += 1;
-                self.may_need_tls |= target.url.scheme_is_secure() || target.settings.redirects.is_some();
+                self.may_need_tls |= target.url.scheme() == Scheme::Https || target.settings.redirects.is_some();
                 if self.ahead.len() < READ_AHEAD_MAX {
                     self.ahead.push_back(target);
                 }

@@ -403,6 +403,7 @@ impl Engine {
     }
 
     fn resolved(&mut self, id: u32, result: Result<Addresses, Trouble>, now: Instant) {
+        let attempt = self.first_try();
         let Some(job) = &mut self.jobs[id as usize] else { return };
         match result {
             Ok(addresses) => {
@@ -412,7 +413,6 @@ impl Engine {
                     job.check.pin(addresses[0]);
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
-                        let attempt = Try { number: 1, degrades: !self.persistence.until_up };
                         self.queue.push(Waiting { target, since: now, attempt, last: None });
                     }
                     job.link = Link::Resolved([addresses[0]].into());

@@ -179,11 +179,6 @@ impl Url {
         self.scheme
     }
 
-    /// Whether TLS is spoken there.
-    pub fn scheme_is_secure(&self) -> bool {
-        self.scheme == Scheme::Https
-    }
-
     /// The host without brackets, in lower case: what a resolver looks up and what TLS is told to expect (SNI, RFC
     /// 6066).
     pub fn host(&self) -> &str {

@@ -132,7 +132,7 @@ enum Id {
 
 /// A flag with nothing but a name, a value and a help text, as most are.
 const fn flag(id: Id, long: &'static str, value: &'static str, group: &'static str, help: &'static str) -> Flag<Id> {
-    Flag { id, long, alias: None, short: None, value: Some(value), group, help }
+    Flag::new(id, long, None, Some(value), group, help)
 }
 
 const TABLE: &[Flag<Id>] = &[
@@ -157,15 +157,7 @@ const TABLE: &[Flag<Id>] = &[
         "where the random numbers of --jitter and --fail-rate begin [0]\nthe same seed gives the n-th request the same answer",
     ),
     flag(Id::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
-    Flag {
-        id: Id::Tls,
-        long: "tls",
-        alias: None,
-        short: None,
-        value: None,
-        group: "TLS",
-        help: "speak HTTPS (TLS 1.2 and 1.3) on every port",
-    },
+    Flag::new(Id::Tls, "tls", None, None, "TLS", "speak HTTPS (TLS 1.2 and 1.3) on every port"),
     flag(Id::Cert, "cert", "FILE", "TLS", "the certificate, PEM, then what leads from it to a root"),
     flag(Id::Key, "key", "FILE", "TLS", "its key, PEM; without it the key stands in the same file"),
     flag(
@@ -175,15 +167,7 @@ const TABLE: &[Flag<Id>] = &[
         "TLS",
         "fail every handshake after the client's first words:\nstall never answers, garbage answers with no TLS, close closes",
     ),
-    Flag {
-        id: Id::Quiet,
-        long: "quiet",
-        alias: None,
-        short: Some('q'),
-        value: None,
-        group: "Output",
-        help: "no summary at the end, no warnings",
-    },
+    Flag::new(Id::Quiet, "quiet", Some('q'), None, "Output", "no summary at the end, no warnings"),
 ];
 
 /// What the command line asks for.
