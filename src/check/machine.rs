@@ -199,6 +199,10 @@ pub struct Check {
     state: State,
     /// When the attempt began.
     started: Instant,
+    /// The time since then that does not count against the target: this program was not there.
+    excused: Duration,
+    /// How many connections have been asked for so far.
+    exchange: u32,
     /// When the phase began that belongs to the state; `None` until it has.
     since: Option<Instant>,
     decoder: Decoder,
@@ -228,6 +232,8 @@ impl Check {
             target,
             state: State::New,
             started: now,
+            excused: Duration::ZERO,
+            exchange: 0,
             since: None,
             phases: Phases { queue, ..Phases::default() },
             address: None,
@@ -355,6 +361,27 @@ impl Check {
         self.started
     }
 
+    /// This program did not run for so long: the attempt may take so much longer.
+    pub fn excuse(&mut self, by: Duration) {
+        self.excused += by;
+    }
+
+    /// Which of the check's exchanges it is on: another number once a redirect or a fresh connection has replaced the
+    /// one before. What a connection says belongs to its own exchange, and is not told to the next.
+    pub fn exchange(&self) -> u32 {
+        self.exchange
+    }
+
+    /// Whether redirects have led to another origin than the one that the user named.
+    pub fn is_elsewhere(&self) -> bool {
+        self.hop.as_ref().is_some_and(|hop| hop.form.elsewhere)
+    }
+
+    /// When the attempt's time is over.
+    fn end_of_attempt(&self) -> Instant {
+        self.started + self.target.settings.timeout + self.excused
+    }
+
     /// The target back, of a check that was begun and must wait for another turn.
     pub fn into_target(self) -> Target {
         self.target
@@ -458,8 +485,9 @@ impl Check {
 
     /// Begins with finding and connecting to whatever the URL says.
     fn approach(&mut self, now: Instant) {
+        self.exchange += 1;
         let settings = &self.target.settings;
-        let end = self.started + settings.timeout;
+        let end = self.end_of_attempt();
         self.wants.add(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
         if self.target.socket().is_some() || self.literal().is_some() {
             self.connect();
@@ -542,7 +570,7 @@ impl Check {
     fn expect_answer(&mut self) {
         self.state = State::ExpectAnswer;
         if self.target.settings.connect_timeout.is_some() {
-            self.wants.add(Action::Arm(self.started + self.target.settings.timeout));
+            self.wants.add(Action::Arm(self.end_of_attempt()));
         }
     }
 
@@ -650,7 +678,10 @@ impl Check {
         self.end_phase(now);
         self.decoder = decoder(&self.target, hop.form.as_get);
         self.body.clear();
+        // What was seen of the hop before says nothing of this one.
         self.tls = None;
+        self.address = None;
+        self.connection.reused = false;
         self.hop = Some(Box::new(hop));
         self.approach(now);
     }

@@ -122,6 +122,24 @@ impl Reason {
         }
     }
 
+    /// Whether it says something of a whole answer: it was good, or it was judged.
+    pub fn is_of_an_answer(self) -> bool {
+        matches!(
+            self,
+            Reason::Ok
+                | Reason::Warn
+                | Reason::Retried
+                | Reason::Redirect
+                | Reason::Status
+                | Reason::Header
+                | Reason::Body
+                | Reason::Json
+                | Reason::Latency
+                | Reason::Cert
+                | Reason::Expect
+        )
+    }
+
     /// Whether another attempt could end otherwise by itself. A certificate does not mend itself within a second, and
     /// who speaks another protocol will do so again.
     pub fn is_worth_a_retry(self) -> bool {

@@ -20,12 +20,12 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts one outcome. Only what got an answer counts among the times: a timeout's five seconds say nothing about
-    /// speed.
+    /// Counts one outcome. Only what got a whole answer counts among the times: a timeout's five seconds say nothing
+    /// about speed, whatever had come by then.
     pub fn add(&mut self, outcome: &Outcome) {
         self.verdicts[outcome.verdict() as usize] += 1;
         self.reasons[outcome.reason as usize] += 1;
-        if outcome.status.is_some() || outcome.reason == Reason::Ok {
+        if outcome.reason.is_of_an_answer() {
             self.times.add(outcome.phases.total());
         }
     }

@@ -51,6 +51,9 @@ pub(super) use options::{dumb, read_file};
 /// answers waiting.
 pub(super) const START_BATCH: usize = 128;
 
+/// How long targets are brought before the loop looks round again, however few of them there are among the lines.
+const BRING_FOR: Duration = Duration::from_millis(2);
+
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
 
@@ -125,6 +128,18 @@ struct Report {
     sink: Box<dyn Sink>,
     output: Output,
     place: String,
+    /// Why it was given up. The others go on.
+    trouble: Option<io::Error>,
+}
+
+impl Report {
+    /// Notes how writing went. What cannot be written whole ends alone.
+    fn note(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.output.give_up();
+            self.trouble = Some(error);
+        }
+    }
 }
 
 /// A run under way.
@@ -267,7 +282,7 @@ fn open_reports(options: &Options, reactor: &mut Reactor<Tag>) -> Result<Vec<Rep
             Format::Ndjson => Box::new(Ndjson),
         };
         sink.begin(output.buffer());
-        reports.push(Report { sink, output, place });
+        reports.push(Report { sink, output, place, trouble: None });
     }
     Ok(reports)
 }
@@ -284,10 +299,12 @@ impl Run {
                 return Ok(());
             }
 
-            // 3. Turn.
-            if events.is_empty() {
-                self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
+            // 3. Turn: always, and without waiting where there is something to deal with already.
+            if !events.is_empty() {
+                let key = self.input.key();
+                self.engine.reactor().again(key);
             }
+            self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
 
             // 4. Deal with each event.
             let now = self.engine.reactor().clock().now();
@@ -303,7 +320,7 @@ impl Run {
                     // move.
                     Event::Owner { id: RUN_DEADLINE, .. } => {}
                     Event::Owner { id: PROGRESS, .. } => self.draw_progress(now),
-                    Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize)?,
+                    Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize, &mut events),
                 }
             }
             // What came of dealing with them is for the next trip, in the same memory.
@@ -313,13 +330,17 @@ impl Run {
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure, &mut events);
             }
-            self.push_reports(now)?;
+            self.push_reports(now, &mut events);
         }
     }
 
     /// Brings targets while there is room: whether all have been brought.
     fn bring(&mut self, events: &mut Vec<Event>) -> Result<bool, String> {
+        let until = self.engine.reactor().clock().now() + BRING_FOR;
         for _ in 0..START_BATCH {
+            if self.engine.reactor().clock().now() >= until {
+                break;
+            }
             if !self.reports.iter().all(|report| report.output.has_room()) {
                 // The loop says when the reader has taken some.
                 return Ok(false);
@@ -336,6 +357,7 @@ impl Run {
             };
             match self.input.next(self.engine.reactor(), &mut tell)? {
                 Next::End => return Ok(true),
+                Next::More => break,
                 // Once nothing more is to be started, nobody waits for what a pipe might still bring.
                 Next::Pending => return Ok(self.stopping.is_some()),
                 Next::Target(target, since) => match &self.stopping {
@@ -384,15 +406,13 @@ impl Run {
     }
 
     /// Has every report write what is due.
-    fn push_reports(&mut self, now: Instant) -> Result<(), String> {
+    fn push_reports(&mut self, now: Instant, events: &mut Vec<Event>) {
         self.clear_line();
-        for index in 0..self.reports.len() {
-            let reactor = self.engine.reactor();
-            let report = &mut self.reports[index];
-            report.output.push(now, reactor).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
+        for report in &mut self.reports {
+            let pushed = report.output.push(now, self.engine.reactor());
+            report.note(pushed);
         }
-        self.nobody_listens();
-        Ok(())
+        self.nobody_listens(events);
     }
 
     /// Wipes the progress line if something is about to be written in its place.
@@ -403,21 +423,21 @@ impl Run {
         }
     }
 
-    fn write_report(&mut self, index: usize) -> Result<(), String> {
+    fn write_report(&mut self, index: usize, events: &mut Vec<Event>) {
         self.clear_line();
         let report = &mut self.reports[index];
-        report.output.write(self.engine.reactor()).map_err(|error| format!("{}: {}", report.place, plain(&error)))?;
-        self.nobody_listens();
-        Ok(())
+        let written = report.output.write(self.engine.reactor());
+        report.note(written);
+        self.nobody_listens(events);
     }
 
     /// When the reader of every report has gone, as `head` goes, there is nobody to check for.
-    fn nobody_listens(&mut self) {
+    fn nobody_listens(&mut self, events: &mut Vec<Event>) {
         if self.stopping.is_none()
             && !self.reports.is_empty()
             && self.reports.iter().all(|report| report.output.is_closed())
         {
-            self.stop(Failure::new(Reason::Interrupted, "the reader of the results has gone"), &mut Vec::new());
+            self.stop(Failure::new(Reason::Interrupted, "the reader of the results has gone"), events);
         }
     }
 
@@ -454,20 +474,30 @@ impl Run {
         }
         let mut events = Vec::new();
         for index in 0..self.reports.len() {
-            self.write_report(index)?;
+            self.write_report(index, &mut events);
         }
         while !self.reports.iter().all(|report| report.output.is_drained()) {
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             for event in std::mem::take(&mut events) {
                 match event {
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
-                    Event::Owner { id, .. } if id >= REPORTS => self.write_report((id - REPORTS) as usize)?,
+                    Event::Owner { id, .. } if id >= REPORTS => {
+                        self.write_report((id - REPORTS) as usize, &mut events);
+                    }
                     _ => {}
                 }
             }
         }
-        for Report { output, place, .. } in self.reports.drain(..) {
-            output.finish().map_err(|error| format!("{place}: {}", plain(&error)))?;
+        // Each report's trouble is its own: the others are finished all the same.
+        let mut troubles = Vec::new();
+        for Report { output, place, trouble, .. } in self.reports.drain(..) {
+            let finished = match trouble {
+                Some(error) => Err(error),
+                None => output.finish(),
+            };
+            if let Err(error) = finished {
+                troubles.push(format!("{place}: {}", plain(&error)));
+            }
         }
         if self.verbose {
             self.say_loop();
@@ -482,6 +512,9 @@ impl Run {
         }
         if self.input.taken() == 0 {
             return Err("no targets: nothing to check".to_owned());
+        }
+        if !troubles.is_empty() {
+            return Err(troubles.join("\n"));
         }
         let healthy = match self.tally.all_healthy() {
             true => exit::HEALTHY,

@@ -63,7 +63,8 @@ pub struct Given<I> {
 pub enum Asked<I> {
     /// To do it.
     Run {
-        /// The flags: first those of the environment, then those of the command line, in their order.
+        /// The flags: first those of the environment that the command line does not give, then those of the command
+        /// line, in their order.
         flags: Vec<Given<I>>,
         /// Everything that is no flag.
         arguments: Vec<String>,
@@ -78,28 +79,29 @@ pub enum Asked<I> {
 ///
 /// # Errors
 /// What is wrong, in words for the user.
-pub fn parse<I: Copy>(
+pub fn parse<I: Copy + PartialEq>(
     table: &[Flag<I>],
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Asked<I>, String> {
-    let mut flags = Vec::new();
+    let mut said = Vec::new();
     for flag in table {
         let spelled = environment_name(flag.long);
         let Some(value) = environment(&spelled) else { continue };
         let value = text(&value, &spelled)?;
         match flag.value {
-            Some(_) => flags.push(Given { id: flag.id, value, spelled }),
+            Some(_) => said.push(Given { id: flag.id, value, spelled }),
             None => match value.as_str() {
-                "1" | "true" | "yes" | "on" => flags.push(Given { id: flag.id, value: String::new(), spelled }),
+                "1" | "true" | "yes" | "on" => said.push(Given { id: flag.id, value: String::new(), spelled }),
                 "" | "0" | "false" | "no" | "off" => {}
                 other => return Err(format!("{spelled}: '{}' is neither true nor false", other.escape_debug())),
             },
         }
     }
+    let mut flags: Vec<Given<I>> = Vec::new();
     let mut positional = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+    while let Some(argument) = parser.next().map_err(|error| told(&error))? {
         let (found, spelled) = match argument {
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Asked::Help),
             lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Asked::Version),
@@ -124,7 +126,10 @@ pub fn parse<I: Copy>(
         };
         flags.push(Given { id: flag.id, value, spelled });
     }
-    Ok(Asked::Run { flags, arguments: positional })
+    // The command line wins, and where a flag may be repeated it replaces all that the environment says.
+    said.retain(|before| !flags.iter().any(|given| given.id == before.id));
+    said.append(&mut flags);
+    Ok(Asked::Run { flags: said, arguments: positional })
 }
 
 /// Finds a flag by its name or its other name.
@@ -138,7 +143,17 @@ pub fn environment_name(long: &str) -> String {
 }
 
 fn text(value: &OsStr, what: &str) -> Result<String, String> {
-    value.to_str().map(str::to_owned).ok_or_else(|| format!("{what} is not UTF-8: {}", value.to_string_lossy()))
+    // What cannot be read cannot be known not to be secret, so it is not repeated.
+    value.to_str().map(str::to_owned).ok_or_else(|| format!("{what} is not UTF-8"))
+}
+
+/// The parser's error without the value that it is about, which may be secret.
+fn told(error: &lexopt::Error) -> String {
+    match error {
+        lexopt::Error::UnexpectedValue { option, .. } => format!("'{option}' takes no value"),
+        lexopt::Error::NonUnicodeValue(_) => "an argument is not UTF-8".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn unknown<I>(table: &[Flag<I>], spelled: &str) -> String {
@@ -250,7 +265,9 @@ mod tests {
     #[test]
     fn the_command_line_comes_after_the_environment() {
         let both = said(&["-t5"], &[("UPCHECK_TIMEOUT", "9"), ("UPCHECK_QUIET", "1")]);
-        assert_eq!(both, [('t', "9".to_owned()), ('q', String::new()), ('t', "5".to_owned())]);
+        assert_eq!(both, [('q', String::new()), ('t', "5".to_owned())]);
+        let repeated = said(&["-t5", "-t6"], &[("UPCHECK_TIMEOUT", "9")]);
+        assert_eq!(repeated, [('t', "5".to_owned()), ('t', "6".to_owned())]);
         assert_eq!(said(&[], &[("UPCHECK_QUIET", "0")]), []);
     }
 
@@ -275,7 +292,7 @@ mod tests {
         for (arguments, message) in cases {
             assert_eq!(parse_with(arguments, &[]), Err(message.to_owned()));
         }
-        assert!(parse_with(&["--quiet=1"], &[]).is_err());
+        assert_eq!(parse_with(&["--quiet=s3cret"], &[]), Err("'--quiet' takes no value".to_owned()));
         assert!(parse_with(&[], &[("UPCHECK_QUIET", "maybe")]).is_err());
     }
 

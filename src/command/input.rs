@@ -33,6 +33,13 @@ const PIECE: usize = 64 * 1024;
 /// keeping them costs no memory that the run would not take a moment later.
 const READ_AHEAD_MAX: usize = 1024;
 
+/// How many lines without a target are read in one go, a piece of 64 KiB counting as many as it costs. Comments, errors
+/// and a file without a line end must not keep the loop from looking round.
+const STEPS_MAX: usize = 64;
+
+/// See [`STEPS_MAX`].
+const STEPS_PER_PIECE: usize = 16;
+
 /// What the input has to offer now.
 #[derive(Debug)]
 pub enum Next {
@@ -40,6 +47,8 @@ pub enum Next {
     Target(Target, Instant),
     /// Nothing yet: a pipe has more to come.
     Pending,
+    /// None so far, and there is more to be read: look at what else has happened, and come back.
+    More,
     /// Nothing any more.
     End,
 }
@@ -205,7 +214,12 @@ impl Input {
         if let Some(target) = self.ahead.pop_front() {
             return Ok(self.hand_out(target, self.started_at));
         }
+        let mut steps = 0;
         loop {
+            if steps >= STEPS_MAX {
+                return Ok(Next::More);
+            }
+            steps += 1;
             let Some(lines) = &mut self.lines else {
                 match self.sources.pop_front() {
                     None => return Ok(Next::End),
@@ -246,6 +260,7 @@ impl Input {
                     self.reader.end_of_file();
                 }
                 Line::NotYet => {
+                    steps += STEPS_PER_PIECE;
                     let now = reactor.clock().now();
                     match lines.fill(now) {
                         Ok(true) if self.taken == 0 && lines.asked => self.look_at_first_piece(),

@@ -23,6 +23,7 @@ use crate::engine::Tag;
 use crate::reactor::{Key, Reactor};
 use crate::report::text::push_shown;
 use crate::sys::fd::{self, PIPE_BUF, Way};
+use crate::sys::random::Numbers;
 
 /// When so much waits to be written, no new check starts.
 const BUFFER_FULL: usize = 256 * 1024;
@@ -86,15 +87,15 @@ impl Output {
             }
             _ => {}
         }
-        let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-        // The tag tells the outputs of one run apart, the process id those of several.
-        let beside = place.with_file_name(format!(".{name}.{}.{tag:?}.part", std::process::id()));
-        let file = File::options().write(true).create(true).truncate(true).open(&beside)?;
-        if let Ok(there) = place.metadata() {
-            file.set_permissions(there.permissions())?;
+        if place.file_name().is_none() {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
+        let (file, beside) = make_beside(&place)?;
         let mut output = Output::new(file, reactor, tag)?;
-        output.rename = Some((beside, place));
+        output.rename = Some((beside, place.clone()));
+        if let Ok(there) = place.metadata() {
+            output.file.set_permissions(there.permissions())?;
+        }
         Ok(output)
     }
 
@@ -148,7 +149,14 @@ impl Output {
         self.closed || self.buffer.len() == self.written
     }
 
-    /// Whether its reader has gone.
+    /// Writes nothing more, and leaves no file behind.
+    pub fn give_up(&mut self) {
+        self.closed = true;
+        self.buffer = Vec::new();
+        self.written = 0;
+    }
+
+    /// Whether its reader has gone, or it was given up.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
@@ -188,7 +196,14 @@ impl Output {
             }
             let rest = &self.buffer[self.written..];
             match self.file.write(&rest[..rest.len().min(piece)]) {
-                Ok(written) => self.written += written,
+                Ok(written) => {
+                    self.written += written;
+                    // Given back as it goes: a reader a little slower than the checks may never let it run empty.
+                    if self.written >= WRITE_AT {
+                        self.buffer.drain(..self.written);
+                        self.written = 0;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
@@ -205,10 +220,12 @@ impl Output {
     /// Puts a file into its place. Everything must have been written.
     pub fn finish(mut self) -> io::Result<()> {
         debug_assert!(self.is_drained());
-        match self.rename.take() {
-            Some((beside, place)) => std::fs::rename(beside, place),
-            None => Ok(()),
+        if let Some((beside, place)) = &self.rename {
+            // Where this fails, dropping it takes away what was written.
+            std::fs::rename(beside, place)?;
+            self.rename = None;
         }
+        Ok(())
     }
 }
 
@@ -220,6 +237,21 @@ impl Drop for Output {
             let _ = std::fs::remove_file(beside);
         }
     }
+}
+
+/// Makes a new file in the place's folder, under a name that nobody can foresee: whoever may write to the folder could
+/// have laid a link there. `create_new` follows none and takes no file that exists.
+fn make_beside(place: &Path) -> io::Result<(File, PathBuf)> {
+    const TRIES: usize = 16;
+    let mut numbers = Numbers::new();
+    for _ in 0..TRIES {
+        let beside = place.with_file_name(format!(".upcheck-{:016x}.part", numbers.next_u64()));
+        match File::options().write(true).create_new(true).open(&beside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, beside)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Standard output, for what is said before there is a loop or after it.

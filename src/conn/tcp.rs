@@ -2,7 +2,7 @@
 //! [`Stream`](super::stream::Stream)'s to say.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use mio::net::TcpStream;
 
@@ -12,6 +12,16 @@ use mio::net::TcpStream;
 /// What failed at once: no descriptor, no local port, no route; on loopback also that nobody listens.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     TcpStream::connect(address)
+}
+
+/// Whether this machine has an address of its own from which it could connect there. A datagram socket is asked, which
+/// sends nothing: it needs the address and the route as a connection does, but no port that is scarce.
+pub fn has_address_for(address: SocketAddr) -> bool {
+    let any_port = match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    UdpSocket::bind(any_port).and_then(|socket| socket.connect(address)).is_ok()
 }
 
 #[cfg(test)]

@@ -25,10 +25,11 @@ mod reuse;
 pub mod secure;
 pub mod trouble;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Interest;
 
@@ -55,6 +56,10 @@ const READ_BUFFER: usize = 16 * 1024;
 
 /// How often one connection is read in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
+
+/// How long the engine works before it asks the OS again. What is left over waits with the time at which it was seen, so
+/// that nobody is charged with the work that was done for others before it.
+const WORK_PER_TURN: Duration = Duration::from_millis(4);
 
 /// For how many checks there is room from the start, if so many may be under way. The system gives memory when it is
 /// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
@@ -163,6 +168,10 @@ pub struct Engine {
     finished: Vec<Event>,
     /// Everything is being ended, and nothing tried again.
     abandoning: bool,
+    /// What was seen and not yet dealt with, and when it was seen.
+    backlog: VecDeque<(Ready<Tag>, Instant)>,
+    /// How much of the time that this program was away the checks have been given back.
+    excused: Duration,
     /// Kept between turns so that their memory is, too.
     ready: Vec<Ready<Tag>>,
     request: Vec<u8>,
@@ -186,6 +195,8 @@ impl Engine {
             free: Vec::new(),
             finished: Vec::new(),
             abandoning: false,
+            backlog: VecDeque::new(),
+            excused: Duration::ZERO,
             ready: Vec::new(),
             request: Vec::new(),
             buffer: Box::new([0; READ_BUFFER]),
@@ -238,48 +249,77 @@ impl Engine {
     /// # Errors
     /// The loop itself failed: nothing can go on.
     pub fn turn(&mut self, out: &mut Vec<Event>) -> io::Result<Instant> {
-        // What ended while targets were being added must not wait for a socket to turn ready.
-        if !self.finished.is_empty() {
-            out.append(&mut self.finished);
-            return Ok(self.reactor.clock().now());
+        // What ended while targets were being added must not wait for a socket to turn ready, and what is left from the
+        // turn before must not wait at all. The OS is asked in every turn all the same.
+        if !self.finished.is_empty() || !self.backlog.is_empty() {
+            self.reactor.again(self.queue_key);
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
+        self.excuse();
         // What happens in this turn goes into `out` itself and is not moved again.
+        out.append(&mut self.finished);
         std::mem::swap(&mut self.finished, out);
         for event in ready.drain(..) {
-            // An earlier event of this turn may have closed this one's key.
-            if !self.reactor.is_open(event.key()) {
-                continue;
-            }
             match event {
+                // Signals and the like do not wait behind checks.
                 Ready::Io { tag: Tag::Owner(id), .. } | Ready::Deadline { tag: Tag::Owner(id), .. } => {
                     self.finished.push(Event::Owner { id, ready: event });
                 }
-                Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
-                Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id),
-                Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
-                    if writable {
-                        self.writable(id, key, now);
-                    }
-                    if readable && self.reactor.is_open(key) {
-                        self.readable(id, key, ended, now);
-                    }
-                }
-                Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
-                    self.resolver.handle(part, event, now, &mut self.reactor);
-                }
-                // What may start now is started below.
-                Ready::Deadline { tag: Tag::Queue, .. } => {}
-                // These keys carry deadlines and are never registered with a socket.
-                Ready::Io { tag: Tag::Check(_) | Tag::Queue, .. } => {}
+                _ => self.backlog.push_back((event, now)),
             }
         }
         self.ready = ready;
+        let until = now + WORK_PER_TURN;
+        while let Some((event, seen)) = self.backlog.pop_front() {
+            // An earlier event may have undone this one.
+            if self.reactor.is_current(&event) {
+                self.handle(event, seen);
+                if self.reactor.clock().now() >= until {
+                    break;
+                }
+            }
+        }
         self.hear_of_names(now);
         self.start_waiting();
         std::mem::swap(&mut self.finished, out);
         Ok(now)
+    }
+
+    /// Deals with one event, seen at `now`.
+    fn handle(&mut self, event: Ready<Tag>, now: Instant) {
+        match event {
+            Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
+            Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id),
+            Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
+                if writable {
+                    self.writable(id, key, now);
+                }
+                if readable && self.reactor.is_open(key) {
+                    self.readable(id, key, ended, now);
+                }
+            }
+            Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
+                self.resolver.handle(part, event, now, &mut self.reactor);
+            }
+            // What may start now is started at the end of the turn.
+            Ready::Deadline { tag: Tag::Queue, .. } => {}
+            // These keys carry deadlines and are never registered with a socket.
+            Ready::Io { tag: Tag::Check(_) | Tag::Queue, .. } => {}
+            // Handed out as they come.
+            Ready::Io { tag: Tag::Owner(_), .. } | Ready::Deadline { tag: Tag::Owner(_), .. } => {}
+        }
+    }
+
+    /// Gives the checks under way the time back in which this program did not run: the loop has moved the deadlines that
+    /// are armed, and those that are computed later must know of it, too.
+    fn excuse(&mut self) {
+        let absent = self.reactor.absent();
+        if absent > self.excused {
+            let by = absent - self.excused;
+            self.excused = absent;
+            self.jobs.iter_mut().flatten().for_each(|job| job.check.excuse(by));
+        }
     }
 
     /// Ends everything that is under way or waits, each with this failure.
@@ -303,7 +343,11 @@ impl Engine {
     fn start_waiting(&mut self) {
         let now = self.reactor.clock().now();
         while let Some(waiting) = self.queue.start(now) {
-            self.begin(waiting);
+            // Thousands may be due at one moment. They start in pieces, and the OS is asked between them.
+            if self.begin(waiting) >= now + WORK_PER_TURN {
+                self.reactor.again(self.queue_key);
+                break;
+            }
         }
         match self.queue.next_time() {
             Some(at) => self.reactor.arm(self.queue_key, at),
@@ -315,8 +359,8 @@ impl Engine {
         Try { number: 1, degrades: !self.persistence.until_up }
     }
 
-    /// 2. Makes a check of it.
-    fn begin(&mut self, Waiting { target, since, attempt, last }: Waiting) {
+    /// 2. Makes a check of it. Gives the time at which it began.
+    fn begin(&mut self, Waiting { target, since, attempt, last }: Waiting) -> Instant {
         let now = self.reactor.clock().now();
         let id = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
@@ -330,6 +374,7 @@ impl Engine {
             job.check.handle(Input::Start, now);
         }
         self.perform(id, now);
+        now
     }
 
     /// Tells the check what happened, then does what it wants done.
@@ -692,7 +737,12 @@ impl Engine {
         let Some(tls) = &mut attempt.conn.tls else { return };
         let was_handshaking = tls.is_handshaking();
         let mut secured = !was_handshaking;
+        let (key, exchange) = (attempt.key, check.exchange());
         let fed = tls.feed(&self.buffer[..length], |plaintext| {
+            // A whole answer may have led to another place already. What is behind it belongs to nobody.
+            if check.exchange() != exchange {
+                return;
+            }
             // A server may speak as soon as the handshake lets it, in the very bytes that end it.
             if !std::mem::replace(&mut secured, true) {
                 check.handle(Input::Secured, now);
@@ -705,6 +755,9 @@ impl Engine {
             Ok(()) => None,
             Err(error) => Some(Err(error)),
         };
+        if check.exchange() != exchange {
+            return self.perform_now(id, now);
+        }
         if was_handshaking && (!tls.is_handshaking() || ended.is_some()) {
             check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
         }
@@ -726,8 +779,10 @@ impl Engine {
         // The request, and what TLS itself has to say: its last flight, or the alert that tells a peer why it is left.
         let flushed = flush(&mut attempt.conn, unsent);
         self.perform_now(id, now);
+        // The check may be over, and another have its place.
         if let Err(error) = flushed
             && !would_block(&error)
+            && self.reactor.is_open(key)
         {
             self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
         }
@@ -742,7 +797,8 @@ impl Engine {
         let waiting = Waiting { target: job.check.into_target(), since: job.since, attempt, last: job.last };
         // Idle connections hold descriptors and ports, too. They are the first to give them back.
         if self.pool.shrink_to(0) {
-            return self.begin(waiting);
+            self.begin(waiting);
+            return;
         }
         if let Err(waiting) = self.queue.put_back(waiting) {
             let now = self.reactor.clock().now();

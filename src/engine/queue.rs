@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// come back, so twice the cap must fit.
 const ASIDE_MAX: usize = 64 * 1024;
 
+/// How late a start may be and the next still keep to the plan: the loop wakes up once a millisecond at most, and what
+/// fell due meanwhile starts together.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
 /// How much may be under way, and how fast it may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -112,7 +116,8 @@ impl<T> Queue<T> {
             // A start that comes a little late does not push all others back; after a longer pause nothing is made up
             // for.
             let due = self.next_start.unwrap_or(now);
-            self.next_start = Some(if now < due + interval { due + interval } else { now + interval });
+            let in_time = now < due + interval.max(CATCH_UP);
+            self.next_start = Some(if in_time { due + interval } else { now + interval });
         }
         if self.limits.per_host.is_some() {
             *self.hosts.entry((self.host_of)(&item).into()).or_default() += 1;

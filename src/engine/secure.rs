@@ -63,7 +63,9 @@ impl Secure {
 /// The name that TLS asks for and expects.
 pub fn server_name(check: &Check) -> &str {
     // A trailing dot is DNS's way of saying "absolute" and no part of the name (RFC 6066, 3).
-    let host = check.target().settings.server_name.as_deref().unwrap_or(check.url().host());
+    // A name that was said for one host is not asked of another: a redirect is the server's word.
+    let said = check.target().settings.server_name.as_deref().filter(|_| !check.is_elsewhere());
+    let host = said.unwrap_or(check.url().host());
     host.strip_suffix('.').unwrap_or(host)
 }
 

@@ -8,6 +8,7 @@ use crate::check::outcome::CertificateSeen;
 use crate::check::outcome::{Failure, Reason, TlsSeen};
 #[cfg(feature = "tls")]
 use crate::check::units::civil_date;
+use crate::conn::tcp;
 use crate::conn::tls::TlsError;
 use crate::sys::{plain, resource};
 
@@ -36,7 +37,21 @@ pub fn of_connect(error: &io::Error, place: &Place) -> Trouble {
         io::ErrorKind::PermissionDenied if matches!(place, Place::Unix(_)) => {
             failure(Reason::LocalError, format!("this user may not connect to {place}: {}", plain(error)))
         }
-        // Also what Linux says for an IPv6 address where IPv6 is switched off.
+        // No port is left, or the machine has no address of the family at all: then nothing that ends will help.
+        io::ErrorKind::AddrNotAvailable if place.address().is_some_and(|to| !tcp::has_address_for(to)) => failure(
+            Reason::ConnectUnreachable,
+            format!("{place} cannot be reached: this machine has no address to connect to it from"),
+        ),
+        // What a route that drops or forbids makes of it. The kernel's choice among these and the next is an accident of
+        // how the route was written.
+        io::ErrorKind::InvalidInput if place.address().is_some() => failure(
+            Reason::ConnectUnreachable,
+            format!("{place} cannot be reached: {} (a route that drops)", plain(error)),
+        ),
+        io::ErrorKind::PermissionDenied => failure(
+            Reason::ConnectUnreachable,
+            format!("{place} cannot be reached: {} (a route or a rule that forbids it)", plain(error)),
+        ),
         io::ErrorKind::AddrNotAvailable => Trouble::Shortage(Failure::new(
             Reason::LocalPorts,
             format!("no local address or port left to connect from to {place}"),
@@ -47,8 +62,26 @@ pub fn of_connect(error: &io::Error, place: &Place) -> Trouble {
             failure(Reason::ConnectUnreachable, format!("{place} cannot be reached: {}", plain(error)))
         }
         io::ErrorKind::ConnectionReset => failure(Reason::Reset, format!("{place} reset the connection at once")),
+        io::ErrorKind::BrokenPipe => failure(Reason::Closed, format!("{place} closed the connection at once")),
         _ => failure(Reason::LocalError, format!("connecting to {place}: {}", plain(error))),
     }
+}
+
+/// Reads an error of making a socket for DNS, before anything was sent: `None` when it is the network's or the server's.
+/// What this machine lacks is not the name's fault.
+pub(super) fn of_dns_socket(error: &io::Error) -> Option<Failure> {
+    if resource::is_descriptor_shortage(error) {
+        return Some(Failure::new(
+            Reason::LocalFds,
+            "no file descriptor left to look names up with (ulimit -n)",
+        ));
+    }
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => Reason::LocalPorts,
+        _ if resource::is_local_shortage(error) => Reason::LocalError,
+        _ => return None,
+    };
+    Some(Failure::new(reason, format!("no socket to look names up with: {}", plain(error))))
 }
 
 /// Reads an error of a connection that stood.
@@ -152,9 +185,11 @@ mod tests {
             (io::ErrorKind::NetworkUnreachable, Reason::ConnectUnreachable),
             (io::ErrorKind::ConnectionReset, Reason::Reset),
             (io::ErrorKind::AddrNotAvailable, Reason::LocalPorts),
-            (io::ErrorKind::PermissionDenied, Reason::LocalError),
+            (io::ErrorKind::PermissionDenied, Reason::ConnectUnreachable),
             (io::ErrorKind::NotFound, Reason::ConnectRefused),
-            (io::ErrorKind::InvalidInput, Reason::LocalError),
+            (io::ErrorKind::InvalidInput, Reason::ConnectUnreachable),
+            (io::ErrorKind::BrokenPipe, Reason::Closed),
+            (io::ErrorKind::OutOfMemory, Reason::LocalError),
         ];
         for (kind, expected) in cases {
             assert_eq!(reason(kind.into()), expected, "{kind:?}");

@@ -9,7 +9,8 @@
 //!     3  what time is it?           one reading, shared by everything that happened in this turn
 //!     4  who is ready?              readiness -> `Ready::Io`; events for keys closed since are dropped here
 //!     5  who asked to go again?     -> `Ready::Io`
-//!     6  whose time is up?          -> `Ready::Deadline`, always after readiness: an answer beats a timeout
+//!     6  whose time is up?          -> `Ready::Deadline`, always after readiness: an answer beats a timeout. A deadline has
+//!                                   come when the OS was asked after it and still had nothing to say
 //! ```
 //!
 //! What comes out is data, not callbacks: the owner matches on it in one place, and all control flow can be read there.
@@ -56,7 +57,11 @@ const GATHER: Duration = Duration::from_micros(500);
 
 /// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out,
 /// starved.
-const ABSENCE_MIN: Duration = Duration::from_secs(1);
+const ABSENCE_MIN: Duration = Duration::from_millis(250);
+
+/// The longest wait that is asked for at once. When an absence began can only be told from when it was asked last: a
+/// loop that asks twice a second knows it well enough, and moves no deadline by much more than the absence took.
+const WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// One thing that happened. `tag` is what the owner gave to [`Reactor::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +175,13 @@ impl<T: Copy> Reactor<T> {
         entry.key
     }
 
+    /// Whether an event still holds. An earlier one of the same batch may have closed its key, or, where it is a
+    /// deadline, armed the next in its place: a deadline of a phase that is over must not end the one that follows.
+    pub fn is_current(&self, event: &Ready<T>) -> bool {
+        self.is_open(event.key())
+            && !(matches!(event, Ready::Deadline { .. }) && self.timers.is_set(event.key().slot))
+    }
+
     /// Whether the key is still open. A batch of events may name keys that an earlier event of the same batch has
     /// closed.
     pub fn is_open(&self, key: Key) -> bool {
@@ -231,8 +243,8 @@ impl<T: Copy> Reactor<T> {
     /// One trip round the loop. Appends what happened to `out` and returns the time at which it was seen: the time
     /// stamp for the end of whatever each event ends. Waits for ever if nothing is watched and nothing armed, so don't.
     ///
-    /// Events in `out` are true when they are handed out; one may close the key of another. Ask
-    /// [`is_open`](Self::is_open) before acting on each.
+    /// Events in `out` are true when they are handed out; one may undo another. Ask [`is_current`](Self::is_current)
+    /// before acting on each.
     pub fn turn(&mut self, out: &mut Vec<Ready<T>>) -> io::Result<Instant> {
         let asked_at = self.clock.now();
         self.note_turn(asked_at);
@@ -240,16 +252,18 @@ impl<T: Copy> Reactor<T> {
         // 1. How long may we wait?
         let mut wait = match self.timers.next() {
             _ if !self.again.is_empty() => Some(Duration::ZERO),
-            Some(at) => Some(at.saturating_duration_since(asked_at)),
+            Some(at) => Some(at.saturating_duration_since(asked_at).min(WAIT_MAX)),
             None => None,
         };
         let due_back = wait.map(|wait| asked_at + wait);
 
         let before = out.len();
-        let mut now;
+        let mut polled_at;
+        let mut now = asked_at;
         let mut polls = 0;
         loop {
             // 2. Wait.
+            polled_at = now;
             let more = match self.poll.poll(&mut self.events, wait) {
                 Ok(()) => self.events.iter().count() == EVENTS_PER_POLL,
                 // A signal, or this program was stopped and goes on. Nothing was delivered, so nobody knows who is
@@ -279,9 +293,10 @@ impl<T: Copy> Reactor<T> {
                 }
             }
             polls += 1;
-            // Somebody's answer may have been left behind. Fetch it before calling anybody late.
-            let anybody_late = self.timers.next().is_some_and(|at| at <= now);
-            let go_back = more && anybody_late && polls < POLLS_PER_TURN_MAX;
+            // Somebody's answer may have been left behind, or have come since the OS was asked. Fetch it before calling
+            // anybody late.
+            let anybody_late = self.timers.next().is_some_and(|at| at <= now && (more || at > polled_at));
+            let go_back = anybody_late && polls < POLLS_PER_TURN_MAX;
             // Under load, waking up for each answer costs more than the answer. Let a few more come.
             let gather = polls == 1 && wait != Some(Duration::ZERO) && self.is_worth_gathering(out.len() - before);
             if gather {
@@ -305,7 +320,7 @@ impl<T: Copy> Reactor<T> {
             // Since when it did not run cannot be known; it may be since it asked.
             self.excuse(now.saturating_duration_since(asked_at));
         }
-        while let Some(slot) = self.timers.pop_due(now) {
+        while let Some(slot) = self.timers.pop_due(polled_at) {
             let slot = &self.slots[slot as usize];
             if let Some(tag) = slot.tag {
                 out.push(Ready::Deadline { key: slot.key, tag });
@@ -321,6 +336,11 @@ impl<T: Copy> Reactor<T> {
         let mut stats = self.stats;
         stats.note(self.handed_out, self.clock.now());
         stats
+    }
+
+    /// How long this program was away in all; see [`Stats::absent`].
+    pub fn absent(&self) -> Duration {
+        self.stats.absent
     }
 
     /// The clock that this loop runs on.

@@ -51,6 +51,11 @@ impl Timers {
         }
     }
 
+    /// Whether the slot has a deadline.
+    pub(super) fn is_set(&self, slot: u32) -> bool {
+        self.place.get(slot as usize).is_some_and(|place| *place != NOWHERE)
+    }
+
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.at)

@@ -44,8 +44,9 @@ impl Numbers {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn fetch(bytes: &mut [u8; FETCH]) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of one valid buffer.
-    let given = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    if given == FETCH as isize { Ok(()) } else { Err(io::Error::last_os_error()) }
+    // By its number: std declares the function weak, and a static build against musl then links no function at all.
+    let given = unsafe { libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), 0) };
+    if given == FETCH as libc::c_long { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -46,6 +46,14 @@ pub fn is_descriptor_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
+/// Whether the error means that this machine has run out of memory, buffers or places for a socket, or forbids one.
+pub fn is_local_shortage(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOBUFS | libc::ENOMEM | libc::EADDRINUSE | libc::EPERM | libc::ENOSPC | libc::EMFILE | libc::ENFILE)
+    )
+}
+
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

@@ -437,7 +437,7 @@ impl Resolver {
             match fault {
                 Fault::Unreachable(server) => self.tell(ticket, Input::Unreachable { server }, now, reactor),
                 Fault::TcpFailed(record) => self.tell(ticket, Input::TcpFailed { record }, now, reactor),
-                Fault::Shortage => self.end(ticket, Err(shortage()), reactor),
+                Fault::Shortage(failure) => self.end(ticket, Err(Trouble::Shortage(failure)), reactor),
             }
         }
     }
@@ -565,10 +565,6 @@ fn failure(host: &str, error: &LookupError) -> Failure {
         | Cause::TooManyCnames { .. } => Reason::DnsFailed,
     };
     Failure::new(reason, format!("{host}: {error}"))
-}
-
-fn shortage() -> Trouble {
-    Trouble::Shortage(Failure::new(Reason::LocalFds, "no file descriptor left to look names up with (ulimit -n)"))
 }
 
 #[cfg(test)]

@@ -17,20 +17,21 @@ use mio::net::UdpSocket;
 
 use super::slab::Slab;
 use super::{Part, Ticket};
+use crate::check::outcome::Failure;
 use crate::conn::{Conn, tcp, would_block};
 use crate::engine::Tag;
+use crate::engine::trouble::of_dns_socket;
 use crate::proto::dns::config::MAX_SERVERS;
 use crate::proto::dns::message::message_id;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor};
-use crate::sys::resource::is_descriptor_shortage;
 
 /// The queries that a socket takes before a new one takes its place.
 pub(super) const QUERIES_PER_SOCKET: u32 = 128;
 /// The most sockets to one server. When all have taken their queries, the one with the fewest unanswered takes more.
 pub(super) const UDP_PER_SERVER_MAX: usize = 8;
 /// The most connections. Further ones wait until one is closed.
-pub(super) const TCP_MAX: usize = 8;
+pub(super) const TCP_MAX: usize = 256;
 /// The most sockets for DNS in all.
 #[cfg(test)]
 pub(super) const SOCKETS_MAX: usize = MAX_SERVERS * UDP_PER_SERVER_MAX + TCP_MAX;
@@ -69,8 +70,8 @@ pub(super) enum Fault {
     Unreachable(SocketAddr),
     /// The connection of this record type cannot be made, or ended early.
     TcpFailed(RecordType),
-    /// There is no descriptor left for any socket that would do.
-    Shortage,
+    /// This machine has nothing left to make a socket of: whose trouble it is, in words.
+    Shortage(Failure),
 }
 
 /// What reading a socket has come to.
@@ -183,8 +184,13 @@ impl Sockets {
             Ok(Some(slot)) => slot,
             // Its id is taken on every socket, which would have to happen to a lookup twice.
             Ok(None) => return,
-            Err(error) if is_descriptor_shortage(&error) => return self.fault(query.ticket, Fault::Shortage),
-            Err(_) => return self.fault(query.ticket, Fault::Unreachable(query.server)),
+            Err(error) => {
+                let fault = match of_dns_socket(&error) {
+                    Some(failure) => Fault::Shortage(failure),
+                    None => Fault::Unreachable(query.server),
+                };
+                return self.fault(query.ticket, fault);
+            }
         };
         let Some(udp) = self.udp.get_mut(slot) else { return };
         if udp.asked.insert(query.id, query.ticket).is_none() {
@@ -345,8 +351,10 @@ impl Sockets {
             let (ticket, record) = (next.ticket, next.record);
             match self.connect(next, reactor) {
                 Ok(()) => {}
-                Err(error) if is_descriptor_shortage(&error) => self.fault(ticket, Fault::Shortage),
-                Err(_) => self.fault(ticket, Fault::TcpFailed(record)),
+                Err(error) => match of_dns_socket(&error) {
+                    Some(failure) => self.fault(ticket, Fault::Shortage(failure)),
+                    None => self.fault(ticket, Fault::TcpFailed(record)),
+                },
             }
         }
     }

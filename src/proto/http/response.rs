@@ -18,6 +18,10 @@ use super::{HEAD_MAX, HEADERS_MAX, head_end};
 /// The most interim (1xx) responses before the final one.
 const INTERIM_MAX: u32 = 16;
 
+/// The most framing of chunks, in bytes, beyond twice the body that is in them: sizes, extensions, line ends. Work that a
+/// peer orders must count against it, or a body of 1 MiB costs a GiB to receive.
+const FRAMING_MAX: u64 = 64 * 1024;
+
 /// What every answer that we can read begins with.
 const PREFIX: &[u8] = b"HTTP/1.";
 
@@ -53,6 +57,8 @@ pub enum Problem {
     ChunkSize,
     /// A chunk extension over 1 KiB.
     ChunkExtension,
+    /// Chunks whose sizes and extensions outweigh the body in them.
+    FramingTooLarge,
     /// A chunk's line that does not end in CRLF where it must.
     ChunkLine,
     /// The body is longer than the limit that was set. The limit, in bytes.
@@ -64,7 +70,11 @@ impl Problem {
     pub fn is_too_large(&self) -> bool {
         matches!(
             self,
-            Problem::HeadTooLarge | Problem::TooManyHeaders | Problem::TooManyInterim | Problem::BodyTooLarge(_)
+            Problem::HeadTooLarge
+                | Problem::TooManyHeaders
+                | Problem::TooManyInterim
+                | Problem::FramingTooLarge
+                | Problem::BodyTooLarge(_)
         )
     }
 }
@@ -85,6 +95,7 @@ impl fmt::Display for Problem {
             Problem::TransferEncoding => f.write_str("Transfer-Encoding has chunked twice or not last"),
             Problem::ChunkSize => f.write_str("a chunk size is not a hexadecimal number of up to 64 bits"),
             Problem::ChunkExtension => f.write_str("a chunk extension is longer than 1 KiB"),
+            Problem::FramingTooLarge => f.write_str("the framing of the chunks outweighs the body in them"),
             Problem::ChunkLine => f.write_str("a chunk does not end where its size says"),
             Problem::BodyTooLarge(limit) => write!(f, "the body is longer than {limit} bytes (--max-body)"),
         }
@@ -129,6 +140,8 @@ pub struct Decoder {
     to_head: bool,
     body_max: u64,
     body_bytes: u64,
+    /// What chunks cost beside the body in them.
+    framing_bytes: u64,
     interim: u32,
     status: Option<u16>,
     minor: u8,
@@ -148,6 +161,7 @@ impl Decoder {
             to_head,
             body_max,
             body_bytes: 0,
+            framing_bytes: 0,
             interim: 0,
             status: None,
             minor: 1,
@@ -209,6 +223,10 @@ impl Decoder {
             }
             State::Chunked(chunked) => {
                 let (used, body) = chunked.step(input)?;
+                self.framing_bytes += (used - body.len()) as u64;
+                if self.framing_bytes > FRAMING_MAX + 2 * (self.body_bytes + body.len() as u64) {
+                    return Err(Problem::FramingTooLarge);
+                }
                 if *chunked == Chunked::Ended {
                     self.state = State::Done;
                 }
