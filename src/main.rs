@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match run.unwrap_or(command::check::run)(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(message) => {
-            command::output::say(&message);
+            command::output::say_last(&message);
             ExitCode::from(exit::CANNOT_RUN)
         }
     }

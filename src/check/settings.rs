@@ -213,6 +213,18 @@ impl Draft {
         Ok(())
     }
 
+    /// Shows the expectation that was said last as this text in reports: what a variable stood for is not to be shown.
+    pub fn show_as(&mut self, setting: Setting, text: &str) {
+        let said = match setting {
+            Setting::Expect => &mut self.expect,
+            Setting::Warn => &mut self.warn,
+            _ => return,
+        };
+        if let Some(last) = said.last_mut() {
+            last.show_as(text);
+        }
+    }
+
     /// What it comes to.
     pub fn settings(&self) -> Settings {
         let implied = match (self.head, &self.data) {

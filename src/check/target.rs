@@ -211,7 +211,8 @@ impl Reader {
     /// # Errors
     /// [`LineError`], with the column in the argument.
     pub fn argument(&self, text: &str) -> Result<Target, LineError> {
-        let (url, user, socket) = self.place(&Word { text: text.into(), at: 0, line: text, plain: true })?;
+        let (url, user, socket) =
+            self.place(&Word { text: text.into(), at: 0, line: text, plain: true, filled: Vec::new() })?;
         Ok(Target { url, pinned: None, socket, user, tags: None, settings: self.flags.settings.clone() })
     }
 
@@ -255,7 +256,12 @@ impl Reader {
             (setting, Some(_)) if setting.is_switch() => Err(format!("'{key}' takes no value")),
             (_, None) => Err(format!("'{key}' needs a value: {key}=...")),
             (_, Some(value)) => {
-                draft.set(setting, value, self.world.read_file).map_err(|message| format!("{key}: {message}"))
+                let set =
+                    draft.set(setting, value, self.world.read_file).map_err(|message| format!("{key}: {message}"));
+                if set.is_ok() && !word.filled.is_empty() {
+                    draft.show_as(setting, &word.masked(value));
+                }
+                set
             }
         }
         .map_err(|message| word.error(0, &message))
@@ -303,12 +309,25 @@ struct Word<'a> {
     line: &'a str,
     /// It stands in the line letter for letter, so an offset into it is an offset into the line.
     plain: bool,
+    /// The variables that were filled in, by name, with their values.
+    filled: Vec<(&'a str, String)>,
 }
 
 impl Word<'_> {
     fn error(&self, offset: usize, message: &dyn fmt::Display) -> LineError {
         let at = if self.plain { self.at + offset } else { self.at };
-        LineError { column: column(self.line, at), message: message.to_string() }
+        LineError { column: column(self.line, at), message: self.masked(&message.to_string()) }
+    }
+
+    /// The text with the names of variables where their values stood: those are in the environment so that they are
+    /// nowhere else.
+    fn masked(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, value) in self.filled.iter().filter(|(_, value)| !value.is_empty()) {
+            let name = format!("${{{name}}}");
+            text = text.replace(value.as_str(), &name).replace(&value.escape_debug().to_string(), &name);
+        }
+        text
     }
 }
 
@@ -342,17 +361,18 @@ impl<'a> Words<'a> {
             true => rest.bytes().position(is_special).unwrap_or(rest.len()),
             false => rest.len(),
         };
-        let mut word = Word { text: rest[..simple].into(), at: self.at, line: self.line, plain: true };
+        let mut word =
+            Word { text: rest[..simple].into(), at: self.at, line: self.line, plain: true, filled: Vec::new() };
         self.at += simple;
         if self.line[self.at..].starts_with(['\'', '"', '$']) {
             word.plain = false;
-            self.rest_of_word(word.text.to_mut())?;
+            self.rest_of_word(word.text.to_mut(), &mut word.filled)?;
         }
         Ok(Some(word))
     }
 
     /// Takes the rest of a word from its first quote or dollar on.
-    fn rest_of_word(&mut self, text: &mut String) -> Result<(), LineError> {
+    fn rest_of_word(&mut self, text: &mut String, filled: &mut Vec<(&'a str, String)>) -> Result<(), LineError> {
         let mut quote = None;
         while let Some(c) = self.line[self.at..].chars().next() {
             match (c, quote) {
@@ -364,7 +384,7 @@ impl<'a> Words<'a> {
                     text.extend(self.line[self.at..].chars().next());
                 }
                 ('$', _) => {
-                    self.dollar(text)?;
+                    self.dollar(text, filled)?;
                     continue;
                 }
                 (c, _) => text.push(c),
@@ -380,8 +400,8 @@ impl<'a> Words<'a> {
     }
 
     /// `${NAME}`, `$${`, or a plain dollar.
-    fn dollar(&mut self, text: &mut String) -> Result<(), LineError> {
-        let rest = &self.line[self.at..];
+    fn dollar(&mut self, text: &mut String, filled: &mut Vec<(&'a str, String)>) -> Result<(), LineError> {
+        let rest: &'a str = &self.line[self.at..];
         let error = |message: String| LineError { column: column(self.line, self.at), message };
         if rest.starts_with("$${") {
             text.push_str("${");
@@ -394,6 +414,7 @@ impl<'a> Words<'a> {
             }
             let value = (self.find_variable)(name).ok_or_else(|| error(format!("the environment has no '{name}'")))?;
             text.push_str(&value);
+            filled.push((name, value));
             self.at += 2 + end + 1;
         } else {
             text.push('$');

@@ -26,6 +26,7 @@ use mio::unix::SourceFd;
 use super::exit;
 use super::flags::{self, Asked};
 use super::input::{Input, Next};
+use super::messages::Messages;
 use super::output::{Output, print, say};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
@@ -65,7 +66,11 @@ const SIGNALS: u32 = 0;
 const INPUT: u32 = 1;
 const RUN_DEADLINE: u32 = 2;
 const PROGRESS: u32 = 3;
-const REPORTS: u32 = 4;
+const MESSAGES: u32 = 4;
+const REPORTS: u32 = 5;
+
+/// How long a run that is to end waits for a reader who takes nothing of its results.
+const STALL_MAX: Duration = Duration::from_secs(2);
 
 /// What lines of targets may refer to.
 pub(super) const WORLD: World =
@@ -152,9 +157,15 @@ struct Run {
     verbose: bool,
     /// `None`: nobody watches, or nobody wants to.
     progress: Option<Progress>,
+    /// Standard error, an output like any other.
+    messages: Messages,
     signals: Signals,
     /// When the run ends, and what is said of what is unfinished then.
     deadline: Option<(Instant, Failure)>,
+    /// Carries `give_up_at`.
+    stall_key: Key,
+    /// The run is to end, and readers who have taken nothing by then are left.
+    give_up_at: Option<Instant>,
     /// It is `--wait` that ends it.
     waits: bool,
     /// What is said while all are waited for is not wanted.
@@ -201,6 +212,8 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     let end = deadline.as_ref().map(|(at, _)| *at);
     let reports = open_reports(&options, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
+    let messages = Messages::new(&mut reactor, Tag::Owner(MESSAGES));
+    let stall_key = reactor.open(Tag::Owner(RUN_DEADLINE));
     let config = Config {
         limits,
         persistence: Persistence { until_up: options.wait.is_some(), end },
@@ -216,6 +229,9 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         quiet: options.quiet,
         verbose: options.verbose,
         progress,
+        messages,
+        stall_key,
+        give_up_at: None,
         signals,
         deadline,
         waits: options.wait.is_some(),
@@ -320,6 +336,7 @@ impl Run {
                     // move.
                     Event::Owner { id: RUN_DEADLINE, .. } => {}
                     Event::Owner { id: PROGRESS, .. } => self.draw_progress(now),
+                    Event::Owner { id: MESSAGES, .. } => self.messages.write(self.engine.reactor()),
                     Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize, &mut events),
                 }
             }
@@ -330,8 +347,29 @@ impl Run {
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure, &mut events);
             }
+            self.messages.push(now, self.engine.reactor());
             self.push_reports(now, &mut events);
+            self.leave_stalled_readers(now);
         }
+    }
+
+    /// When the run is to end, a reader who takes nothing must not keep it: his report is given up.
+    fn leave_stalled_readers(&mut self, now: Instant) {
+        let Some(at) = self.give_up_at.filter(|at| *at <= now) else {
+            return;
+        };
+        for report in self.reports.iter_mut().filter(|report| !report.output.is_drained()) {
+            if !report.output.has_moved_since(at - STALL_MAX) {
+                report.note(Err(io::Error::other("its reader took no more, so the rest of the results is lost")));
+            }
+        }
+        self.expect_readers(now);
+    }
+
+    /// Sets the time by which readers must have taken something.
+    fn expect_readers(&mut self, now: Instant) {
+        self.give_up_at = Some(now + STALL_MAX);
+        self.engine.reactor().arm(self.stall_key, now + STALL_MAX);
     }
 
     /// Brings targets while there is room: whether all have been brought.
@@ -348,12 +386,12 @@ impl Run {
             if self.stopping.is_none() && !self.engine.has_room() {
                 return Ok(false);
             }
-            let progress = &mut self.progress;
+            let (progress, messages) = (&mut self.progress, &mut self.messages);
             let mut tell = |message: &str| {
                 if let Some(progress) = progress {
-                    progress.erase();
+                    progress.erase(messages);
                 }
-                say(message);
+                messages.say(message);
             };
             match self.input.next(self.engine.reactor(), &mut tell)? {
                 Next::End => return Ok(true),
@@ -388,9 +426,9 @@ impl Run {
             return;
         }
         if let Some(progress) = &mut self.progress {
-            progress.erase();
+            progress.erase(&mut self.messages);
         }
-        say(&format!("waiting for {target}: {}: {}", failure.reason.as_str(), failure.detail));
+        self.messages.say(&format!("waiting for {target}: {}: {}", failure.reason.as_str(), failure.detail));
     }
 
     fn finished(&mut self, outcome: &Outcome) {
@@ -419,7 +457,8 @@ impl Run {
     fn clear_line(&mut self) {
         let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
         if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase();
+            progress.erase(&mut self.messages);
+            self.messages.write(self.engine.reactor());
         }
     }
 
@@ -452,6 +491,10 @@ impl Run {
     /// Starts nothing more, and ends what is under way.
     fn stop(&mut self, failure: Failure, events: &mut Vec<Event>) {
         self.engine.abandon(&failure, events);
+        if self.give_up_at.is_none() {
+            let now = self.engine.reactor().clock().now();
+            self.expect_readers(now);
+        }
         self.stopping.get_or_insert(failure);
     }
 
@@ -459,14 +502,15 @@ impl Run {
         let Some(progress) = &mut self.progress else { return };
         let in_flight = self.engine.queue().in_flight();
         let clock = *self.engine.reactor().clock();
-        progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started());
+        progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started(), &mut self.messages);
         self.engine.reactor().arm(progress.key, now + PROGRESS_EVERY);
     }
 
     /// Writes the summaries and waits until everything has been read. Then says how it went.
     fn finish(mut self) -> Result<(u8, Summary), String> {
         if let Some(progress) = &mut self.progress {
-            progress.erase();
+            progress.erase(&mut self.messages);
+            self.messages.write(self.engine.reactor());
         }
         let summary = self.summary();
         for report in &mut self.reports {
@@ -478,8 +522,17 @@ impl Run {
         }
         while !self.reports.iter().all(|report| report.output.is_drained()) {
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
+            let now = self.engine.reactor().clock().now();
+            if let Some((at, _)) = &self.deadline
+                && now >= *at
+                && self.give_up_at.is_none()
+            {
+                self.expect_readers(now);
+            }
+            self.leave_stalled_readers(now);
             for event in std::mem::take(&mut events) {
                 match event {
+                    Event::Owner { id: MESSAGES, .. } => self.messages.write(self.engine.reactor()),
                     Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
                     Event::Owner { id, .. } if id >= REPORTS => {
                         self.write_report((id - REPORTS) as usize, &mut events);
@@ -502,6 +555,7 @@ impl Run {
         if self.verbose {
             self.say_loop();
         }
+        self.messages.finish();
         let errors = self.input.errors();
         if errors > 0 && self.input.taken() == 0 {
             return Err(nothing_checked(errors));
@@ -541,7 +595,7 @@ impl Run {
 
     fn say_loop(&mut self) {
         let stats = self.engine.reactor().stats();
-        say(&format!(
+        self.messages.say(&format!(
             "the loop: {} turns; the longest turn took {} and held {} events",
             stats.turns,
             short_time(stats.longest_turn),
@@ -549,7 +603,7 @@ impl Run {
         ));
         let names = self.engine.resolver_stats();
         if names.lookups > 0 {
-            say(&format!(
+            self.messages.say(&format!(
                 "names: {} looked up with {} queries over at most {} sockets, {} known already, {} messages dropped",
                 names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
             ));
@@ -559,14 +613,18 @@ impl Run {
             pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();
         if pool.reused > 0 || !closed.is_empty() {
             let not_kept = if closed.is_empty() { "none".to_owned() } else { closed.join(", ") };
-            say(&format!("connections were used again {} times; closed instead of kept: {not_kept}", pool.reused));
+            self.messages
+                .say(&format!("connections were used again {} times; closed instead of kept: {not_kept}", pool.reused));
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
+            self.messages.say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
-            say(&format!("this program did not run for {}; no target was charged with it", short_time(stats.absent)));
+            self.messages.say(&format!(
+                "this program did not run for {}; no target was charged with it",
+                short_time(stats.absent)
+            ));
         }
     }
 }
@@ -590,7 +648,14 @@ impl Progress {
         })
     }
 
-    fn draw(&mut self, tally: &Tally, known: Option<u64>, in_flight: usize, elapsed: Duration) {
+    fn draw(
+        &mut self,
+        tally: &Tally,
+        known: Option<u64>,
+        in_flight: usize,
+        elapsed: Duration,
+        messages: &mut Messages,
+    ) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
         let (total, elapsed) = (tally.total(), short_time(elapsed));
         let bad = total - tally.verdict(Verdict::Up);
@@ -599,13 +664,13 @@ impl Progress {
             true => format!("{healthy}{of} up, waiting for the others"),
             false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
         };
-        print_error(&format!("\r\x1b[K{how_far}, {elapsed}"));
+        messages.put(&format!("\r\x1b[K{how_far}, {elapsed}"));
         self.shown = true;
     }
 
-    fn erase(&mut self) {
+    fn erase(&mut self, messages: &mut Messages) {
         if std::mem::take(&mut self.shown) {
-            print_error("\r\x1b[K");
+            messages.put("\r\x1b[K");
         }
     }
 }

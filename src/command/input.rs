@@ -469,7 +469,7 @@ impl Lines {
 fn open(name: &str) -> io::Result<Source> {
     let (name, mut file) = match name {
         "-" => ("<stdin>".to_owned(), File::from(io::stdin().as_fd().try_clone_to_owned()?)),
-        path => (path.escape_debug().to_string(), File::open(path)?),
+        path => (path.escape_debug().to_string(), fd::open_without_waiting(path)?),
     };
     let about = file.metadata()?;
     if about.is_dir() {

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod demo;
 pub mod flags;
 pub mod input;
+mod messages;
 pub mod mock;
 pub mod output;
 mod services;

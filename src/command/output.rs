@@ -54,6 +54,9 @@ pub struct Output {
     key: Key,
     buffer: Vec<u8>,
     written: usize,
+    /// Some was taken in the write under way; and when that was last so while more was left.
+    taken: bool,
+    moved_at: Option<Instant>,
     /// A write is due at this time. `None`: nothing waits.
     due: Option<Instant>,
     /// Its reader has gone: what else is written to it is lost, and that is no error.
@@ -112,7 +115,18 @@ impl Output {
                 Err(error) => return Err(error),
             }
         };
-        Ok(Output { file, kind, key, buffer: Vec::new(), written: 0, due: None, closed: false, rename: None })
+        Ok(Output {
+            file,
+            kind,
+            key,
+            buffer: Vec::new(),
+            written: 0,
+            taken: false,
+            moved_at: None,
+            due: None,
+            closed: false,
+            rename: None,
+        })
     }
 
     /// Whether both end up in the same place.
@@ -185,6 +199,27 @@ impl Output {
     /// # Errors
     /// Why it cannot be written. A reader that has gone is no error.
     pub fn write(&mut self, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+        self.write_ready()?;
+        if self.is_drained() {
+            self.due = None;
+            reactor.disarm(self.key);
+        } else if self.taken {
+            self.moved_at = Some(reactor.clock().now());
+        }
+        self.taken = false;
+        Ok(())
+    }
+
+    /// Whether any of it was taken since then.
+    pub fn has_moved_since(&self, since: Instant) -> bool {
+        self.moved_at.is_some_and(|at| at >= since)
+    }
+
+    /// As [`write`](Self::write), where no loop runs any more.
+    ///
+    /// # Errors
+    /// Why it cannot be written. A reader that has gone is no error.
+    pub fn write_ready(&mut self) -> io::Result<()> {
         let piece = match self.kind {
             Kind::Always => usize::MAX,
             Kind::Asked => PIPE_BUF,
@@ -198,6 +233,7 @@ impl Output {
             match self.file.write(&rest[..rest.len().min(piece)]) {
                 Ok(written) => {
                     self.written += written;
+                    self.taken = true;
                     // Given back as it goes: a reader a little slower than the checks may never let it run empty.
                     if self.written >= WRITE_AT {
                         self.buffer.drain(..self.written);
@@ -212,8 +248,6 @@ impl Output {
         }
         self.buffer.clear();
         self.written = 0;
-        self.due = None;
-        reactor.disarm(self.key);
         Ok(())
     }
 
@@ -267,13 +301,28 @@ fn is_open_as(fd: BorrowedFd<'_>, about: &Metadata) -> bool {
     open.is_ok_and(|open| (open.dev(), open.ino()) == (about.dev(), about.ino()))
 }
 
-/// Standard error, for what must be said before there is a loop or after it.
-pub fn say(message: &str) {
-    let mut text = b"upcheck: ".to_vec();
-    for line in message.lines() {
-        push_shown(line, &mut text);
-        text.push(b'\n');
+/// A message as it is shown: under the program's name, a line a line.
+pub(super) fn message(text: &str) -> Vec<u8> {
+    let mut shown = b"upcheck: ".to_vec();
+    for line in text.lines() {
+        push_shown(line, &mut shown);
+        shown.push(b'\n');
     }
+    shown
+}
+
+/// Standard error, for what must be said before there is a loop.
+pub fn say(text: &str) {
     // Where standard error is gone there is nobody to tell.
-    let _ = io::stderr().write_all(&text);
+    let _ = io::stderr().write_all(&message(text));
+}
+
+/// The last word of the program. A standard error that nobody reads does not keep it from ending.
+pub fn say_last(text: &str) {
+    for piece in message(text).chunks(PIPE_BUF) {
+        if !super::messages::is_taken_soon() {
+            return;
+        }
+        let _ = io::stderr().write_all(piece);
+    }
 }

@@ -71,10 +71,7 @@ pub fn of_connect(error: &io::Error, place: &Place) -> Trouble {
 /// What this machine lacks is not the name's fault.
 pub(super) fn of_dns_socket(error: &io::Error) -> Option<Failure> {
     if resource::is_descriptor_shortage(error) {
-        return Some(Failure::new(
-            Reason::LocalFds,
-            "no file descriptor left to look names up with (ulimit -n)",
-        ));
+        return Some(Failure::new(Reason::LocalFds, "no file descriptor left to look names up with (ulimit -n)"));
     }
     let reason = match error.kind() {
         io::ErrorKind::AddrInUse => Reason::LocalPorts,

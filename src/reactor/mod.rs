@@ -178,8 +178,7 @@ impl<T: Copy> Reactor<T> {
     /// Whether an event still holds. An earlier one of the same batch may have closed its key, or, where it is a
     /// deadline, armed the next in its place: a deadline of a phase that is over must not end the one that follows.
     pub fn is_current(&self, event: &Ready<T>) -> bool {
-        self.is_open(event.key())
-            && !(matches!(event, Ready::Deadline { .. }) && self.timers.is_set(event.key().slot))
+        self.is_open(event.key()) && !(matches!(event, Ready::Deadline { .. }) && self.timers.is_set(event.key().slot))
     }
 
     /// Whether the key is still open. A batch of events may name keys that an earlier event of the same batch has

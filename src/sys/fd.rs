@@ -3,8 +3,10 @@
 //! Standard input and output are shared with other processes, so `O_NONBLOCK` must not be set on them: the shell would
 //! inherit it. Instead the OS is asked first, and then only so much is read or written as cannot wait.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 /// The most bytes that a write to a ready pipe takes without waiting (POSIX: at least 512; Linux: 4096).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
@@ -16,6 +18,15 @@ pub enum Way {
     Read,
     /// Into the descriptor.
     Write,
+}
+
+/// Opens a file to be read. A named pipe that nobody has opened for writing yet is opened all the same, where `open`
+/// would wait; it turns ready when somebody has. For a regular file there is no difference.
+///
+/// # Errors
+/// What the system says.
+pub fn open_without_waiting(path: &str) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
 /// Whether a read or write would return at once, if only with an error or an end.

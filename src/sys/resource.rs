@@ -50,7 +50,9 @@ pub fn is_descriptor_shortage(error: &io::Error) -> bool {
 pub fn is_local_shortage(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
-        Some(libc::ENOBUFS | libc::ENOMEM | libc::EADDRINUSE | libc::EPERM | libc::ENOSPC | libc::EMFILE | libc::ENFILE)
+        Some(
+            libc::ENOBUFS | libc::ENOMEM | libc::EADDRINUSE | libc::EPERM | libc::ENOSPC | libc::EMFILE | libc::ENFILE
+        )
     )
 }
 

@@ -165,6 +165,11 @@ struct Range {
 }
 
 impl Expectation {
+    /// Shows it as this text from now on. What it means stays.
+    pub fn show_as(&mut self, text: &str) {
+        text.clone_into(&mut self.text);
+    }
+
     /// Parses one expectation.
     ///
     /// # Errors

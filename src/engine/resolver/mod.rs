@@ -958,7 +958,7 @@ mod tests {
             let result = bench.next_done().result;
             assert!(matches!(&result, Err(Trouble::Target(failure)) if failure.reason == Reason::DnsTimeout));
         }
-        assert_eq!(SOCKETS_MAX, 32);
+        assert_eq!(SOCKETS_MAX, 124);
         assert_eq!(bench.resolver.stats().sockets_most, 3 * UDP_PER_SERVER_MAX);
         bench.assert_idle();
     }

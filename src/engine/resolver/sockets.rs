@@ -31,7 +31,7 @@ pub(super) const QUERIES_PER_SOCKET: u32 = 128;
 /// The most sockets to one server. When all have taken their queries, the one with the fewest unanswered takes more.
 pub(super) const UDP_PER_SERVER_MAX: usize = 8;
 /// The most connections. Further ones wait until one is closed.
-pub(super) const TCP_MAX: usize = 256;
+pub(super) const TCP_MAX: usize = 100;
 /// The most sockets for DNS in all.
 #[cfg(test)]
 pub(super) const SOCKETS_MAX: usize = MAX_SERVERS * UDP_PER_SERVER_MAX + TCP_MAX;
