@@ -1,8 +1,10 @@
 //! Bugs that were found, each with the test that would have found it.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
-use crate::support::{Report, Server, Step, TempDir, Upcheck, ms, refused_address, skipped, wait_until};
+use crate::support::{Report, Server, Step, TempDir, Upcheck, listen_with, ms, refused_address, skipped, wait_until};
 
 #[test]
 fn peak_memory_is_the_programs_own() {
@@ -243,4 +245,44 @@ fn a_body_that_never_ends_is_no_answer_of_so_many_seconds() {
     let report = Upcheck::new().args(["-t", "500ms"]).arg(server.url("/")).report();
     assert_eq!(report.single()["reason"], "response_timeout");
     assert!(report.summary["seconds"]["max"].is_null(), "{}", report.summary);
+}
+
+/// What a server said before it had heard all was lost to the error of sending the rest.
+#[test]
+fn an_answer_that_comes_before_the_request_is_sent_is_the_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it connects");
+        stream.read_exact(&mut [0; 1000]).expect("the head");
+        stream.write_all(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\n\r\n").expect("it listens");
+        // Closed with bytes unread: the rest of the request meets a reset.
+    });
+    let folder = TempDir::new();
+    let body = folder.write("body", "a".repeat(8 << 20));
+    let report = Upcheck::new().args(["-d", &format!("@{body}")]).arg(url).report();
+    server.join().expect("it did as it was told");
+    assert_eq!(report.single()["status"], 413, "{}", report.single());
+}
+
+/// Every check under way held a copy of the request's body.
+#[test]
+fn a_large_body_is_sent_whole_and_held_once() {
+    const LENGTH: usize = (1 << 20) - 4096;
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let body = folder.write("body", "a".repeat(LENGTH));
+    let targets: Vec<_> = (0..8).map(|n| server.url(&format!("/{n}"))).collect();
+    let report = Upcheck::new().args(["-d", &format!("@{body}")]).args(targets).report();
+    assert_eq!(report.summary["up"], 8, "{}", report.summary);
+    assert!(server.requests().iter().all(|request| request.body.len() == LENGTH), "each came whole");
+
+    // Who takes no more than the kernel does leaves the rest with us.
+    let full = listen_with(64);
+    let url = format!("http://{}/", full.local_addr().expect("it is bound"));
+    let body = folder.write("body", "a".repeat(12 << 20));
+    let report = Upcheck::new().args(["-t", "1s", "-d", &format!("@{body}")]).args(vec![url; 24]).report();
+    assert_eq!(report.summary["reasons"]["response_timeout"], 24, "{}", report.summary);
+    let peak = report.summary["peak_memory_bytes"].as_u64().expect("a number");
+    assert!(peak < 96 << 20, "{peak} bytes");
 }

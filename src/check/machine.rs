@@ -21,12 +21,13 @@
 //! thread one, and a test can step it by hand.
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::expect::{Expectation, Headers, Mismatch, Seen};
 use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
 use super::route::Proxy;
-use super::settings::Redirects;
+use super::settings::{Redirects, Settings};
 use super::target::Target;
 use crate::proto::http::date::retry_after;
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
@@ -292,6 +293,18 @@ impl Check {
         }
     }
 
+    /// Whose large body is to be sent behind [the request](Self::encode_request), if it has one.
+    pub fn large_body(&self) -> Option<Rc<Settings>> {
+        let settings = &self.target.settings;
+        let as_get = self.hop.as_ref().is_some_and(|hop| hop.form.as_get);
+        (!as_get && !settings.template.large_body().is_empty()).then(|| settings.clone())
+    }
+
+    /// Whether something of an answer has come.
+    pub fn has_answer(&self) -> bool {
+        matches!(self.state, State::ExpectBody)
+    }
+
     /// Settles for one address of the target's host, for this attempt and all that follow.
     pub fn pin(&mut self, address: IpAddr) {
         self.target.pinned = Some(address);
@@ -337,7 +350,7 @@ impl Check {
     }
 
     /// Whether the proxy only makes the way and does not speak for the host.
-    fn wants_tunnel(&self) -> bool {
+    pub fn wants_tunnel(&self) -> bool {
         self.target.proxy().is_some() && self.url().scheme() != Scheme::Http
     }
 

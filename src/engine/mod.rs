@@ -24,6 +24,7 @@ pub mod retry;
 mod reuse;
 pub mod secure;
 pub mod trouble;
+mod unsent;
 
 use std::collections::VecDeque;
 use std::io;
@@ -50,6 +51,7 @@ use retry::Persistence;
 use reuse::Idle;
 use secure::Secure;
 use trouble::Trouble;
+use unsent::Unsent;
 
 /// The one read buffer: one thread reads, so one buffer serves all connections.
 const READ_BUFFER: usize = 16 * 1024;
@@ -135,7 +137,7 @@ enum Link {
     /// It stands. `unsent`: what of the request did not fit yet. `origin`: what it may be kept for.
     Open {
         attempt: Attempt,
-        unsent: Vec<u8>,
+        unsent: Unsent,
         origin: Option<Box<Origin>>,
     },
 }
@@ -595,7 +597,7 @@ impl Engine {
     /// 5. The socket takes bytes, or says why it never will.
     fn writable(&mut self, id: u32, key: Key, now: Instant) {
         match &self.jobs[id as usize] {
-            Some(Job { link: Link::Open { .. }, .. }) => self.flush(id, now),
+            Some(Job { link: Link::Open { .. }, .. }) => self.flush(id),
             Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
                 Ok(None) => {}
                 Ok(Some(sent)) => self.won(id, key, sent, now),
@@ -637,12 +639,16 @@ impl Engine {
     }
 
     /// Writes what waits to be written.
-    fn flush(&mut self, id: u32, now: Instant) {
+    fn flush(&mut self, id: u32) {
         let Some(Job { link: Link::Open { attempt, unsent, .. }, .. }) = &mut self.jobs[id as usize] else { return };
         match flush(&mut attempt.conn, unsent) {
             Ok(()) => {}
             Err(error) if would_block(&error) => {}
-            Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
+            // What the peer has said already is heard first.
+            Err(error) => {
+                unsent.give_up(Some(error));
+                self.reactor.again(attempt.key);
+            }
         }
     }
 
@@ -660,10 +666,20 @@ impl Engine {
         self.reactor.disarm(key);
         let address = attempt.place.address();
         let in_the_clear = job.may_send && attempt.conn.tls.is_none();
-        let unsent = if in_the_clear { self.request[sent..].to_vec() } else { Vec::new() };
+        let asks_for_tunnel = job.check.wants_tunnel();
+        let body = if in_the_clear && !asks_for_tunnel { job.check.large_body() } else { None };
+        let has_body = body.is_some();
+        let unsent = match in_the_clear {
+            true => Unsent::new(self.request[sent..].to_vec(), body),
+            false => Unsent::default(),
+        };
         let origin = reuse::origin(&job.check);
         job.link = Link::Open { attempt, unsent, origin };
         self.advance(id, Input::Connected(address), now);
+        // The socket may take more, and would not say so again.
+        if has_body && self.reactor.is_open(key) {
+            self.flush(id);
+        }
     }
 
     fn attempt_failed(&mut self, id: u32, key: Key, error: &io::Error) {
@@ -690,8 +706,8 @@ impl Engine {
             Ok(session) => {
                 attempt.conn.tls = Some(Box::new(session));
                 // A proxy that answers before it has heard all gets no more of it.
-                unsent.clear();
-                self.flush(id, now);
+                unsent.give_up(None);
+                self.flush(id);
             }
             Err(error) => {
                 let failure = Failure::new(Reason::LocalError, error.to_string());
@@ -703,7 +719,9 @@ impl Engine {
     /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
     fn readable(&mut self, id: u32, key: Key, ended: bool, now: Instant) {
         for _ in 0..READS_PER_TURN {
-            let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
+            let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+                return;
+            };
             if attempt.key != key {
                 return;
             }
@@ -712,7 +730,11 @@ impl Engine {
             let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < self.buffer.len());
             match filled {
                 Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
-                Ok(0) => self.advance(id, Input::Eof, now),
+                Ok(0) => {
+                    let broken = unsent.broken.take().filter(|_| !check.has_answer());
+                    let failed = broken.map(|error| Input::Failed(trouble::of_connection(&error)));
+                    self.advance(id, failed.unwrap_or(Input::Eof), now);
+                }
                 Ok(length) => {
                     check.handle(Input::Bytes(&self.buffer[..length]), now);
                     self.perform_now(id, now);
@@ -750,6 +772,11 @@ impl Engine {
             check.handle(Input::Bytes(plaintext), now);
         });
         let ended = match fed {
+            Ok(()) if length == 0 && !check.has_answer() && unsent.broken.is_some() => {
+                let broken = unsent.broken.take().map(|error| trouble::of_connection(&error));
+                broken.into_iter().for_each(|failure| check.handle(Input::Failed(failure), now));
+                None
+            }
             Ok(()) if length == 0 => Some(tls.eof()),
             Ok(()) if tls.close_notify_seen() => Some(Ok(StreamEnd::Clean)),
             Ok(()) => None,
@@ -765,7 +792,9 @@ impl Engine {
             if !secured {
                 check.handle(Input::Secured, now);
             }
-            check.encode_request(unsent);
+            let mut request = Vec::new();
+            check.encode_request(&mut request);
+            *unsent = Unsent::new(request, check.large_body());
         }
         match ended {
             None => {}
@@ -783,8 +812,10 @@ impl Engine {
         if let Err(error) = flushed
             && !would_block(&error)
             && self.reactor.is_open(key)
+            && let Some(Job { link: Link::Open { unsent, .. }, .. }) = &mut self.jobs[id as usize]
         {
-            self.advance(id, Input::Failed(trouble::of_connection(&error)), now);
+            unsent.give_up(Some(error));
+            self.reactor.again(key);
         }
     }
 
@@ -856,20 +887,20 @@ impl Engine {
 }
 
 /// Writes what is left of a request, through the TLS session where there is one.
-fn flush(conn: &mut Conn, unsent: &mut Vec<u8>) -> io::Result<()> {
+fn flush(conn: &mut Conn, unsent: &mut Unsent) -> io::Result<()> {
     loop {
         let sent = match &mut conn.tls {
             Some(tls) => {
                 // A session that has failed takes nothing more; what it has for the peer still goes out.
-                let taken = if unsent.is_empty() { 0 } else { tls.write_plaintext(unsent).unwrap_or(0) };
-                unsent.drain(..taken);
+                let taken = if unsent.is_empty() { 0 } else { tls.write_plaintext(unsent.rest()).unwrap_or(0) };
+                unsent.advance(taken);
                 conn.flush_tls()?;
                 taken
             }
             None if unsent.is_empty() => 0,
             None => {
-                let written = conn.write(unsent)?;
-                unsent.drain(..written);
+                let written = conn.write(unsent.rest())?;
+                unsent.advance(written);
                 written
             }
         };

@@ -9,6 +9,7 @@ use mio::Interest;
 
 use super::dial::{Attempt, Place};
 use super::pool::Origin;
+use super::unsent::Unsent;
 use super::{Engine, Job, Link, READ_BUFFER, READS_PER_TURN, Tag, secure};
 use crate::check::machine::{Check, Input};
 use crate::check::outcome::{Failure, Reason};
@@ -58,11 +59,12 @@ impl Engine {
             job.check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
         }
         job.check.handle(Input::Reused(place.address()), now);
-        let mut unsent = Vec::new();
-        job.check.encode_request(&mut unsent);
+        let mut request = Vec::new();
+        job.check.encode_request(&mut request);
+        let unsent = Unsent::new(request, job.check.large_body());
         job.link = Link::Open { attempt: Attempt { key, conn, place }, unsent, origin: Some(origin) };
         self.perform_now(id, now);
-        self.flush(id, now);
+        self.flush(id);
         // The peer may have ended it at this very moment, and the machine wanted another.
         if !self.reactor.is_open(key) {
             return;
@@ -80,7 +82,9 @@ impl Engine {
         self.reactor.close(attempt.key);
         let Some(origin) = origin else { return };
         let Attempt { conn, place, .. } = attempt;
-        let is_whole = unsent.is_empty() && conn.tls.as_ref().is_none_or(|tls| !tls.close_notify_seen());
+        let is_whole = unsent.is_empty()
+            && unsent.broken.is_none()
+            && conn.tls.as_ref().is_none_or(|tls| !tls.close_notify_seen());
         match keeps {
             Ok(()) if is_whole => self.pool.put(*origin, Idle { conn, place }),
             Ok(()) => self.pool.closed(CloseReason::Unfinished),

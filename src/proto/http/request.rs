@@ -10,6 +10,9 @@ use crate::proto::url::Url;
 /// What this program calls itself.
 pub const USER_AGENT: &str = concat!("upcheck/", env!("CARGO_PKG_VERSION"));
 
+/// The longest body that is sent in one piece with the head.
+const INLINE_BODY_MAX: usize = 16 * 1024;
+
 /// Headers that are there unless they are set or removed.
 const DEFAULTS: [(&str, &str); 3] = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Connection", "close")];
 
@@ -211,9 +214,15 @@ impl Template {
             out.extend_from_slice(&self.body_fields);
         }
         out.extend_from_slice(b"\r\n");
-        if !form.as_get {
+        if !form.as_get && self.large_body().is_empty() {
             out.extend_from_slice(&self.body);
         }
+    }
+
+    /// The body, where it is too large for every connection to have a copy of its own. Then it is no part of what
+    /// [`encode`](Self::encode) gives, and is to be sent behind it, unless the request has become a GET.
+    pub fn large_body(&self) -> &[u8] {
+        if self.body.len() > INLINE_BODY_MAX { &self.body } else { &[] }
     }
 }
 
