@@ -56,8 +56,9 @@
 //! # Time
 //!
 //! Nobody but [`reactor::clock`] reads a clock; everybody else is told the time. A phase ends with the time stamp of
-//! the turn that saw its end, and the next begins with a fresh reading, so what the one thread did for others in
-//! between is charged to nobody.
+//! the turn that saw its end, also where it is dealt with a turn later, and the next begins with a fresh reading, so what
+//! the one thread did for others in between is charged to nobody. A turn works for a few milliseconds, then the OS is
+//! asked again.
 
 pub mod check;
 pub mod command;

@@ -286,3 +286,36 @@ fn a_large_body_is_sent_whole_and_held_once() {
     let peak = report.summary["peak_memory_bytes"].as_u64().expect("a number");
     assert!(peak < 96 << 20, "{peak} bytes");
 }
+
+/// Passwords that were meant for the checks were handed on to the program that is waited with.
+#[test]
+fn the_command_behind_wait_knows_nothing_of_what_was_said_to_us() {
+    let server = Server::ok();
+    let output = Upcheck::new()
+        .env("UPCHECK_USER", "me:s3cret")
+        .args(["--wait", "20s", "-s"])
+        .arg(server.url("/"))
+        .args(["--", "env"])
+        .run();
+    output.expect_code(0);
+    assert!(output.out().contains("PATH=") && !output.out().contains("UPCHECK_"), "{output:?}");
+}
+
+/// Beside a kept connection, one address was checked of two.
+#[test]
+fn all_addresses_are_checked_beside_a_kept_connection() {
+    let server = Server::answering(|request| match request.path() {
+        "/r" => vec![Step::send(format!(
+            "HTTP/1.1 302 F\r\nLocation: http://name.test:{}/ok\r\nContent-Length: 0\r\n\r\n",
+            request.header("host").and_then(|host| host.rsplit(':').next()).expect("it has a port")
+        ))],
+        _ => vec![Step::ok()],
+    });
+    let port = server.address().port();
+    let lines = format!("{} location keepalive\nhttp://name.test:{port}/b all-addresses keepalive\n", server.url("/r"));
+    let report = Upcheck::new()
+        .args(["-c", "1", "-f", "-", "--resolve", &format!("name.test:{port}:127.0.0.1,127.0.0.2")])
+        .stdin(lines)
+        .report();
+    assert_eq!(report.summary["total"], 3, "{}", report.summary);
+}

@@ -334,7 +334,10 @@ impl Check {
     pub fn may_reuse(&self) -> bool {
         let settings = &self.target.settings;
         let form = self.hop.as_ref().map_or(Form::default(), |hop| hop.form);
+        // To check each address of a name, all of them must be known first.
+        let wants_addresses = settings.all_addresses && self.hop.is_none() && self.literal().is_none();
         settings.keepalive
+            && !wants_addresses
             && !self.connection.must_be_fresh
             && self.url().scheme() != Scheme::Tcp
             && settings.template.is_idempotent(form)

@@ -115,7 +115,13 @@ fn become_command(command: &[OsString]) -> super::Result {
     // What was raised for the checks is not the command's to have: programs that use select() rely on the limit being
     // low.
     resource::restore_descriptor_limit();
-    let error = Command::new(&command[0]).args(&command[1..]).exec();
+    let mut becoming = Command::new(&command[0]);
+    becoming.args(&command[1..]);
+    // What was said to this program, passwords among it, is not the command's to know.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"UPCHECK_")) {
+        becoming.env_remove(name);
+    }
+    let error = becoming.exec();
     Err(format!("{}: {}", command[0].to_string_lossy(), plain(&error)))
 }
 

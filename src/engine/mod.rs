@@ -560,6 +560,8 @@ impl Engine {
                     Trouble::Shortage(failure) if failure.reason == Reason::LocalPorts && dial.is_a_race() => {
                         dial.failed(failure);
                     }
+                    // What cannot begin beside an attempt does not end it: a race must not make things worse.
+                    Trouble::Shortage(failure) if dial.is_under_way() => dial.failed(failure),
                     Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
                 },
             }
@@ -692,6 +694,7 @@ impl Engine {
                 drop(attempt);
                 self.dial_next(id);
             }
+            Trouble::Shortage(failure) if dial.is_under_way() => dial.failed(failure),
             Trouble::Shortage(failure) => self.wait_for_another(id, failure),
         }
     }
@@ -860,7 +863,9 @@ impl Engine {
         let degrades = job.check.attempt().degrades;
         let outcome = job.check.into_outcome();
         let now = self.reactor.clock().now();
-        let random = self.numbers.next_u64();
+        // Only what may be tried again needs one.
+        let may_retry = self.persistence.until_up || outcome.target.settings.retries > 0;
+        let random = if may_retry { self.numbers.next_u64() } else { 0 };
         let Some(at) = retry::next_attempt(&outcome, self.persistence, now, random).filter(|_| !self.abandoning) else {
             return self.finished.push(Event::Finished(outcome));
         };

@@ -3,6 +3,7 @@
 //!
 //! The TLS half knows bytes and hands out a certificate as it came; the pure half reads it. This is where they meet.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,15 +18,26 @@ pub struct Secure {
     clock: WallClock,
     verify_cache: bool,
     default_roots: Option<Rc<[u8]>>,
-    /// Few: one for the flags, and one for each different thing that lines say.
-    configs: Vec<(Rc<TlsWanted>, TlsConfig)>,
+    /// One for the flags, and one for each different thing that lines said lately: the oldest makes room.
+    configs: VecDeque<(Rc<TlsWanted>, TlsConfig)>,
+    /// The counts of those that are gone.
+    gone: CacheCounts,
 }
+
+/// The most configurations that are kept.
+const CONFIGS_MAX: usize = 64;
 
 impl Secure {
     /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known
     /// from then on. `default_roots`: PEM of whom to trust where a target says nothing, instead of the built-in roots.
     pub fn new(verify_cache: bool, default_roots: Option<Rc<[u8]>>) -> Secure {
-        Secure { clock: WallClock::default(), verify_cache, default_roots, configs: Vec::new() }
+        Secure {
+            clock: WallClock::default(),
+            verify_cache,
+            default_roots,
+            configs: VecDeque::new(),
+            gone: CacheCounts::default(),
+        }
     }
 
     /// Sets the time by which certificates are judged, since the Unix epoch.
@@ -45,7 +57,12 @@ impl Secure {
             None => {
                 let roots = wanted.roots.as_ref().or(self.default_roots.as_ref());
                 let config = config(wanted, roots.map(|pem| &**pem), self.verify_cache, &self.clock)?;
-                self.configs.push((wanted.clone(), config));
+                if self.configs.len() == CONFIGS_MAX
+                    && let Some((_, oldest)) = self.configs.pop_front()
+                {
+                    self.gone = sum(self.gone, oldest.verify_cache());
+                }
+                self.configs.push_back((wanted.clone(), config));
                 self.configs.len() - 1
             }
         };
@@ -54,10 +71,12 @@ impl Secure {
 
     /// How often a certificate chain was known already, over all configurations.
     pub fn cache_counts(&self) -> CacheCounts {
-        self.configs.iter().map(|(_, config)| config.verify_cache()).fold(CacheCounts::default(), |sum, counts| {
-            CacheCounts { hits: sum.hits + counts.hits, misses: sum.misses + counts.misses }
-        })
+        self.configs.iter().map(|(_, config)| config.verify_cache()).fold(self.gone, sum)
     }
+}
+
+fn sum(a: CacheCounts, b: CacheCounts) -> CacheCounts {
+    CacheCounts { hits: a.hits + b.hits, misses: a.misses + b.misses }
 }
 
 /// The name that TLS asks for and expects.

@@ -125,7 +125,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "try every --retry-delay until all are up, at most so long (else exit 124);\n\
          then run COMMAND: upcheck --wait 60s TARGET... -- COMMAND ARG..."),
     Flag::new(What::Deadline, "deadline", None, Some("TIME"), "Time",
-        "the time for the whole run; what is unfinished then is 'unknown'"),
+        "the time for the whole run; what is unfinished then is 'unknown', and a reader who then takes\n\
+         nothing for 2s gets no more of the results (exit 3)"),
     Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
     Flag::new(What::PerHost, "concurrency-per-host", None, Some("N"), "Load",

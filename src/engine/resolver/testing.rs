@@ -119,10 +119,11 @@ impl Server {
                         }
                     }
                     Err(_) => {
-                        if let Ok((stream, _)) = tcp.accept() {
+                        // One that is slow must not keep the others waiting.
+                        while let Ok((stream, _)) = tcp.accept() {
                             stream.set_nonblocking(false).unwrap();
                             // The other end may have gone.
-                            let _ = serve_tcp(stream, script);
+                            std::thread::spawn(move || drop(serve_tcp(stream, script)));
                         }
                     }
                 }
