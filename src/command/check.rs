@@ -401,6 +401,8 @@ impl Run {
             };
             match self.input.next(self.engine.reactor(), &mut tell)? {
                 Next::End => return Ok(true),
+                // Nor for what it might bring behind lines without end that are no targets.
+                Next::More if self.stopping.is_some() && self.input.known().is_none() => return Ok(true),
                 Next::More => break,
                 // Once nothing more is to be started, nobody waits for what a pipe might still bring.
                 Next::Pending => return Ok(self.stopping.is_some()),
