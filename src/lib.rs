@@ -64,7 +64,10 @@ pub mod check;
 pub mod command;
 pub mod conn;
 pub mod engine;
+pub mod os;
 pub mod proto;
 pub mod reactor;
 pub mod report;
+#[cfg(test)]
+mod sim;
 pub mod sys;

@@ -27,7 +27,6 @@ mod reports;
 mod requests;
 mod retries;
 mod signals;
-mod sim;
 mod targets;
 mod tidy;
 mod timeouts;

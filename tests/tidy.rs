@@ -20,19 +20,20 @@ const LAYERS: &[Layer] = &[
     Layer { name: "check", layers: &["proto"], crates: &[] },
     Layer { name: "report", layers: &["check"], crates: &[] },
     Layer { name: "sys", layers: &[], crates: &["libc"] },
-    Layer { name: "reactor", layers: &[], crates: &["mio"] },
-    Layer { name: "conn", layers: &[], crates: &["mio"] },
-    Layer { name: "conn/tls.rs", layers: &["conn"], crates: &["mio", "rustls", "webpki_roots"] },
-    Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "sys"], crates: &["mio"] },
+    Layer { name: "os", layers: &["sys"], crates: &["mio"] },
+    Layer { name: "reactor", layers: &["os"], crates: &[] },
+    Layer { name: "conn", layers: &["os"], crates: &[] },
+    Layer { name: "conn/tls.rs", layers: &["conn", "os"], crates: &["rustls", "webpki_roots"] },
+    Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "os", "sys"], crates: &[] },
     Layer {
         name: "command",
-        layers: &["proto", "check", "report", "engine", "reactor", "sys"],
-        crates: &["lexopt", "mio"],
+        layers: &["proto", "check", "report", "engine", "reactor", "os", "sys"],
+        crates: &["lexopt"],
     },
     Layer {
         name: "command/mock.rs",
-        layers: &["command", "proto", "conn", "check", "report", "engine", "reactor", "sys"],
-        crates: &["lexopt", "mio"],
+        layers: &["command", "proto", "conn", "check", "report", "engine", "reactor", "os", "sys"],
+        crates: &["lexopt"],
     },
     Layer { name: "command/mock/stream.rs", layers: &["conn"], crates: &[] },
     Layer { name: "main.rs", layers: &["command"], crates: &["upcheck", "lexopt"] },
@@ -43,7 +44,7 @@ const LAYERS: &[Layer] = &[
 const CRATES: &[&str] = &["httparse", "lexopt", "libc", "mio", "rustls", "upcheck", "webpki_roots"];
 
 /// The only file that reads the clock.
-const CLOCK: &str = "reactor/clock.rs";
+const CLOCK: &str = "os/mod.rs";
 
 /// The longest line, in characters.
 const MAX_COLUMNS: usize = 140;
@@ -95,10 +96,12 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// A file that holds nothing but a test module or what tests need: `tests.rs`, `testing.rs`, or anything in a folder `tests`.
+/// A file that holds nothing but a test module or what tests need: `tests.rs`, `testing.rs`, the simulated half of the
+/// seam, or anything in a folder `tests` or `sim`.
 fn is_test_file(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs")
-        || path.parent().is_some_and(|folder| folder.ends_with("tests"))
+    let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
+    ["tests.rs", "testing.rs", "twofold.rs"].into_iter().any(is_named)
+        || path.parent().is_some_and(|folder| folder.ends_with("tests") || folder.ends_with("sim"))
 }
 
 /// `text` with a space for every character of a comment or of a string or character literal.

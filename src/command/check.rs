@@ -14,20 +14,15 @@ mod options;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-use mio::Interest;
-use mio::unix::SourceFd;
 
 use super::exit;
 use super::flags::{self, Asked};
 use super::input::{Input, Next};
-use super::messages::Messages;
-use super::output::{Output, print, say};
+use super::output::{print, say};
+use super::reports::{Report, Reports, Wake};
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
@@ -35,14 +30,14 @@ use crate::engine::queue::Limits;
 use crate::engine::retry::Persistence;
 use crate::engine::secure::Secure;
 use crate::engine::{Config, Engine, Event, Tag};
+use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
 use crate::report::human::Human;
 use crate::report::ndjson::Ndjson;
 use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
-use crate::sys::signal::{self, Signals};
-use crate::sys::{plain, resource};
+use crate::sys::{plain, resource, signal};
 use options::{
     CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, environment_roots, find_setting, help, read_file_for_line,
 };
@@ -61,16 +56,22 @@ pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
 /// How often the progress line is drawn at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-/// What the loop calls what is ours.
-const SIGNALS: u32 = 0;
-const INPUT: u32 = 1;
-const RUN_DEADLINE: u32 = 2;
-const PROGRESS: u32 = 3;
-const MESSAGES: u32 = 4;
-const REPORTS: u32 = 5;
+/// What is waited for beside the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    Signals,
+    Input,
+    /// The end of the run's time.
+    Deadline,
+    Progress,
+    Reports(Wake),
+}
 
-/// How long a run that is to end waits for a reader who takes nothing of its results.
-const STALL_MAX: Duration = Duration::from_secs(2);
+impl From<Wake> for Tag<Own> {
+    fn from(wake: Wake) -> Tag<Own> {
+        Tag::Owner(Own::Reports(wake))
+    }
+}
 
 /// What lines of targets may refer to.
 pub(super) const WORLD: World =
@@ -134,44 +135,22 @@ pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
     check(Options::of(Vec::new(), targets)?)
 }
 
-/// A report on its way to where it goes.
-struct Report {
-    sink: Box<dyn Sink>,
-    output: Output,
-    place: String,
-    /// Why it was given up. The others go on.
-    trouble: Option<io::Error>,
-}
-
-impl Report {
-    /// Notes how writing went. What cannot be written whole ends alone.
-    fn note(&mut self, written: io::Result<()>) {
-        if let Err(error) = written {
-            self.output.give_up();
-            self.trouble = Some(error);
-        }
-    }
-}
+/// What writes a report.
+type Form = Box<dyn Sink>;
 
 /// A run under way.
 struct Run {
-    engine: Engine,
+    engine: Engine<Own>,
     input: Input,
-    reports: Vec<Report>,
+    reports: Reports<Form>,
     tally: Tally,
     quiet: bool,
     verbose: bool,
     /// `None`: nobody watches, or nobody wants to.
     progress: Option<Progress>,
-    /// Standard error, an output like any other.
-    messages: Messages,
     signals: Signals,
     /// When the run ends, and what is said of what is unfinished then.
     deadline: Option<(Instant, Failure)>,
-    /// Carries `give_up_at`.
-    stall_key: Key,
-    /// The run is to end, and readers who have taken nothing by then are left.
-    give_up_at: Option<Instant>,
     /// It is `--wait` that ends it.
     waits: bool,
     /// What is said while all are waited for is not wanted.
@@ -185,15 +164,13 @@ struct Run {
 fn check(options: Options) -> Result<(u8, Summary), String> {
     let clock = Clock::start();
     let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {}", plain(&error)))?;
-    let signals = Signals::catch().map_err(|error| format!("signals: {}", plain(&error)))?;
-    let key = reactor.open(Tag::Owner(SIGNALS));
-    reactor
-        .watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE)
-        .map_err(|error| format!("signals: {}", plain(&error)))?;
+    let mut signals = Signals::catch().map_err(|error| format!("signals: {}", plain(&error)))?;
+    let key = reactor.open(Tag::Owner(Own::Signals));
+    reactor.watch(key, &mut signals, Interest::READABLE).map_err(|error| format!("signals: {}", plain(&error)))?;
 
     let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
-    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(INPUT));
+    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Own::Input));
     input.look_through(&mut say)?;
     if input.errors() > 0 {
         return Err(nothing_checked(input.errors()));
@@ -212,14 +189,13 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     };
     let deadline = run_deadline(&options, clock.started());
     if let Some((at, _)) = deadline {
-        let key = reactor.open(Tag::Owner(RUN_DEADLINE));
+        let key = reactor.open(Tag::Owner(Own::Deadline));
         reactor.arm(key, at);
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
-    let reports = open_reports(&options, &mut reactor)?;
+    let mut reports = Reports::new(&mut reactor);
+    open_reports(&options, &mut reports, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
-    let messages = Messages::new(&mut reactor, Tag::Owner(MESSAGES));
-    let stall_key = reactor.open(Tag::Owner(RUN_DEADLINE));
     let config = Config {
         limits,
         persistence: Persistence { until_up: options.wait.is_some(), end },
@@ -235,9 +211,6 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         quiet: options.quiet,
         verbose: options.verbose,
         progress,
-        messages,
-        stall_key,
-        give_up_at: None,
         signals,
         deadline,
         waits: options.wait.is_some(),
@@ -281,32 +254,24 @@ fn concurrency(options: &Options, known: Option<u64>) -> usize {
     budget
 }
 
-fn open_reports(options: &Options, reactor: &mut Reactor<Tag>) -> Result<Vec<Report>, String> {
+fn open_reports(options: &Options, reports: &mut Reports<Form>, reactor: &mut Reactor<Tag<Own>>) -> Result<(), String> {
     let mut wanted = options.wanted.clone();
     if wanted.is_empty() && !options.silent {
         wanted.push(Wanted { format: Format::Human, file: None });
     }
-    let mut reports = Vec::new();
-    for (number, Wanted { format, file }) in wanted.into_iter().enumerate() {
-        let tag = Tag::Owner(REPORTS + number as u32);
-        let place = file.clone().unwrap_or_else(|| "standard output".to_owned());
-        let output = match &file {
-            Some(file) => Output::file(Path::new(file), reactor, tag),
-            None => Output::standard(io::stdout().as_fd(), reactor, tag),
+    for Wanted { format, file } in wanted {
+        let form = |is_terminal| -> Form {
+            match format {
+                Format::Human => Box::new(Human { color: options.colors(is_terminal), verbose: options.verbose }),
+                Format::Ndjson => Box::new(Ndjson),
+            }
         };
-        let mut output = output.map_err(|error| format!("{place}: {}", plain(&error)))?;
-        // Two streams of bytes in one place would be nothing that anybody could read.
-        if reports.iter().any(|other: &Report| other.output.is_same_place(&output)) {
-            return Err(format!("{place}: two reports cannot go to one place (-o FORMAT=FILE)\n{HINT}"));
-        }
-        let mut sink: Box<dyn Sink> = match format {
-            Format::Human => Box::new(Human { color: options.colors(output.is_terminal()), verbose: options.verbose }),
-            Format::Ndjson => Box::new(Ndjson),
-        };
-        sink.begin(output.buffer());
-        reports.push(Report { sink, output, place, trouble: None });
+        reports.open(file.as_deref(), form, reactor)?;
     }
-    Ok(reports)
+    for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
+        form.begin(buffer);
+    }
+    Ok(())
 }
 
 impl Run {
@@ -314,90 +279,59 @@ impl Run {
         let mut events = Vec::new();
         loop {
             // 1. Bring targets.
-            let all_brought = self.bring(&mut events)?;
+            let all_brought = self.bring()?;
 
             // 2. Done?
-            if all_brought && self.engine.is_idle() && events.is_empty() {
+            if all_brought && self.engine.is_idle() {
                 return Ok(());
             }
 
             // 3. Turn: always, and without waiting where there is something to deal with already.
-            if !events.is_empty() {
-                let key = self.input.key();
-                self.engine.reactor().again(key);
-            }
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
 
             // 4. Deal with each event.
             let now = self.engine.reactor().clock().now();
-            let mut batch = std::mem::take(&mut events);
-            for event in &batch {
+            for event in events.drain(..) {
                 match event {
-                    Event::Finished(outcome) => self.finished(outcome),
-                    Event::NotYet { target, failure } => self.not_yet(target, failure),
-                    Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
+                    Event::Finished { outcome, .. } => self.finished(&outcome),
+                    Event::NotYet { target, failure, .. } => self.not_yet(&target, &failure),
+                    Event::Owner { tag: Own::Signals, .. } => self.on_signal(),
                     // What has come is read when there is room for it, above.
-                    Event::Owner { id: INPUT, .. } => {}
+                    Event::Owner { tag: Own::Input, .. } => {}
                     // Looked at below in every turn: the loop may have moved its deadlines, but a run's end does not
                     // move.
-                    Event::Owner { id: RUN_DEADLINE, .. } => {}
-                    Event::Owner { id: PROGRESS, .. } => self.draw_progress(now),
-                    Event::Owner { id: MESSAGES, .. } => self.messages.write(self.engine.reactor()),
-                    Event::Owner { id, .. } => self.write_report((id - REPORTS) as usize, &mut events),
+                    Event::Owner { tag: Own::Deadline, .. } => {}
+                    Event::Owner { tag: Own::Progress, .. } => self.draw_progress(now),
+                    Event::Owner { tag: Own::Reports(wake), .. } => self.write_report(wake),
                 }
             }
-            // What came of dealing with them is for the next trip, in the same memory.
-            batch.clear();
-            batch.append(&mut events);
-            events = batch;
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
-                self.stop(failure, &mut events);
+                self.stop(failure);
             }
-            self.messages.push(now, self.engine.reactor());
-            self.push_reports(now, &mut events);
-            self.leave_stalled_readers(now);
+            self.push_reports(now);
         }
-    }
-
-    /// When the run is to end, a reader who takes nothing must not keep it: his report is given up.
-    fn leave_stalled_readers(&mut self, now: Instant) {
-        let Some(at) = self.give_up_at.filter(|at| *at <= now) else {
-            return;
-        };
-        for report in self.reports.iter_mut().filter(|report| !report.output.is_drained()) {
-            if !report.output.has_moved_since(at - STALL_MAX) {
-                report.note(Err(io::Error::other("its reader took no more, so the rest of the results is lost")));
-            }
-        }
-        self.expect_readers(now);
-    }
-
-    /// Sets the time by which readers must have taken something.
-    fn expect_readers(&mut self, now: Instant) {
-        self.give_up_at = Some(now + STALL_MAX);
-        self.engine.reactor().arm(self.stall_key, now + STALL_MAX);
     }
 
     /// Brings targets while there is room: whether all have been brought.
-    fn bring(&mut self, events: &mut Vec<Event>) -> Result<bool, String> {
+    fn bring(&mut self) -> Result<bool, String> {
         let until = self.engine.reactor().clock().now() + BRING_FOR;
         for _ in 0..START_BATCH {
             if self.engine.reactor().clock().now() >= until {
                 break;
             }
-            if !self.reports.iter().all(|report| report.output.has_room()) {
+            if !self.reports.have_room() {
                 // The loop says when the reader has taken some.
                 return Ok(false);
             }
             if self.stopping.is_none() && !self.engine.has_room() {
                 return Ok(false);
             }
-            let (progress, messages) = (&mut self.progress, &mut self.messages);
+            let (progress, reports) = (&mut self.progress, &mut self.reports);
             let mut tell = |message: &str| {
                 if let Some(progress) = progress {
-                    progress.erase(messages);
+                    progress.erase(reports);
                 }
-                messages.say(message);
+                reports.say(message);
             };
             match self.input.next(self.engine.reactor(), &mut tell)? {
                 Next::End => return Ok(true),
@@ -407,24 +341,19 @@ impl Run {
                 // Once nothing more is to be started, nobody waits for what a pipe might still bring.
                 Next::Pending => return Ok(self.stopping.is_some()),
                 Next::Target(target, since) => match &self.stopping {
-                    None => self.engine.add(target, since),
+                    None => self.engine.add(self.input.taken(), target, since),
                     Some(failure) => {
                         let clock = *self.engine.reactor().clock();
                         let now = clock.now();
                         let queue = now.saturating_duration_since(since);
-                        events.push(Event::Finished(Outcome::not_started(
-                            target,
-                            failure.clone(),
-                            queue,
-                            clock.wall(now),
-                        )));
+                        let wall = clock.wall(now);
+                        self.finished(&Outcome::not_started(target, failure.clone(), queue, wall));
                     }
                 },
             }
         }
         // There may be more: look at what has happened meanwhile, without waiting, and come back.
-        let key = self.input.key();
-        self.engine.reactor().again(key);
+        self.engine.go_on();
         Ok(false)
     }
 
@@ -434,9 +363,9 @@ impl Run {
             return;
         }
         if let Some(progress) = &mut self.progress {
-            progress.erase(&mut self.messages);
+            progress.erase(&mut self.reports);
         }
-        self.messages.say(&format!("waiting for {target}: {}: {}", failure.reason.as_str(), failure.detail));
+        self.reports.say(&format!("waiting for {target}: {}: {}", failure.reason.as_str(), failure.detail));
     }
 
     fn finished(&mut self, outcome: &Outcome) {
@@ -444,65 +373,53 @@ impl Run {
         if self.quiet && outcome.verdict() == Verdict::Up {
             return;
         }
-        for report in &mut self.reports {
-            if !report.output.is_closed() {
-                report.sink.outcome(outcome, report.output.buffer());
-            }
+        for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
+            form.outcome(outcome, buffer);
         }
     }
 
     /// Has every report write what is due.
-    fn push_reports(&mut self, now: Instant, events: &mut Vec<Event>) {
+    fn push_reports(&mut self, now: Instant) {
         self.clear_line();
-        for report in &mut self.reports {
-            let pushed = report.output.push(now, self.engine.reactor());
-            report.note(pushed);
-        }
-        self.nobody_listens(events);
+        self.reports.push(now, self.engine.reactor());
+        self.nobody_listens();
     }
 
     /// Wipes the progress line if something is about to be written in its place.
     fn clear_line(&mut self) {
-        let waiting = self.reports.iter().any(|report| report.output.is_terminal() && !report.output.is_drained());
-        if let Some(progress) = self.progress.as_mut().filter(|_| waiting) {
-            progress.erase(&mut self.messages);
-            self.messages.write(self.engine.reactor());
+        if let Some(progress) = self.progress.as_mut().filter(|_| self.reports.draw_on_terminal()) {
+            progress.erase(&mut self.reports);
+            self.reports.flush_messages(self.engine.reactor());
         }
     }
 
-    fn write_report(&mut self, index: usize, events: &mut Vec<Event>) {
+    fn write_report(&mut self, wake: Wake) {
         self.clear_line();
-        let report = &mut self.reports[index];
-        let written = report.output.write(self.engine.reactor());
-        report.note(written);
-        self.nobody_listens(events);
+        self.reports.handle(wake, self.engine.reactor());
+        self.nobody_listens();
     }
 
     /// When the reader of every report has gone, as `head` goes, there is nobody to check for.
-    fn nobody_listens(&mut self, events: &mut Vec<Event>) {
-        if self.stopping.is_none()
-            && !self.reports.is_empty()
-            && self.reports.iter().all(|report| report.output.is_closed())
-        {
-            self.stop(Failure::new(Reason::Interrupted, "the reader of the results has gone"), events);
+    fn nobody_listens(&mut self) {
+        if self.stopping.is_none() && self.reports.have_no_reader() {
+            self.stop(Failure::new(Reason::Interrupted, "the reader of the results has gone"));
         }
     }
 
-    fn on_signal(&mut self, events: &mut Vec<Event>) {
+    fn on_signal(&mut self) {
         while let Some(number) = self.signals.taken() {
             self.signalled = Some(exit::SIGNAL + number as u8);
             let name = if number == signal::INTERRUPT { "SIGINT" } else { "SIGTERM" };
-            self.stop(Failure::new(Reason::Interrupted, format!("{name} came before it was finished")), events);
+            self.stop(Failure::new(Reason::Interrupted, format!("{name} came before it was finished")));
         }
     }
 
     /// Starts nothing more, and ends what is under way.
-    fn stop(&mut self, failure: Failure, events: &mut Vec<Event>) {
-        self.engine.abandon(&failure, events);
-        if self.give_up_at.is_none() {
-            let now = self.engine.reactor().clock().now();
-            self.expect_readers(now);
-        }
+    fn stop(&mut self, failure: Failure) {
+        self.engine.abandon(failure.clone());
+        let reactor = self.engine.reactor();
+        let now = reactor.clock().now();
+        self.reports.expect_readers(now, reactor);
         self.stopping.get_or_insert(failure);
     }
 
@@ -510,60 +427,45 @@ impl Run {
         let Some(progress) = &mut self.progress else { return };
         let in_flight = self.engine.queue().in_flight();
         let clock = *self.engine.reactor().clock();
-        progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started(), &mut self.messages);
+        progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started(), &mut self.reports);
         self.engine.reactor().arm(progress.key, now + PROGRESS_EVERY);
     }
 
     /// Writes the summaries and waits until everything has been read. Then says how it went.
     fn finish(mut self) -> Result<(u8, Summary), String> {
         if let Some(progress) = &mut self.progress {
-            progress.erase(&mut self.messages);
-            self.messages.write(self.engine.reactor());
+            progress.erase(&mut self.reports);
+            self.reports.flush_messages(self.engine.reactor());
         }
         let summary = self.summary();
-        for report in &mut self.reports {
-            report.sink.end(&summary, report.output.buffer());
+        for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
+            form.end(&summary, buffer);
         }
+        self.reports.write(self.engine.reactor());
         let mut events = Vec::new();
-        for index in 0..self.reports.len() {
-            self.write_report(index, &mut events);
-        }
-        while !self.reports.iter().all(|report| report.output.is_drained()) {
+        while !self.reports.are_drained() {
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             let now = self.engine.reactor().clock().now();
-            if let Some((at, _)) = &self.deadline
-                && now >= *at
-                && self.give_up_at.is_none()
-            {
-                self.expect_readers(now);
-            }
-            self.leave_stalled_readers(now);
-            for event in std::mem::take(&mut events) {
+            for event in events.drain(..) {
                 match event {
-                    Event::Owner { id: MESSAGES, .. } => self.messages.write(self.engine.reactor()),
-                    Event::Owner { id: SIGNALS, .. } => self.on_signal(&mut events),
-                    Event::Owner { id, .. } if id >= REPORTS => {
-                        self.write_report((id - REPORTS) as usize, &mut events);
-                    }
-                    _ => {}
+                    Event::Owner { tag: Own::Signals, .. } => self.on_signal(),
+                    Event::Owner { tag: Own::Reports(wake), .. } => self.reports.handle(wake, self.engine.reactor()),
+                    // Nothing is under way any more, and nobody looks at the progress.
+                    Event::Owner { tag: Own::Input | Own::Deadline | Own::Progress, .. } => {}
+                    Event::Finished { .. } | Event::NotYet { .. } => {}
                 }
             }
+            if self.deadline.as_ref().is_some_and(|(at, _)| now >= *at) {
+                self.reports.expect_readers(now, self.engine.reactor());
+            }
+            self.reports.push(now, self.engine.reactor());
         }
         // Each report's trouble is its own: the others are finished all the same.
-        let mut troubles = Vec::new();
-        for Report { output, place, trouble, .. } in self.reports.drain(..) {
-            let finished = match trouble {
-                Some(error) => Err(error),
-                None => output.finish(),
-            };
-            if let Err(error) = finished {
-                troubles.push(format!("{place}: {}", plain(&error)));
-            }
-        }
+        let troubles = self.reports.finish();
         if self.verbose {
             self.say_loop();
         }
-        self.messages.finish();
+        self.reports.finish_messages();
         let errors = self.input.errors();
         if errors > 0 && self.input.taken() == 0 {
             return Err(nothing_checked(errors));
@@ -603,7 +505,7 @@ impl Run {
 
     fn say_loop(&mut self) {
         let stats = self.engine.reactor().stats();
-        self.messages.say(&format!(
+        self.reports.say(&format!(
             "the loop: {} turns; the longest turn took {} and held {} events",
             stats.turns,
             short_time(stats.longest_turn),
@@ -611,7 +513,7 @@ impl Run {
         ));
         let names = self.engine.resolver_stats();
         if names.lookups > 0 {
-            self.messages.say(&format!(
+            self.reports.say(&format!(
                 "names: {} looked up with {} queries over at most {} sockets, {} known already, {} messages dropped",
                 names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
             ));
@@ -621,15 +523,15 @@ impl Run {
             pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();
         if pool.reused > 0 || !closed.is_empty() {
             let not_kept = if closed.is_empty() { "none".to_owned() } else { closed.join(", ") };
-            self.messages
+            self.reports
                 .say(&format!("connections were used again {} times; closed instead of kept: {not_kept}", pool.reused));
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
-            self.messages.say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
+            self.reports.say(&format!("certificate chains: {} verified, {} known already", cache.misses, cache.hits));
         }
         if stats.absent > Duration::ZERO {
-            self.messages.say(&format!(
+            self.reports.say(&format!(
                 "this program did not run for {}; no target was charged with it",
                 short_time(stats.absent)
             ));
@@ -646,10 +548,10 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(options: &Options, reactor: &mut Reactor<Tag>) -> Option<Progress> {
+    fn new(options: &Options, reactor: &mut Reactor<Tag<Own>>) -> Option<Progress> {
         let wanted = options.progress && !options.silent && io::stderr().is_terminal() && !dumb();
         wanted.then(|| {
-            let key = reactor.open(Tag::Owner(PROGRESS));
+            let key = reactor.open(Tag::Owner(Own::Progress));
             let now = reactor.clock().now();
             reactor.arm(key, now + PROGRESS_EVERY);
             Progress { key, shown: false, waits: options.wait.is_some() }
@@ -662,7 +564,7 @@ impl Progress {
         known: Option<u64>,
         in_flight: usize,
         elapsed: Duration,
-        messages: &mut Messages,
+        reports: &mut Reports<Form>,
     ) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
         let (total, elapsed) = (tally.total(), short_time(elapsed));
@@ -672,13 +574,13 @@ impl Progress {
             true => format!("{healthy}{of} up, waiting for the others"),
             false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
         };
-        messages.put(&format!("\r\x1b[K{how_far}, {elapsed}"));
+        reports.put(&format!("\r\x1b[K{how_far}, {elapsed}"));
         self.shown = true;
     }
 
-    fn erase(&mut self, messages: &mut Messages) {
+    fn erase(&mut self, reports: &mut Reports<Form>) {
         if std::mem::take(&mut self.shown) {
-            messages.put("\r\x1b[K");
+            reports.put("\r\x1b[K");
         }
     }
 }

@@ -24,23 +24,19 @@ mod tables;
 mod work;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io;
-use std::os::fd::AsFd;
-use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::check::dumb;
 use super::exit;
 use super::flags::{self, Asked, Flag, Given};
-use super::output::{Output, print, say};
+use super::output::{print, say};
+use super::reports::{Report, Reports};
 use crate::check::units;
-use crate::engine::Tag;
 use crate::report::text::short_time;
 use crate::sys::plain;
 use comparison::{Case, Comparison, Entry, Missing};
-use measure::{Bench, Ended, OUTPUTS, Targets};
+use measure::{Bench, Ended, Targets};
 use strategy::Strategy;
 use work::{COUNT_MAX, Work};
 
@@ -377,65 +373,42 @@ fn estimate_the_rest(plan: &Plan, case: &mut Case) {
     }
 }
 
-/// A report on its way to where it goes.
-struct Report {
-    format: Format,
-    output: Output,
-    place: String,
-}
+/// A report: its form, and whether it goes to a terminal.
+type Form = (Format, bool);
 
 /// Opens all reports before anything is measured: what cannot be written is said now.
-fn open_reports(plan: &Plan, bench: &mut Bench) -> Result<Vec<Report>, String> {
-    let mut reports: Vec<Report> = Vec::new();
-    for (number, Wanted { format, file }) in (OUTPUTS..).zip(&plan.wanted) {
-        let tag = Tag::Owner(number);
-        let place = file.clone().unwrap_or_else(|| "standard output".to_owned());
-        let output = match file {
-            Some(file) => Output::file(Path::new(file), bench.reactor(), tag),
-            None => Output::standard(io::stdout().as_fd(), bench.reactor(), tag),
-        };
-        let output = output.map_err(|error| cannot(&place, &error))?;
-        if reports.iter().any(|other| other.output.is_same_place(&output)) {
-            return Err(format!("{place}: two reports cannot go to one place (-o FORMAT=FILE)\n{HINT}"));
-        }
-        reports.push(Report { format: *format, output, place });
+fn open_reports(plan: &Plan, bench: &mut Bench) -> Result<Reports<Form>, String> {
+    let mut reports = Reports::new(bench.reactor());
+    for Wanted { format, file } in &plan.wanted {
+        reports.open(file.as_deref(), |is_terminal| (*format, is_terminal), bench.reactor())?;
     }
     Ok(reports)
 }
 
-fn cannot(place: impl Display, error: &io::Error) -> String {
-    format!("{place}: {}", plain(error))
-}
-
 /// 5. Writes the reports. Gives the signal that came while somebody was slow to read them, if one did.
-fn show(comparison: &Comparison, mut reports: Vec<Report>, bench: &mut Bench) -> Result<Option<i32>, String> {
+fn show(comparison: &Comparison, mut reports: Reports<Form>, bench: &mut Bench) -> Result<Option<i32>, String> {
     let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb();
-    for Report { format, output, .. } in &mut reports {
-        let bytes = match format {
-            Format::Human => tables::human(comparison, wants_color && output.is_terminal()).into_bytes(),
+    for ((format, is_terminal), buffer) in reports.iter_mut().filter_map(Report::open) {
+        buffer.extend(match format {
+            Format::Human => tables::human(comparison, wants_color && *is_terminal).into_bytes(),
             Format::Markdown => tables::markdown(comparison).into_bytes(),
             Format::Json => json::json(comparison),
-        };
-        output.buffer().extend(bytes);
+        });
     }
     let mut events = Vec::new();
     loop {
-        for Report { output, place, .. } in &mut reports {
-            output.write(bench.reactor()).map_err(|error| cannot(&place, &error))?;
-        }
-        if reports.iter().all(|report| report.output.is_drained()) {
+        reports.write(bench.reactor());
+        if reports.are_drained() {
             break;
         }
-        bench.reactor().turn(&mut events).map_err(|error| cannot("the event loop", &error))?;
+        bench.reactor().turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
         events.clear();
         if let Some(signal) = bench.signal() {
             return Ok(Some(signal));
         }
     }
-    for Report { output, place, .. } in reports {
-        output.finish().map_err(|error| cannot(place, &error))?;
-    }
-    Ok(None)
+    let troubles = reports.finish();
+    if troubles.is_empty() { Ok(None) } else { Err(troubles.join("\n")) }
 }
 
 #[cfg(test)]

@@ -15,12 +15,10 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
-use mio::Interest;
-use mio::unix::SourceFd;
-
 use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
-use crate::engine::{Tag, secure};
+use crate::engine::secure;
+use crate::os::{Interest, SourceFd};
 use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor};
 use crate::sys::fd::{self, Way};
@@ -93,12 +91,12 @@ pub struct Input {
 impl Input {
     /// The targets of these arguments, then of these files (`-` is standard input), read as `reader` says. `tag` is
     /// what the loop is to say when more can be read. A file that cannot be opened is an error like any other.
-    pub fn new(
+    pub fn new<T: Copy>(
         reader: Reader,
         arguments: Vec<String>,
         files: Vec<String>,
-        reactor: &mut Reactor<Tag>,
-        tag: Tag,
+        reactor: &mut Reactor<T>,
+        tag: T,
     ) -> Input {
         let numbered = arguments.into_iter().enumerate();
         let mut sources: VecDeque<Source> =
@@ -210,7 +208,7 @@ impl Input {
     ///
     /// # Errors
     /// A file or pipe that cannot be read.
-    pub fn next(&mut self, reactor: &mut Reactor<Tag>, tell: &mut dyn FnMut(&str)) -> Result<Next, String> {
+    pub fn next<T: Copy>(&mut self, reactor: &mut Reactor<T>, tell: &mut dyn FnMut(&str)) -> Result<Next, String> {
         if let Some(target) = self.ahead.pop_front() {
             return Ok(self.hand_out(target, self.started_at));
         }
@@ -484,7 +482,7 @@ fn open(name: &str) -> io::Result<Source> {
 
 /// Has the loop say when a pipe can be read. False for what cannot be waited for because it never makes anybody wait,
 /// such as /dev/null.
-fn watch(file: &File, key: Key, reactor: &mut Reactor<Tag>) -> io::Result<bool> {
+fn watch<T: Copy>(file: &File, key: Key, reactor: &mut Reactor<T>) -> io::Result<bool> {
     match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::READABLE) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),

@@ -4,14 +4,11 @@
 //! What waits is bounded. Beyond that messages are dropped and counted, and the count is the last thing said. It refuses
 //! to know what is said, and is of no use before there is a loop: see [`say`](super::output::say).
 
-use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::output::{Output, message};
-use crate::engine::Tag;
+use crate::os::{self, Outlet};
 use crate::reactor::Reactor;
-use crate::sys::fd::{self, Way};
 
 /// How long the end of a run waits for a reader of standard error who takes nothing: so many times [`PAUSE`].
 const PATIENCE: u32 = 20;
@@ -29,8 +26,11 @@ pub(super) struct Messages {
 
 impl Messages {
     /// Standard error, known to the loop as `tag`.
-    pub(super) fn new(reactor: &mut Reactor<Tag>, tag: Tag) -> Messages {
-        Messages { output: Output::standard(io::stderr().as_fd(), reactor, tag).ok(), dropped: 0 }
+    pub(super) fn new<T: Copy>(reactor: &mut Reactor<T>, tag: T) -> Messages {
+        Messages {
+            output: Outlet::standard_error().and_then(|outlet| Output::to(outlet, reactor, tag)).ok(),
+            dropped: 0,
+        }
     }
 
     /// Says something, a line or more.
@@ -50,13 +50,13 @@ impl Messages {
     }
 
     /// Sees to it that what was said is written, now or soon.
-    pub(super) fn push(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
+    pub(super) fn push<T: Copy>(&mut self, now: Instant, reactor: &mut Reactor<T>) {
         // Where standard error fails there is nobody to tell.
         self.output.take_if(|output| output.push(now, reactor).is_err());
     }
 
     /// Writes what is taken without waiting.
-    pub(super) fn write(&mut self, reactor: &mut Reactor<Tag>) {
+    pub(super) fn write<T: Copy>(&mut self, reactor: &mut Reactor<T>) {
         self.output.take_if(|output| output.write(reactor).is_err());
     }
 
@@ -79,10 +79,11 @@ impl Messages {
 
 /// Whether standard error takes bytes now, or within a second.
 pub(super) fn is_taken_soon() -> bool {
+    let Ok(outlet) = Outlet::standard_error() else { return false };
     for _ in 0..PATIENCE {
-        match fd::is_ready(io::stderr().as_fd(), Way::Write) {
+        match outlet.is_ready() {
             Ok(true) => return true,
-            Ok(false) => std::thread::sleep(PAUSE),
+            Ok(false) => os::sleep(PAUSE),
             Err(_) => return false,
         }
     }

@@ -21,23 +21,18 @@ mod stream;
 use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-use mio::Interest;
-use mio::net::{TcpListener, TcpStream};
-use mio::unix::SourceFd;
 
 use crate::command::check::read_file;
 use crate::command::output::{print, say};
 use crate::conn::tls::{Identity, TlsAcceptor, TlsSetupError, WallClock};
 use crate::conn::{Conn, would_block};
+use crate::os::{self, Interest, Signals, TcpListener, TcpStream};
 use crate::proto::http::HEAD_MAX;
 use crate::proto::http::request::{Head, Refused};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
-use crate::sys::signal::Signals;
 use crate::sys::{resource, socket};
 use answer::{Answer, Reply, Script, Then};
 use options::{Asked, Options, TlsFault};
@@ -258,8 +253,7 @@ impl Server {
             buffer: Box::new([0; BUFFER]),
         };
         let key = server.reactor.open(Tag::Signal);
-        let descriptor = server.signals.as_raw_fd();
-        server.reactor.watch(key, &mut SourceFd(&descriptor), Interest::READABLE).map_err(internal("signals"))?;
+        server.reactor.watch(key, &mut server.signals, Interest::READABLE).map_err(internal("signals"))?;
         for address in &options.listen {
             server.listen(*address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
         }
@@ -313,7 +307,7 @@ impl Server {
     /// 3. Accepts who stands at the port: readiness came once for all of them.
     fn accept(&mut self, id: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.listeners[id].socket.accept() {
+            match os::accept(&self.listeners[id].socket) {
                 Ok((stream, _)) => self.admit(stream),
                 Err(error) if would_block(&error) => return,
                 // A signal, or a client that has left before its turn came.

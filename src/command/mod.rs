@@ -11,6 +11,7 @@ pub mod input;
 mod messages;
 pub mod mock;
 pub mod output;
+pub mod reports;
 mod services;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

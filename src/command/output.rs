@@ -10,20 +10,16 @@
 //! `O_NONBLOCK` is never set: it would belong to every process that shares the descriptor, the user's shell among them.
 
 use std::fs::{File, Metadata};
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mio::Interest;
-use mio::unix::SourceFd;
-
-use crate::engine::Tag;
+use crate::os::{self, Interest, Outlet};
 use crate::reactor::{Key, Reactor};
 use crate::report::text::push_shown;
-use crate::sys::fd::{self, PIPE_BUF, Way};
-use crate::sys::random::Numbers;
+use crate::sys::fd::PIPE_BUF;
 
 /// When so much waits to be written, no new check starts.
 const BUFFER_FULL: usize = 256 * 1024;
@@ -49,7 +45,7 @@ enum Kind {
 /// Bytes on their way to one place.
 #[derive(Debug)]
 pub struct Output {
-    file: File,
+    outlet: Outlet,
     kind: Kind,
     key: Key,
     buffer: Vec<u8>,
@@ -66,27 +62,25 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output to standard output or error, known to the loop as `tag`.
-    pub fn standard(fd: BorrowedFd<'_>, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
-        Output::new(File::from(fd.try_clone_to_owned()?), reactor, tag)
-    }
-
-    /// An output to a file. A regular file is written beside its place and renamed by [`finish`](Self::finish);
+    /// An output to a file, known to the loop as `tag`. A regular file is written beside its place and renamed by [`finish`](Self::finish);
     /// anything else that is already there is written as it is.
-    pub fn file(path: &Path, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
+    ///
+    /// # Errors
+    /// Why nothing can be written there.
+    pub fn file<T: Copy>(path: &Path, reactor: &mut Reactor<T>, tag: T) -> io::Result<Output> {
         // Behind a link, the place is where the link points.
         let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         match place.metadata() {
             Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             // Such as /dev/stdout: what the shell has opened is not ours to replace.
             Ok(there) if is_open_as(io::stdout().as_fd(), &there) => {
-                return Output::standard(io::stdout().as_fd(), reactor, tag);
+                return Output::to(Outlet::standard_output()?, reactor, tag);
             }
             Ok(there) if is_open_as(io::stderr().as_fd(), &there) => {
-                return Output::standard(io::stderr().as_fd(), reactor, tag);
+                return Output::to(Outlet::standard_error()?, reactor, tag);
             }
             Ok(there) if !there.is_file() => {
-                return Output::new(File::options().write(true).open(&place)?, reactor, tag);
+                return Output::to(Outlet::to(File::options().write(true).open(&place)?), reactor, tag);
             }
             _ => {}
         }
@@ -94,21 +88,25 @@ impl Output {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let (file, beside) = make_beside(&place)?;
-        let mut output = Output::new(file, reactor, tag)?;
+        let mut output = Output::to(Outlet::to(file), reactor, tag)?;
         output.rename = Some((beside, place.clone()));
         if let Ok(there) = place.metadata() {
-            output.file.set_permissions(there.permissions())?;
+            output.outlet.set_permissions(there.permissions())?;
         }
         Ok(output)
     }
 
-    fn new(file: File, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
+    /// An output to what is open already, known to the loop as `tag`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn to<T: Copy>(mut outlet: Outlet, reactor: &mut Reactor<T>, tag: T) -> io::Result<Output> {
         let key = reactor.open(tag);
-        let kind = if file.metadata()?.is_file() {
+        let kind = if outlet.is_regular()? {
             Kind::Always
         } else {
-            match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::WRITABLE) {
-                Ok(()) if file.is_terminal() => Kind::Terminal,
+            match reactor.watch(key, &mut outlet, Interest::WRITABLE) {
+                Ok(()) if outlet.is_terminal() => Kind::Terminal,
                 Ok(()) => Kind::Asked,
                 // Such as /dev/null: it cannot be waited for because it never makes anybody wait.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kind::Always,
@@ -116,7 +114,7 @@ impl Output {
             }
         };
         Ok(Output {
-            file,
+            outlet,
             kind,
             key,
             buffer: Vec::new(),
@@ -133,10 +131,8 @@ impl Output {
     pub fn is_same_place(&self, other: &Output) -> bool {
         match (&self.rename, &other.rename) {
             (Some((_, place)), Some((_, other))) => place == other,
-            (None, None) => match (self.file.metadata(), other.file.metadata()) {
-                (Ok(a), Ok(b)) => {
-                    (a.dev(), a.ino(), a.rdev()) == (b.dev(), b.ino(), b.rdev()) && self.kind != Kind::Always
-                }
+            (None, None) => match (self.outlet.place(), other.outlet.place()) {
+                (Ok(a), Ok(b)) => a == b && self.kind != Kind::Always,
                 _ => false,
             },
             _ => false,
@@ -179,7 +175,7 @@ impl Output {
     ///
     /// # Errors
     /// Why it cannot be written. A reader that has gone is no error.
-    pub fn push(&mut self, now: Instant, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+    pub fn push<T: Copy>(&mut self, now: Instant, reactor: &mut Reactor<T>) -> io::Result<()> {
         if self.is_drained() {
             return Ok(());
         }
@@ -198,7 +194,7 @@ impl Output {
     ///
     /// # Errors
     /// Why it cannot be written. A reader that has gone is no error.
-    pub fn write(&mut self, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+    pub fn write<T: Copy>(&mut self, reactor: &mut Reactor<T>) -> io::Result<()> {
         self.write_ready()?;
         if self.is_drained() {
             self.due = None;
@@ -226,11 +222,11 @@ impl Output {
             Kind::Terminal => TERMINAL_PIECE,
         };
         while !self.is_drained() {
-            if self.kind != Kind::Always && !fd::is_ready(self.file.as_fd(), Way::Write)? {
+            if self.kind != Kind::Always && !self.outlet.is_ready()? {
                 return Ok(());
             }
             let rest = &self.buffer[self.written..];
-            match self.file.write(&rest[..rest.len().min(piece)]) {
+            match self.outlet.write(&rest[..rest.len().min(piece)]) {
                 Ok(written) => {
                     self.written += written;
                     self.taken = true;
@@ -277,7 +273,7 @@ impl Drop for Output {
 /// have laid a link there. `create_new` follows none and takes no file that exists.
 fn make_beside(place: &Path) -> io::Result<(File, PathBuf)> {
     const TRIES: usize = 16;
-    let mut numbers = Numbers::new();
+    let mut numbers = os::numbers();
     for _ in 0..TRIES {
         let beside = place.with_file_name(format!(".upcheck-{:016x}.part", numbers.next_u64()));
         match File::options().write(true).create_new(true).open(&beside) {

@@ -14,8 +14,7 @@ pub mod unix;
 
 use std::io::{self, Read, Write};
 
-use mio::event::Source;
-use mio::{Interest, Registry, Token};
+use crate::os::{Interest, Registry, Source, Token};
 
 use stream::Stream;
 use tls::TlsSession;

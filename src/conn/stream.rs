@@ -4,10 +4,9 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
-use mio::event::Source;
-use mio::net::{TcpStream, UnixStream};
-use mio::{Interest, Registry, Token};
+use crate::os::{self, Interest, Registry, Source, TcpStream, Token, UnixStream};
 
 /// A stream socket.
 #[derive(Debug)]
@@ -50,6 +49,14 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.shutdown(how),
             Stream::Unix(stream) => stream.shutdown(how),
+        }
+    }
+
+    /// How long ago the last bytes came from the peer, where the system knows it.
+    pub fn since_last_bytes(&self) -> Option<Duration> {
+        match self {
+            Stream::Tcp(stream) => os::since_last_bytes(stream),
+            Stream::Unix(_) => None,
         }
     }
 

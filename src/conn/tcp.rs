@@ -2,9 +2,9 @@
 //! [`Stream`](super::stream::Stream)'s to say.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use mio::net::TcpStream;
+use crate::os::{TcpStream, UdpSocket};
 
 /// Begins to connect. The socket turns writable when it is done, well or badly.
 ///

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use mio::net::UnixStream;
+use crate::os::UnixStream;
 
 /// Connects to the socket at this path. On Linux it is done, well or badly, when this returns.
 ///

@@ -7,8 +7,9 @@
 //! - the rate: starts are spread evenly, without bursts,
 //! - its own not-before time: a retry is a target that comes back later.
 //!
-//! A target that cannot start because *this* machine has run out of something is put back and waits for its turn: it is
-//! not the target's fault. It goes on when one of our own checks has ended and given back what it held.
+//! A target that cannot start because *this* machine has run out of something waits until one of our own checks has ended
+//! and given back what it held: it is not the target's fault. Where all need what is lacking (descriptors), it is put back
+//! and nothing else starts; where only some do (ports to one destination), it is held and lets others pass.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -59,8 +60,12 @@ pub struct Queue<T> {
     next_start: Option<Instant>,
     in_flight: usize,
     most_in_flight: usize,
-    /// Something local ran out; nothing starts until a check has ended.
+    /// Something that all need ran out; nothing starts until a check has ended.
     short: bool,
+    /// Those that lack something that others do not need.
+    held: VecDeque<T>,
+    /// So many of them may try again: so many checks have ended since.
+    retries: usize,
 }
 
 impl<T> Queue<T> {
@@ -81,6 +86,8 @@ impl<T> Queue<T> {
             in_flight: 0,
             most_in_flight: 0,
             short: false,
+            held: VecDeque::new(),
+            retries: 0,
         }
     }
 
@@ -89,7 +96,7 @@ impl<T> Queue<T> {
         let aside_max = ASIDE_MAX.max(2 * self.limits.in_flight);
         !self.short
             && self.in_flight + self.waiting.len() < self.limits.in_flight
-            && self.parked_count + self.later.len() < aside_max
+            && self.parked_count + self.held.len() + self.later.len() < aside_max
     }
 
     /// Brings one.
@@ -111,7 +118,7 @@ impl<T> Queue<T> {
         if self.short || self.in_flight >= self.limits.in_flight || self.next_start.is_some_and(|at| now < at) {
             return None;
         }
-        let item = self.next_startable()?;
+        let item = self.next_held().or_else(|| self.next_startable())?;
         if let Some(interval) = self.limits.interval {
             // A start that comes a little late does not push all others back; after a longer pause nothing is made up
             // for.
@@ -125,6 +132,11 @@ impl<T> Queue<T> {
         self.in_flight += 1;
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
         Some(item)
+    }
+
+    fn next_held(&mut self) -> Option<T> {
+        self.retries = self.retries.checked_sub(1)?;
+        self.held.pop_front()
     }
 
     /// The first whose host has room; those before it are parked.
@@ -153,7 +165,7 @@ impl<T> Queue<T> {
         let later = self.later.first_key_value().map(|((at, _), _)| *at);
         // Where the cap or a shortage keeps all from starting, it takes an end of another, and no time will help.
         let could_start = !self.short && self.in_flight < self.limits.in_flight;
-        let some_wait = !self.waiting.is_empty() || !self.freed.is_empty();
+        let some_wait = !self.waiting.is_empty() || !self.freed.is_empty() || self.retries > 0;
         let rate = self.next_start.filter(|_| could_start && some_wait);
         later.into_iter().chain(rate).min()
     }
@@ -162,6 +174,7 @@ impl<T> Queue<T> {
     pub fn ended(&mut self, host: &str) {
         self.in_flight -= 1;
         self.short = false;
+        self.retries = (self.retries + 1).min(self.held.len());
         self.leave(host);
     }
 
@@ -209,12 +222,45 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes all that wait, for whatever reason.
-    pub fn take_waiting(&mut self) -> Vec<T> {
-        self.parked_count = 0;
-        let parked = std::mem::take(&mut self.parked).into_values().flatten();
-        let later = std::mem::take(&mut self.later).into_values();
-        std::mem::take(&mut self.waiting).into_iter().chain(parked).chain(later).collect()
+    /// One that was under way could not go on for want of something local that others do not need. It tries again when
+    /// another has ended.
+    ///
+    /// # Errors
+    /// The item, when there is no other whose end could help.
+    pub fn hold(&mut self, item: T) -> Result<(), T> {
+        self.in_flight -= 1;
+        let host: Box<str> = (self.host_of)(&item).into();
+        self.leave(&host);
+        if self.in_flight == 0 {
+            self.short = false;
+            self.retries = self.held.len();
+            return Err(item);
+        }
+        self.held.push_back(item);
+        Ok(())
+    }
+
+    /// Takes one of those that wait, for whatever reason.
+    pub fn take_waiting(&mut self) -> Option<T> {
+        if let Some(item) = self.waiting.pop_front().or_else(|| self.held.pop_front()) {
+            return Some(item);
+        }
+        if let Some(host) = self.parked.keys().next().cloned() {
+            return self.unpark(&host);
+        }
+        self.later.pop_first().map(|(_, item)| item)
+    }
+
+    /// Forgets those that wait and are meant.
+    pub fn forget(&mut self, is_meant: impl Fn(&T) -> bool) {
+        self.waiting.retain(|item| !is_meant(item));
+        self.held.retain(|item| !is_meant(item));
+        self.later.retain(|_, item| !is_meant(item));
+        self.parked.retain(|_, items| {
+            items.retain(|item| !is_meant(item));
+            !items.is_empty()
+        });
+        self.parked_count = self.parked.values().map(VecDeque::len).sum();
     }
 
     /// How many are under way.
@@ -229,7 +275,8 @@ impl<T> Queue<T> {
 
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.waiting.is_empty() && self.parked.is_empty() && self.later.is_empty()
+        let nothing_waits = self.waiting.is_empty() && self.held.is_empty();
+        self.in_flight == 0 && nothing_waits && self.parked.is_empty() && self.later.is_empty()
     }
 }
 
@@ -273,6 +320,46 @@ mod tests {
         queue.ended("a");
         assert!(queue.has_room());
         assert_eq!(start_all(&mut queue, now), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn what_is_held_lets_others_pass_and_tries_again_when_one_has_ended() {
+        let now = Instant::now();
+        let mut queue = queue(Limits::in_flight(8));
+        ["a1", "a2", "a3", "b1"].into_iter().for_each(|item| queue.push(item));
+        queue.start(now);
+        for expected in ["a2", "a3"] {
+            let item = queue.start(now).unwrap();
+            assert_eq!(item, expected);
+            assert_eq!(queue.hold(item), Ok(()));
+        }
+        assert!(queue.has_room());
+        assert_eq!(start_all(&mut queue, now), ["b1"]);
+        queue.ended("b");
+        assert_eq!(start_all(&mut queue, now), ["a2"], "one has ended, one tries again");
+        assert_eq!(queue.hold("a2"), Ok(()), "in vain");
+        queue.ended("a");
+        let last = queue.start(now).unwrap();
+        assert_eq!((last, queue.hold(last)), ("a3", Err("a3")), "and nobody's end could help");
+        assert_eq!(start_all(&mut queue, now), ["a2"]);
+        queue.ended("a");
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_start() {
+        let now = Instant::now();
+        let mut queue = queue(Limits { per_host: Some(1), ..Limits::in_flight(2) });
+        ["a1", "a2", "b1", "c1"].into_iter().for_each(|item| queue.push(item));
+        queue.push_later("d1", now);
+        assert_eq!(start_all(&mut queue, now), ["a1", "b1"]);
+        for gone in ["a2", "c1", "d1"] {
+            queue.forget(|item| *item == gone);
+        }
+        queue.ended("a");
+        queue.ended("b");
+        assert_eq!(start_all(&mut queue, now), [""; 0]);
+        assert!(queue.is_idle());
     }
 
     #[test]
@@ -364,7 +451,7 @@ mod tests {
         assert_eq!(start_all(&mut queue, ms(100)), ["a1"]);
         assert!(!queue.is_idle());
         queue.ended("a");
-        assert_eq!(queue.take_waiting(), ["c1", "b1"]);
+        assert_eq!([queue.take_waiting(), queue.take_waiting(), queue.take_waiting()], [Some("c1"), Some("b1"), None]);
         assert!(queue.is_idle());
     }
 }

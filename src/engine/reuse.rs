@@ -5,15 +5,15 @@
 
 use std::time::Instant;
 
-use mio::Interest;
-
 use super::dial::{Attempt, Place};
+use super::exchange::READS_PER_TURN;
 use super::pool::Origin;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, READ_BUFFER, READS_PER_TURN, Tag, secure};
+use super::{Engine, Job, Link, READ_BUFFER, Tag, secure};
 use crate::check::machine::{Check, Input};
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::{Conn, would_block};
+use crate::os::Interest;
 use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::Scheme;
 
@@ -30,7 +30,7 @@ pub(super) fn origin(check: &Check) -> Option<Box<Origin>> {
     is_wanted.then(|| Box::new(Origin::of(check)))
 }
 
-impl Engine {
+impl<O: Copy> Engine<O> {
     /// Puts an idle connection to the same origin in the place of a fresh one: whether there was one.
     pub(super) fn reuse(&mut self, id: u32, now: Instant) -> bool {
         let Some(Job { check, .. }) = &self.jobs[id as usize] else { return false };

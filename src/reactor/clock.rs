@@ -2,7 +2,9 @@
 //!
 //! That is why a check can be stepped by hand in a test and a thousand of them simulated in a millisecond.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+
+use crate::os;
 
 /// Monotonic time, and the wall time that belongs to it.
 ///
@@ -17,16 +19,12 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Clock {
-        Clock {
-            started: Instant::now(),
-            // A clock that stands before 1970 is shown as 1970.
-            started_wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
-        }
+        Clock { started: os::now(), started_wall: os::wall() }
     }
 
     /// A fresh reading.
     pub fn now(&self) -> Instant {
-        Instant::now()
+        os::now()
     }
 
     /// When this clock was started.

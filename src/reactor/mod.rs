@@ -30,9 +30,7 @@ mod token;
 use std::io;
 use std::time::{Duration, Instant};
 
-use mio::event::Source;
-use mio::{Events, Interest, Poll};
-
+use crate::os::{self, Events, Interest, Poll, Source};
 use clock::Clock;
 use timers::Timers;
 pub use token::Key;
@@ -58,6 +56,9 @@ const GATHER: Duration = Duration::from_micros(500);
 /// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out,
 /// starved.
 const ABSENCE_MIN: Duration = Duration::from_millis(250);
+
+/// A wait that took at least this long was one: the OS had nothing to tell when it began.
+const AWOKEN: Duration = Duration::from_millis(1);
 
 /// The longest wait that is asked for at once. When an absence began can only be told from when it was asked last: a
 /// loop that asks twice a second knows it well enough, and moves no deadline by much more than the absence took.
@@ -136,6 +137,8 @@ pub struct Reactor<T> {
     clock: Clock,
     /// When the last turn handed out its events, and how many.
     handed_out: (Instant, usize),
+    /// See [`blind_since`](Self::blind_since).
+    blind_since: Instant,
     stats: Stats,
 }
 
@@ -157,6 +160,7 @@ impl<T: Copy> Reactor<T> {
             again: Vec::new(),
             clock,
             handed_out: (clock.started(), 0),
+            blind_since: clock.started(),
             stats: Stats::default(),
         })
     }
@@ -256,6 +260,8 @@ impl<T: Copy> Reactor<T> {
         };
         let due_back = wait.map(|wait| asked_at + wait);
 
+        // What is ready already may have been so since the OS was last asked; what the wait brings is known when it comes.
+        self.blind_since = self.handed_out.0;
         let before = out.len();
         let mut polled_at;
         let mut now = asked_at;
@@ -276,6 +282,10 @@ impl<T: Copy> Reactor<T> {
 
             // 3. What time is it?
             now = self.clock.now();
+
+            if polls == 0 && now.saturating_duration_since(asked_at) >= AWOKEN {
+                self.blind_since = now;
+            }
 
             // 4. Who is ready?
             for event in &self.events {
@@ -299,7 +309,7 @@ impl<T: Copy> Reactor<T> {
             // Under load, waking up for each answer costs more than the answer. Let a few more come.
             let gather = polls == 1 && wait != Some(Duration::ZERO) && self.is_worth_gathering(out.len() - before);
             if gather {
-                std::thread::sleep(GATHER);
+                os::sleep(GATHER);
             } else if !go_back {
                 break;
             }
@@ -318,6 +328,7 @@ impl<T: Copy> Reactor<T> {
         if due_back.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN) {
             // Since when it did not run cannot be known; it may be since it asked.
             self.excuse(now.saturating_duration_since(asked_at));
+            self.blind_since = asked_at;
         }
         while let Some(slot) = self.timers.pop_due(polled_at) {
             let slot = &self.slots[slot as usize];
@@ -335,6 +346,11 @@ impl<T: Copy> Reactor<T> {
         let mut stats = self.stats;
         stats.note(self.handed_out, self.clock.now());
         stats
+    }
+
+    /// What the last turn brought may have been so since this time: in between nobody looked.
+    pub fn blind_since(&self) -> Instant {
+        self.blind_since
     }
 
     /// How long this program was away in all; see [`Stats::absent`].

@@ -4,6 +4,8 @@
 //! sit later in the same batch. nginx calls it "the stale event from a file descriptor that was just closed in this
 //! iteration". A slot number alone cannot tell the two apart; a slot number and a generation can.
 
+use crate::os::Token;
+
 /// The identity of one registration: a slot, and how many times that slot had been used before.
 ///
 /// Made by [`Reactor::open`](super::Reactor::open), dead after [`Reactor::close`](super::Reactor::close).
@@ -23,12 +25,12 @@ pub(super) const HALF_MASK: usize = (1 << SLOT_BITS) - 1;
 
 impl Key {
     /// The token to register with the OS.
-    pub(super) fn token(self) -> mio::Token {
-        mio::Token(((self.generation as usize & HALF_MASK) << SLOT_BITS) | self.slot as usize)
+    pub(super) fn token(self) -> Token {
+        Token(((self.generation as usize & HALF_MASK) << SLOT_BITS) | self.slot as usize)
     }
 
     /// The key that [`token`](Self::token) was made of.
-    pub(super) fn of(token: mio::Token) -> Key {
+    pub(super) fn of(token: Token) -> Key {
         Key { slot: (token.0 & HALF_MASK) as u32, generation: (token.0 >> SLOT_BITS) as u32 }
     }
 

@@ -24,6 +24,16 @@ impl Numbers {
         Numbers { bytes: [0; FETCH], used: FETCH }
     }
 
+    /// Numbers that follow from this one, for tests that are to be repeated.
+    #[cfg(test)]
+    pub fn seeded(seed: u64) -> Numbers {
+        let mut bytes = [0; FETCH];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = (seed.rotate_left(at as u32) as u8).wrapping_mul(167).wrapping_add(at as u8);
+        }
+        Numbers { bytes, used: 0 }
+    }
+
     /// The next number.
     ///
     /// # Panics

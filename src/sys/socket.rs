@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 /// Lets up to `backlog` connections wait to be accepted. The kernel cuts it to its own limit (Linux:
 /// `net.core.somaxconn`).
@@ -26,6 +27,30 @@ pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
+/// How long ago the last bytes came over a TCP connection, as the kernel counts it: in milliseconds, give or take a tick
+/// of its clock. `None`: it does not tell, as outside Linux.
+pub fn since_last_bytes(socket: impl AsFd) -> Option<Duration> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+        let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the kernel writes at most `size` bytes to `info`, which is that large and outlives the call; and any
+        // bytes, zeros too, are a valid `tcp_info`, which is made of integers.
+        let info = unsafe {
+            let fd = socket.as_fd().as_raw_fd();
+            let into = info.as_mut_ptr().cast();
+            super::check(libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, into, &mut size)).ok()?;
+            info.assume_init()
+        };
+        Some(Duration::from_millis(info.tcpi_last_data_recv.into()))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = socket;
+        None
+    }
+}
+
 fn set_option<V>(socket: impl AsFd, level: libc::c_int, name: libc::c_int, value: &V) -> io::Result<()> {
     let size = size_of::<V>() as libc::socklen_t;
     // SAFETY: the kernel reads `size` bytes from `value`, which is exactly that large and outlives the call.
@@ -38,7 +63,7 @@ fn set_option<V>(socket: impl AsFd, level: libc::c_int, name: libc::c_int, value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
     fn listener() -> TcpListener {
@@ -60,6 +85,24 @@ mod tests {
                 Err(error) => assert!(error.kind() == io::ErrorKind::ConnectionReset && reset, "{error}"),
             }
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_knows_when_the_last_bytes_came() {
+        let listener = listener();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        accepted.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        let pause = Duration::from_millis(60);
+        std::thread::sleep(pause);
+        let before = since_last_bytes(&client).unwrap();
+        assert!(before >= pause / 2, "{before:?}");
+        accepted.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        assert!(since_last_bytes(&client).unwrap() < before);
+        assert_eq!(since_last_bytes(io::pipe().unwrap().0), None);
     }
 
     #[test]

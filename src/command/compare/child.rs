@@ -153,8 +153,7 @@ fn figures(tallied: &Tallied, threads: u64, longest_turn: Option<Duration>) -> R
 fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own, String> {
     let clock = Clock::start();
     let failed = |error: io::Error| format!("the event loop: {}", plain(&error));
-    let mut reactor = Reactor::new(clock).map_err(failed)?;
-    let more_to_start = reactor.open(Tag::Owner(0));
+    let reactor = Reactor::<Tag<()>>::new(clock).map_err(failed)?;
     let config = Config {
         limits: Limits::in_flight(limit.min(work.count()).max(1)),
         persistence: Persistence::default(),
@@ -173,7 +172,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
             }
             let Some(number) = numbers.next() else { break };
             if let Some(target) = work.target(number, &mut reader) {
-                engine.add(target, clock.started());
+                engine.add(number as u64, target, clock.started());
             }
         }
         if engine.is_idle() {
@@ -181,11 +180,11 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
             continue;
         }
         if engine.has_room() && !numbers.is_empty() {
-            engine.reactor().again(more_to_start);
+            engine.go_on();
         }
         engine.turn(&mut events).map_err(failed)?;
         for event in events.drain(..) {
-            let Event::Finished(outcome) = event else { continue };
+            let Event::Finished { outcome, .. } = event else { continue };
             if let Some(block) = block {
                 thread::sleep(block);
             }
@@ -193,7 +192,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
         }
     }
     // The last turn is over when the next is asked for.
-    engine.reactor().again(more_to_start);
+    engine.go_on();
     engine.turn(&mut events).map_err(failed)?;
     let threads = resource::threads().unwrap_or(1);
     let turn = engine.reactor().stats().longest_turn;

@@ -13,15 +13,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use mio::Interest;
-use mio::unix::SourceFd;
-
 use super::child;
 use super::figures::{Own, Run, Served};
 use super::strategy::Strategy;
 use crate::command::check::dumb;
+use crate::command::reports::Wake;
 use crate::command::services::{Process, Services};
-use crate::engine::Tag;
+use crate::os::{Interest, Signals, SourceFd};
 
 use crate::proto::json::{self, Found, Path};
 use crate::reactor::clock::Clock;
@@ -29,7 +27,7 @@ use crate::reactor::{Key, Reactor, Ready};
 use crate::report::text::short_time;
 use crate::sys::fd::{self, Way};
 use crate::sys::plain;
-use crate::sys::signal::{INTERRUPT, Signals, TERMINATE};
+use crate::sys::signal::{INTERRUPT, TERMINATE};
 
 /// The most services, each with a port of its own. More checks than that go round them.
 const SERVICES_MAX: u16 = 100;
@@ -46,14 +44,22 @@ const ANSWER_MAX: u64 = 4096;
 /// How long the services may take to say what they have counted.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the loop calls what it waits for.
-const SIGNAL: u32 = 0;
-const CHILD: u32 = 1;
-const TIME_IS_UP: u32 = 2;
-const PROGRESS: u32 = 3;
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Signal,
+    /// What the measured process says.
+    Child,
+    TimeIsUp,
+    Progress,
+    Reports(Wake),
+}
 
-/// The first number that is free for the owner of the bench.
-pub(super) const OUTPUTS: u32 = 4;
+impl From<Wake> for Tag {
+    fn from(wake: Wake) -> Tag {
+        Tag::Reports(wake)
+    }
+}
 
 /// What is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,13 +103,13 @@ impl Bench {
     pub(super) fn new(max: Duration) -> Result<Bench, String> {
         let mut reactor = Reactor::new(Clock::start()).map_err(|error| format!("no event loop: {}", plain(&error)))?;
         let failed = |error: io::Error| format!("signals: {}", plain(&error));
-        let signals = Signals::catch().map_err(failed)?;
-        let key = reactor.open(Tag::Owner(SIGNAL));
-        reactor.watch(key, &mut SourceFd(&signals.as_raw_fd()), Interest::READABLE).map_err(failed)?;
+        let mut signals = Signals::catch().map_err(failed)?;
+        let key = reactor.open(Tag::Signal);
+        reactor.watch(key, &mut signals, Interest::READABLE).map_err(failed)?;
         Ok(Bench { reactor, signals, max, progress: io::stderr().is_terminal() && !dumb() })
     }
 
-    /// The loop, for what else its owner waits for, under numbers from [`OUTPUTS`] on.
+    /// The loop, for what else its owner waits for, under [`Tag::Reports`].
     pub(super) fn reactor(&mut self) -> &mut Reactor<Tag> {
         &mut self.reactor
     }
@@ -164,9 +170,9 @@ impl Bench {
 
     /// Listens to the measured process until it has no more to say.
     fn listen(&mut self, mut stdout: ChildStdout, label: &str, expected: Option<Duration>) -> io::Result<Heard> {
-        let child = self.reactor.open(Tag::Owner(CHILD));
-        let time_is_up = self.reactor.open(Tag::Owner(TIME_IS_UP));
-        let progress = self.reactor.open(Tag::Owner(PROGRESS));
+        let child = self.reactor.open(Tag::Child);
+        let time_is_up = self.reactor.open(Tag::TimeIsUp);
+        let progress = self.reactor.open(Tag::Progress);
         let heard = self.listen_with(&mut stdout, [child, time_is_up, progress], label, expected);
         self.erase_progress();
         for key in [child, time_is_up, progress] {
@@ -196,21 +202,23 @@ impl Bench {
             for event in events.drain(..) {
                 let (Ready::Io { tag, .. } | Ready::Deadline { tag, .. }) = event;
                 match tag {
-                    Tag::Owner(SIGNAL) => {
+                    Tag::Signal => {
                         if let Some(number) = self.signals.taken() {
                             return Ok(Heard::Signal(number));
                         }
                     }
-                    Tag::Owner(CHILD) if read(stdout, &mut said)? => {
+                    Tag::Child if read(stdout, &mut said)? => {
                         return Ok(Heard::All(String::from_utf8_lossy(&said).into_owned()));
                     }
-                    Tag::Owner(TIME_IS_UP) => return Ok(Heard::TooLong),
-                    Tag::Owner(PROGRESS) => {
+                    Tag::TimeIsUp => return Ok(Heard::TooLong),
+                    Tag::Progress => {
                         draw_progress(label, now.saturating_duration_since(started), expected);
                         self.reactor.arm(progress, now + PROGRESS_EVERY);
                     }
-                    // Nothing else is waited for while a run is made.
-                    _ => {}
+                    // It says that it has more to say in time.
+                    Tag::Child => {}
+                    // Nothing is written while a run is made.
+                    Tag::Reports(_) => {}
                 }
             }
         }

@@ -28,7 +28,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::Tag;
 use super::trouble::Trouble;
 use crate::check::outcome::{Failure, Reason};
 pub use crate::proto::dns::answer::Families;
@@ -117,6 +116,11 @@ pub enum Part {
     /// The connection in this place.
     Tcp(u32),
 }
+
+/// What the tags of the loop that a resolver runs on must be: they have a place for its parts.
+pub(super) trait Tagged: Copy + From<Part> {}
+
+impl<T: Copy + From<Part>> Tagged for T {}
 
 /// Who waits for an answer: the number of a check and its key, which tells it from a later check of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,13 +232,13 @@ impl Resolver {
     }
 
     /// Finds the addresses of a host, which is given in lower case and is no address itself.
-    pub(super) fn resolve(
+    pub(super) fn resolve<T: Tagged>(
         &mut self,
         host: &str,
         port: u16,
         waiter: Waiter,
         now: Instant,
-        reactor: &mut Reactor<Tag>,
+        reactor: &mut Reactor<T>,
     ) -> Found {
         if let Some(addresses) = self.said(host, port).or_else(|| self.local(host)) {
             return Found::Now(Ok(addresses));
@@ -256,7 +260,7 @@ impl Resolver {
     }
 
     /// Takes an event of the resolver's own registrations.
-    pub(super) fn handle(&mut self, part: Part, ready: Ready<Tag>, now: Instant, reactor: &mut Reactor<Tag>) {
+    pub(super) fn handle<T: Tagged>(&mut self, part: Part, ready: Ready<T>, now: Instant, reactor: &mut Reactor<T>) {
         let key = ready.key();
         match part {
             Part::Start => self.goes_on = false,
@@ -272,7 +276,7 @@ impl Resolver {
     }
 
     /// Somebody no longer waits. A lookup for which nobody waits ends.
-    pub(super) fn forget(&mut self, ticket: Ticket, waiter: Waiter, reactor: &mut Reactor<Tag>) {
+    pub(super) fn forget<T: Tagged>(&mut self, ticket: Ticket, waiter: Waiter, reactor: &mut Reactor<T>) {
         let Some(flight) = self.flight(ticket) else { return };
         if let Some(index) = flight.waiters.iter().position(|other| *other == waiter) {
             flight.waiters.swap_remove(index);
@@ -337,7 +341,7 @@ impl Resolver {
     }
 
     // === 4. A lookup that is under way for the same name.
-    fn join(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<Tag>) -> Result<Ticket, LookupError> {
+    fn join<T: Tagged>(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<T>) -> Result<Ticket, LookupError> {
         if let Some(&ticket) = self.by_host.get(host) {
             if let Some(flight) = self.flight(ticket) {
                 flight.waiters.push(waiter);
@@ -349,7 +353,7 @@ impl Resolver {
         self.stats.lookups += 1;
 
         let slot = self.flights.next_place();
-        let key = reactor.open(Tag::Names(Part::Lookup(slot)));
+        let key = reactor.open(Part::Lookup(slot).into());
         let ticket = Ticket { slot, key };
         let host: Rc<str> = host.into();
         self.by_host.insert(Rc::clone(&host), ticket);
@@ -361,15 +365,15 @@ impl Resolver {
         Ok(ticket)
     }
 
-    fn go_on_next_turn(&mut self, reactor: &mut Reactor<Tag>) {
-        let key = *self.start_key.get_or_insert_with(|| reactor.open(Tag::Names(Part::Start)));
+    fn go_on_next_turn<T: Tagged>(&mut self, reactor: &mut Reactor<T>) {
+        let key = *self.start_key.get_or_insert_with(|| reactor.open(Part::Start.into()));
         if !std::mem::replace(&mut self.goes_on, true) {
             reactor.again(key);
         }
     }
 
     // === 5. In waves that the server's socket can hold, new lookups as others end.
-    fn start(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn start<T: Tagged>(&mut self, now: Instant, reactor: &mut Reactor<T>) {
         if self.wave.over_at.is_some_and(|at| at <= now) {
             self.wave = Wave { number: self.wave.number.wrapping_add(1), size: 0, over_at: None };
         }
@@ -389,7 +393,7 @@ impl Resolver {
     }
 
     // === 6. Datagrams, messages, deadlines and faults -> the lookup.
-    fn receive(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn receive<T: Tagged>(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<T>) {
         let mut buffer = self.take_buffer();
         let mut more = true;
         for _ in 0..READS_PER_TURN {
@@ -413,7 +417,7 @@ impl Resolver {
         self.buffer = buffer;
     }
 
-    fn advance_tcp(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn advance_tcp<T: Tagged>(&mut self, slot: u32, key: Key, now: Instant, reactor: &mut Reactor<T>) {
         let mut buffer = self.take_buffer();
         let message = self.sockets.advance_tcp(slot, key, &mut buffer);
         self.buffer = buffer;
@@ -431,7 +435,7 @@ impl Resolver {
         buffer
     }
 
-    fn settle_faults(&mut self, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn settle_faults<T: Tagged>(&mut self, now: Instant, reactor: &mut Reactor<T>) {
         // It ends: each of these uses up one of the turns that a lookup has with its servers.
         while let Some((ticket, fault)) = self.sockets.next_fault() {
             match fault {
@@ -443,7 +447,7 @@ impl Resolver {
     }
 
     /// Tells a lookup what happened, then does what it wants done. Whatever comes too late for it changes nothing.
-    fn tell(&mut self, ticket: Ticket, input: Input<'_>, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn tell<T: Tagged>(&mut self, ticket: Ticket, input: Input<'_>, now: Instant, reactor: &mut Reactor<T>) {
         let Some(flight) = self.flights.get_mut(ticket.slot).filter(|flight| flight.key == ticket.key) else { return };
         flight.lookup.handle(input, now, &mut *self.random);
         let mut result = None;
@@ -472,7 +476,13 @@ impl Resolver {
     }
 
     // === 7. The answer goes into the cache, and to everybody who waited for it.
-    fn learn(&mut self, ticket: Ticket, result: Result<Answer, LookupError>, now: Instant, reactor: &mut Reactor<Tag>) {
+    fn learn<T: Tagged>(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Answer, LookupError>,
+        now: Instant,
+        reactor: &mut Reactor<T>,
+    ) {
         let Some(host) = self.flight(ticket).map(|flight| Rc::clone(&flight.host)) else { return };
         let dropped = match &result {
             Ok(answer) => answer.dropped,
@@ -490,14 +500,14 @@ impl Resolver {
         self.end(ticket, known.map_err(Trouble::Target), reactor);
     }
 
-    fn end(&mut self, ticket: Ticket, result: Result<Addresses, Trouble>, reactor: &mut Reactor<Tag>) {
+    fn end<T: Tagged>(&mut self, ticket: Ticket, result: Result<Addresses, Trouble>, reactor: &mut Reactor<T>) {
         if let Some(waiters) = self.land(ticket, reactor) {
             self.done.push_back(Done { waiters, result });
         }
     }
 
     /// Takes a lookup out and gives back all that it held below. Gives those who waited for it.
-    fn land(&mut self, ticket: Ticket, reactor: &mut Reactor<Tag>) -> Option<Vec<Waiter>> {
+    fn land<T: Tagged>(&mut self, ticket: Ticket, reactor: &mut Reactor<T>) -> Option<Vec<Waiter>> {
         self.flight(ticket)?;
         let mut flight = self.flights.remove(ticket.slot)?;
         self.by_host.remove(&flight.host);
@@ -572,13 +582,14 @@ mod tests {
     use super::sockets::{QUERIES_PER_SOCKET, SOCKETS_MAX, TCP_MAX, UDP_PER_SERVER_MAX};
     use super::testing::{A, AAAA, PATIENCE, Question, Script, Server, nobody};
     use super::*;
+    use crate::engine::Tag;
     use crate::proto::dns::config::{Hosts, ResolvConf};
     use crate::reactor::clock::Clock;
     use crate::sys::random::Numbers;
 
     /// A resolver on a loop of its own.
     struct Bench {
-        reactor: Reactor<Tag>,
+        reactor: Reactor<Tag<()>>,
         resolver: Resolver,
         /// Ends a test that would wait for ever.
         guard: Key,
@@ -588,7 +599,7 @@ mod tests {
     impl Bench {
         fn with(names: Names, conf: ResolvConf, hosts: &str) -> Bench {
             let mut reactor = Reactor::new(Clock::start()).unwrap();
-            let guard = reactor.open(Tag::Owner(0));
+            let guard = reactor.open(Tag::Owner(()));
             let at = reactor.clock().now() + PATIENCE;
             reactor.arm(guard, at);
             let mut numbers = Numbers::new();

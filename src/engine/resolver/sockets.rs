@@ -12,15 +12,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use mio::Interest;
-use mio::net::UdpSocket;
-
 use super::slab::Slab;
-use super::{Part, Ticket};
+use super::{Part, Tagged, Ticket};
 use crate::check::outcome::Failure;
 use crate::conn::{Conn, tcp, would_block};
-use crate::engine::Tag;
 use crate::engine::trouble::of_dns_socket;
+use crate::os::{Interest, UdpSocket};
 use crate::proto::dns::config::MAX_SERVERS;
 use crate::proto::dns::message::message_id;
 use crate::proto::dns::query::{RecordType, tcp_message};
@@ -172,7 +169,7 @@ impl Sockets {
 
     /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
     /// the way: the lookup sends it again.
-    pub(super) fn send(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
+    pub(super) fn send<T: Tagged>(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
         self.forget_other_ids(query, places, reactor);
         let is_again = |place: &&Place| place.record == query.record && self.is_to(place.socket, query.server);
         let again = places.0.iter().flatten().find(is_again);
@@ -209,7 +206,7 @@ impl Sockets {
     }
 
     /// A new query of a record type has another id than the one before it, whose answers are no longer wanted.
-    fn forget_other_ids(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<Tag>) {
+    fn forget_other_ids<T: Tagged>(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
         for place in &mut places.0 {
             if let Some(old) = place.take_if(|place| place.record == query.record && place.id != query.id) {
                 self.forget(old, reactor);
@@ -222,7 +219,7 @@ impl Sockets {
     }
 
     /// A socket to this server on which nobody uses this id.
-    fn choose(&mut self, server: SocketAddr, id: u16, reactor: &mut Reactor<Tag>) -> io::Result<Option<u32>> {
+    fn choose<T: Tagged>(&mut self, server: SocketAddr, id: u16, reactor: &mut Reactor<T>) -> io::Result<Option<u32>> {
         let mut count = 0;
         let mut least: Option<(u32, usize)> = None;
         for (slot, udp) in self.udp.iter().filter(|(_, udp)| udp.server == server) {
@@ -248,14 +245,14 @@ impl Sockets {
         }
     }
 
-    fn open_udp(&mut self, server: SocketAddr, reactor: &mut Reactor<Tag>) -> io::Result<u32> {
+    fn open_udp<T: Tagged>(&mut self, server: SocketAddr, reactor: &mut Reactor<T>) -> io::Result<u32> {
         let any_port = match server {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
         let mut socket = UdpSocket::bind(any_port)?;
         socket.connect(server)?;
-        let key = reactor.open(Tag::Names(Part::Udp(self.udp.next_place())));
+        let key = reactor.open(Part::Udp(self.udp.next_place()).into());
         if let Err(error) = reactor.watch(key, &mut socket, Interest::READABLE) {
             reactor.close(key);
             return Err(error);
@@ -267,7 +264,7 @@ impl Sockets {
         Ok(slot)
     }
 
-    fn close_udp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
+    fn close_udp<T: Tagged>(&mut self, slot: u32, reactor: &mut Reactor<T>) {
         if let Some(mut udp) = self.udp.remove(slot) {
             reactor.close(udp.key);
             udp.asked.clear();
@@ -276,7 +273,7 @@ impl Sockets {
     }
 
     /// Gives up all places: no answers are wanted any more.
-    pub(super) fn forget_all(&mut self, places: &mut Places, reactor: &mut Reactor<Tag>) {
+    pub(super) fn forget_all<T: Tagged>(&mut self, places: &mut Places, reactor: &mut Reactor<T>) {
         for place in &mut places.0 {
             if let Some(place) = place.take() {
                 self.forget(place, reactor);
@@ -284,7 +281,7 @@ impl Sockets {
         }
     }
 
-    fn forget(&mut self, place: Place, reactor: &mut Reactor<Tag>) {
+    fn forget<T: Tagged>(&mut self, place: Place, reactor: &mut Reactor<T>) {
         let Some(udp) = self.udp.get_mut(place.socket) else { return };
         udp.asked.remove(&place.id);
         if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {
@@ -315,7 +312,7 @@ impl Sockets {
     }
 
     /// The socket has been read as often as it may be in one turn, and there may be more.
-    pub(super) fn read_again(&self, slot: u32, key: Key, reactor: &mut Reactor<Tag>) {
+    pub(super) fn read_again<T: Tagged>(&self, slot: u32, key: Key, reactor: &mut Reactor<T>) {
         if self.udp.get(slot).is_some_and(|udp| udp.key == key) {
             reactor.again(key);
         }
@@ -333,19 +330,19 @@ impl Sockets {
     }
 
     /// Connects, sends and waits for one message, as soon as there is room for another connection.
-    pub(super) fn open_tcp(
+    pub(super) fn open_tcp<T: Tagged>(
         &mut self,
         ticket: Ticket,
         record: RecordType,
         server: SocketAddr,
         framed: &[u8],
-        reactor: &mut Reactor<Tag>,
+        reactor: &mut Reactor<T>,
     ) {
         self.unopened.push_back(Unopened { ticket, record, server, framed: framed.to_vec() });
         self.connect_next(reactor);
     }
 
-    fn connect_next(&mut self, reactor: &mut Reactor<Tag>) {
+    fn connect_next<T: Tagged>(&mut self, reactor: &mut Reactor<T>) {
         while self.tcp.len() < TCP_MAX {
             let Some(next) = self.unopened.pop_front() else { return };
             let (ticket, record) = (next.ticket, next.record);
@@ -359,10 +356,10 @@ impl Sockets {
         }
     }
 
-    fn connect(&mut self, unopened: Unopened, reactor: &mut Reactor<Tag>) -> io::Result<()> {
+    fn connect<T: Tagged>(&mut self, unopened: Unopened, reactor: &mut Reactor<T>) -> io::Result<()> {
         let Unopened { ticket, record, server, framed } = unopened;
         let mut conn = Conn::new(tcp::connect(server)?);
-        let key = reactor.open(Tag::Names(Part::Tcp(self.tcp.next_place())));
+        let key = reactor.open(Part::Tcp(self.tcp.next_place()).into());
         if let Err(error) = reactor.watch(key, &mut conn, Interest::READABLE | Interest::WRITABLE) {
             reactor.close(key);
             return Err(error);
@@ -388,7 +385,7 @@ impl Sockets {
 
     /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is
     /// none.
-    pub(super) fn close_tcp(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<Tag>) {
+    pub(super) fn close_tcp<T: Tagged>(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<T>) {
         self.unopened.retain(|unopened| (unopened.ticket, unopened.record) != (ticket, record));
         let open = self.tcp.iter().find(|(_, tcp)| (tcp.ticket, tcp.record) == (ticket, record));
         if let Some((slot, _)) = open {
@@ -397,7 +394,7 @@ impl Sockets {
         }
     }
 
-    fn remove_tcp(&mut self, slot: u32, reactor: &mut Reactor<Tag>) {
+    fn remove_tcp<T: Tagged>(&mut self, slot: u32, reactor: &mut Reactor<T>) {
         if let Some(tcp) = self.tcp.remove(slot) {
             reactor.close(tcp.key);
         }

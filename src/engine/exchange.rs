@@ -1,0 +1,208 @@
+//! The exchange: what goes over a connection that stands, step 5 and 6 of [the map](super). Readiness says that something
+//! can be moved; the read or write tells how much.
+
+use std::io;
+use std::time::Instant;
+
+use super::unsent::Unsent;
+use super::{Engine, Job, Link, Seen, secure, trouble};
+use crate::check::machine::Input;
+use crate::check::outcome::{Failure, Reason};
+use crate::conn::tls::StreamEnd;
+use crate::conn::{Conn, would_block};
+use crate::reactor::Key;
+
+/// How often one connection is read in one turn before others get theirs.
+pub(super) const READS_PER_TURN: usize = 4;
+
+impl<O: Copy> Engine<O> {
+    /// 5. The socket takes bytes, or says why it never will.
+    pub(super) fn writable(&mut self, id: u32, key: Key, seen: Seen) {
+        match &self.jobs[id as usize] {
+            Some(Job { link: Link::Open { .. }, .. }) => self.flush(id),
+            Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
+                Ok(None) => {}
+                Ok(Some(sent)) => self.won(id, key, sent, seen.favourable()),
+                Err(error) => self.attempt_failed(id, key, &error),
+            },
+            _ => {}
+        }
+    }
+
+    /// Writes what waits to be written.
+    pub(super) fn flush(&mut self, id: u32) {
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, .. }) = &mut self.jobs[id as usize] else { return };
+        match flush(&mut attempt.conn, unsent) {
+            Ok(()) => {}
+            Err(error) if would_block(&error) => {}
+            // What the peer has said already is heard first.
+            Err(error) => {
+                unsent.give_up(Some(error));
+                self.reactor.again(attempt.key);
+            }
+        }
+    }
+
+    /// 5b. TLS begins on a connection that stands: the proxy's tunnel.
+    pub(super) fn begin_tls(&mut self, id: u32, now: Instant) {
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+            return;
+        };
+        self.secure.set_time(check.wall());
+        match self.secure.session(check) {
+            Ok(session) => {
+                attempt.conn.tls = Some(Box::new(session));
+                // A proxy that answers before it has heard all gets no more of it.
+                unsent.give_up(None);
+                self.flush(id);
+            }
+            Err(error) => {
+                let failure = Failure::new(Reason::LocalError, error.to_string());
+                self.advance(id, Input::Failed(failure), now);
+            }
+        }
+    }
+
+    /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
+    pub(super) fn readable(&mut self, id: u32, key: Key, ended: bool, seen: Seen) {
+        let now = self.came_at(id, key, seen);
+        for _ in 0..READS_PER_TURN {
+            let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+                return;
+            };
+            if attempt.key != key {
+                return;
+            }
+            let filled = attempt.conn.fill(&mut self.buffer[..]);
+            // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.
+            let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < self.buffer.len());
+            match filled {
+                Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
+                Ok(0) => {
+                    let broken = unsent.broken.take().filter(|_| !check.has_answer());
+                    let failed = broken.map(|error| Input::Failed(trouble::of_connection(&error)));
+                    self.advance(id, failed.unwrap_or(Input::Eof), now);
+                }
+                Ok(length) => {
+                    check.handle(Input::Bytes(&self.buffer[..length]), now);
+                    self.perform_now(id, now);
+                }
+                Err(error) if would_block(&error) => return,
+                Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
+            }
+            if took_all {
+                return;
+            }
+        }
+        if self.reactor.is_open(key) {
+            self.reactor.again(key);
+        }
+    }
+
+    /// When that came which is to be read now. While this program did something else or did not run, nobody looked; but the
+    /// system knows when the last bytes came. Where it does not, the time is taken that favours the target.
+    fn came_at(&self, id: u32, key: Key, seen: Seen) -> Instant {
+        if !seen.is_wide() {
+            return seen.at;
+        }
+        let Some(Job { link: Link::Open { attempt, .. }, .. }) = &self.jobs[id as usize] else { return seen.since };
+        match attempt.conn.stream.since_last_bytes().filter(|_| attempt.key == key) {
+            Some(ago) => {
+                self.reactor.clock().now().checked_sub(ago).map_or(seen.since, |at| at.clamp(seen.since, seen.at))
+            }
+            None => seen.since,
+        }
+    }
+
+    /// Takes `length` wire bytes from the buffer through the TLS session; 0 is the end of the stream.
+    fn feed(&mut self, id: u32, length: usize, now: Instant) {
+        let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+            return;
+        };
+        let Some(tls) = &mut attempt.conn.tls else { return };
+        let was_handshaking = tls.is_handshaking();
+        let mut secured = !was_handshaking;
+        let (key, exchange) = (attempt.key, check.exchange());
+        let fed = tls.feed(&self.buffer[..length], |plaintext| {
+            // A whole answer may have led to another place already. What is behind it belongs to nobody.
+            if check.exchange() != exchange {
+                return;
+            }
+            // A server may speak as soon as the handshake lets it, in the very bytes that end it.
+            if !std::mem::replace(&mut secured, true) {
+                check.handle(Input::Secured, now);
+            }
+            check.handle(Input::Bytes(plaintext), now);
+        });
+        let ended = match fed {
+            Ok(()) if length == 0 && !check.has_answer() && unsent.broken.is_some() => {
+                let broken = unsent.broken.take().map(|error| trouble::of_connection(&error));
+                broken.into_iter().for_each(|failure| check.handle(Input::Failed(failure), now));
+                None
+            }
+            Ok(()) if length == 0 => Some(tls.eof()),
+            Ok(()) if tls.close_notify_seen() => Some(Ok(StreamEnd::Clean)),
+            Ok(()) => None,
+            Err(error) => Some(Err(error)),
+        };
+        if check.exchange() != exchange {
+            return self.perform_now(id, now);
+        }
+        if was_handshaking && (!tls.is_handshaking() || ended.is_some()) {
+            check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
+        }
+        if was_handshaking && !tls.is_handshaking() {
+            if !secured {
+                check.handle(Input::Secured, now);
+            }
+            let mut request = Vec::new();
+            check.encode_request(&mut request);
+            *unsent = Unsent::new(request, check.large_body());
+        }
+        match ended {
+            None => {}
+            Some(Ok(StreamEnd::Clean)) => check.handle(Input::Eof, now),
+            Some(Ok(StreamEnd::Truncated | StreamEnd::InHandshake)) => check.handle(Input::Truncated, now),
+            Some(Err(error)) => {
+                let failure = trouble::of_tls(&error, &secure::seen(tls), secure::server_name(check));
+                check.handle(Input::Failed(failure), now);
+            }
+        }
+        // The request, and what TLS itself has to say: its last flight, or the alert that tells a peer why it is left.
+        let flushed = flush(&mut attempt.conn, unsent);
+        self.perform_now(id, now);
+        // The check may be over, and another have its place.
+        if let Err(error) = flushed
+            && !would_block(&error)
+            && self.reactor.is_open(key)
+            && let Some(Job { link: Link::Open { unsent, .. }, .. }) = &mut self.jobs[id as usize]
+        {
+            unsent.give_up(Some(error));
+            self.reactor.again(key);
+        }
+    }
+}
+
+/// Writes what is left of a request, through the TLS session where there is one.
+fn flush(conn: &mut Conn, unsent: &mut Unsent) -> io::Result<()> {
+    loop {
+        let sent = match &mut conn.tls {
+            Some(tls) => {
+                // A session that has failed takes nothing more; what it has for the peer still goes out.
+                let taken = if unsent.is_empty() { 0 } else { tls.write_plaintext(unsent.rest()).unwrap_or(0) };
+                unsent.advance(taken);
+                conn.flush_tls()?;
+                taken
+            }
+            None if unsent.is_empty() => 0,
+            None => {
+                let written = conn.write(unsent.rest())?;
+                unsent.advance(written);
+                written
+            }
+        };
+        if sent == 0 || unsent.is_empty() {
+            return Ok(());
+        }
+    }
+}
