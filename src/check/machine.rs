@@ -97,7 +97,7 @@ pub enum Opening {
 /// What is to be done and has not been said yet. A thing that is asked for twice is done once.
 #[derive(Debug, Default)]
 struct Wants {
-    arm: Option<Instant>,
+    arm: bool,
     resolve: bool,
     connect: bool,
     send: bool,
@@ -108,7 +108,7 @@ struct Wants {
 impl Wants {
     fn add(&mut self, action: Action) {
         match action {
-            Action::Arm(at) => self.arm = Some(at),
+            Action::Arm(_) => self.arm = true,
             Action::Resolve => self.resolve = true,
             Action::Connect => self.connect = true,
             Action::Send => self.send = true,
@@ -117,11 +117,10 @@ impl Wants {
         }
     }
 
-    fn next(&mut self) -> Option<Action> {
-        if let Some(at) = self.arm.take() {
-            return Some(Action::Arm(at));
-        }
+    /// The next one. `until` is the deadline, which may have moved since it was to be armed.
+    fn next(&mut self, until: Instant) -> Option<Action> {
         [
+            (&mut self.arm, Action::Arm(until)),
             (&mut self.resolve, Action::Resolve),
             (&mut self.connect, Action::Connect),
             (&mut self.send, Action::Send),
@@ -157,7 +156,7 @@ struct Ending {
 
 /// Where redirects have led.
 #[derive(Debug)]
-struct Hop {
+struct Trail {
     url: Url,
     /// The user and password that the redirect's own URL had.
     user: Option<Box<[u8]>>,
@@ -166,20 +165,42 @@ struct Hop {
     before: Vec<(Url, bool)>,
 }
 
-/// What is known of the connection beyond its bytes.
+/// One exchange with one place: all that is known of its connection and its answer. A redirect or a fresh connection
+/// replaces it whole, so that nothing of what is over is left for what follows.
 #[derive(Debug)]
-struct Connection {
-    /// It was there before.
+struct Hop {
+    /// When its deadline is.
+    until: Instant,
+    /// When the phase began that belongs to the state; `None` until it has.
+    since: Option<Instant>,
+    /// Whom it is connected to. A unix socket has no address.
+    address: Option<SocketAddr>,
+    /// What the TLS handshake has shown.
+    tls: Option<Box<TlsSeen>>,
+    decoder: Decoder,
+    /// The body, where an expectation wants to look into it.
+    body: Vec<u8>,
+    /// The connection was there before.
     reused: bool,
-    /// One that was there before has failed us: the next one must be fresh.
+    /// One that was there before has failed us: this one must be fresh.
     must_be_fresh: bool,
-    /// Whether it can carry another request.
+    /// Whether the connection can carry another request.
     keeps: Result<(), CloseReason>,
 }
 
-impl Connection {
-    fn new() -> Connection {
-        Connection { reused: false, must_be_fresh: false, keeps: Err(CloseReason::Unfinished) }
+impl Hop {
+    fn new(decoder: Decoder, until: Instant) -> Hop {
+        Hop {
+            until,
+            since: None,
+            address: None,
+            tls: None,
+            decoder,
+            body: Vec::new(),
+            reused: false,
+            must_be_fresh: false,
+            keeps: Err(CloseReason::Unfinished),
+        }
     }
 }
 
@@ -204,17 +225,12 @@ pub struct Check {
     excused: Duration,
     /// How many connections have been asked for so far.
     exchange: u32,
-    /// When the phase began that belongs to the state; `None` until it has.
-    since: Option<Instant>,
-    decoder: Decoder,
-    /// The body, where an expectation wants to look into it.
-    body: Vec<u8>,
+    hop: Hop,
+    /// Where redirects have led, if to anywhere.
+    trail: Option<Box<Trail>>,
+    /// The sum over all hops.
     phases: Phases,
-    address: Option<SocketAddr>,
-    tls: Option<Box<TlsSeen>>,
-    hop: Option<Box<Hop>>,
     note: Option<Box<str>>,
-    connection: Connection,
     attempt: Try,
     /// The attempt has begun.
     begun: bool,
@@ -228,20 +244,15 @@ impl Check {
     /// been `queue` in the queue.
     pub fn new(target: Target, attempt: Try, queue: Duration, now: Instant, wall: Duration) -> Check {
         Check {
-            decoder: decoder(&target, false),
-            body: Vec::new(),
+            hop: Hop::new(decoder(&target, false), now),
             target,
             state: State::New,
             started: now,
             excused: Duration::ZERO,
             exchange: 0,
-            since: None,
+            trail: None,
             phases: Phases { queue, ..Phases::default() },
-            address: None,
-            tls: None,
-            hop: None,
             note: None,
-            connection: Connection::new(),
             attempt,
             begun: false,
             wall,
@@ -256,7 +267,7 @@ impl Check {
 
     /// What is asked for now: the target's URL, or where redirects have led.
     pub fn url(&self) -> &Url {
-        self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url)
+        self.trail.as_ref().map_or(&self.target.url, |trail| &trail.url)
     }
 
     /// The URL whose host and port are connected to, unless it is [a unix socket](Target::socket): the proxy's, or the
@@ -267,9 +278,9 @@ impl Check {
 
     /// The address to connect to, where it need not be looked up.
     pub fn literal(&self) -> Option<IpAddr> {
-        match (self.target.proxy(), &self.hop) {
+        match (self.target.proxy(), &self.trail) {
             (Some(proxy), _) => proxy.url().literal(),
-            (None, Some(hop)) => hop.url.literal(),
+            (None, Some(trail)) => trail.url.literal(),
             (None, None) => self.target.pinned.or(self.target.url.literal()),
         }
     }
@@ -296,8 +307,12 @@ impl Check {
     /// Whose large body is to be sent behind [the request](Self::encode_request), if it has one.
     pub fn large_body(&self) -> Option<Rc<Settings>> {
         let settings = &self.target.settings;
-        let as_get = self.hop.as_ref().is_some_and(|hop| hop.form.as_get);
-        (!as_get && !settings.template.large_body().is_empty()).then(|| settings.clone())
+        (!self.asks_as_get() && !settings.template.large_body().is_empty()).then(|| settings.clone())
+    }
+
+    /// Whether a redirect has made a GET of the request.
+    fn asks_as_get(&self) -> bool {
+        self.trail.as_ref().is_some_and(|trail| trail.form.as_get)
     }
 
     /// Whether something of an answer has come.
@@ -313,11 +328,11 @@ impl Check {
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
         let template = &self.target.settings.template;
-        let (user, form) = match &self.hop {
+        let (user, form) = match &self.trail {
             None => (self.target.user(), Form::default()),
-            Some(hop) => {
-                let users = self.target.user().filter(|_| !hop.form.elsewhere);
-                (hop.user.as_deref().or(users), hop.form)
+            Some(trail) => {
+                let users = self.target.user().filter(|_| !trail.form.elsewhere);
+                (trail.user.as_deref().or(users), trail.form)
             }
         };
         match self.target.proxy() {
@@ -333,12 +348,12 @@ impl Check {
     /// tell whether the server, when it closed the connection at that moment, had heard it.
     pub fn may_reuse(&self) -> bool {
         let settings = &self.target.settings;
-        let form = self.hop.as_ref().map_or(Form::default(), |hop| hop.form);
+        let form = self.trail.as_ref().map_or(Form::default(), |trail| trail.form);
         // To check each address of a name, all of them must be known first.
-        let wants_addresses = settings.all_addresses && self.hop.is_none() && self.literal().is_none();
+        let wants_addresses = settings.all_addresses && self.trail.is_none() && self.literal().is_none();
         settings.keepalive
             && !wants_addresses
-            && !self.connection.must_be_fresh
+            && !self.hop.must_be_fresh
             && self.url().scheme() != Scheme::Tcp
             && settings.template.is_idempotent(form)
             && !settings.measures_connecting()
@@ -349,7 +364,7 @@ impl Check {
     /// # Errors
     /// Why not.
     pub fn keeps(&self) -> Result<(), CloseReason> {
-        self.connection.keeps
+        self.hop.keeps
     }
 
     /// Whether the proxy only makes the way and does not speak for the host.
@@ -359,7 +374,7 @@ impl Check {
 
     /// How many redirects have been followed.
     pub fn redirects(&self) -> u32 {
-        self.hop.as_ref().map_or(0, |hop| hop.before.len() as u32)
+        self.trail.as_ref().map_or(0, |trail| trail.before.len() as u32)
     }
 
     /// Which attempt this is.
@@ -377,9 +392,16 @@ impl Check {
         self.started
     }
 
-    /// This program did not run for so long: the attempt may take so much longer.
+    /// For so long this program did not run, or had no time for this check: the attempt may take so much longer. What was
+    /// named with the last [`Action::Arm`] has moved with it.
     pub fn excuse(&mut self, by: Duration) {
         self.excused += by;
+        self.hop.until += by;
+    }
+
+    /// The deadline of what is waited for now. [`Input::Deadline`] changes nothing before it.
+    pub fn deadline(&self) -> Instant {
+        self.hop.until
     }
 
     /// Which of the check's exchanges it is on: another number once a redirect or a fresh connection has replaced the
@@ -390,7 +412,7 @@ impl Check {
 
     /// Whether redirects have led to another origin than the one that the user named.
     pub fn is_elsewhere(&self) -> bool {
-        self.hop.as_ref().is_some_and(|hop| hop.form.elsewhere)
+        self.trail.as_ref().is_some_and(|trail| trail.form.elsewhere)
     }
 
     /// When the attempt's time is over.
@@ -408,9 +430,9 @@ impl Check {
         match (&self.state, input) {
             (State::Ended(_), _) => {}
             (State::New, Input::Start) => self.start(now),
-            (State::ExpectAnswer, ref ended) if self.connection.reused && is_end(ended) => self.start_afresh(now),
+            (State::ExpectAnswer, ref ended) if self.hop.reused && is_end(ended) => self.start_afresh(now),
             (_, Input::Failed(failure)) => self.fail(failure, now),
-            (_, Input::Deadline) => self.deadline(now),
+            (_, Input::Deadline) => self.time_is_up(now),
             (State::ExpectAddresses, Input::Resolved) => {
                 self.end_phase(now);
                 self.connect();
@@ -420,7 +442,7 @@ impl Check {
                 self.reuse(address);
             }
             (_, Input::Noted(note)) => self.note = Some(note),
-            (_, Input::Shown(seen)) => self.tls = Some(seen),
+            (_, Input::Shown(seen)) => self.hop.tls = Some(seen),
             (State::ExpectTls, Input::Secured) => {
                 self.end_phase(now);
                 self.expect_answer();
@@ -445,8 +467,8 @@ impl Check {
     /// The next thing to do, or `None` when there is nothing to do but wait. `now` is a fresh reading of the clock:
     /// what is begun with the action begins then.
     pub fn poll(&mut self, now: Instant) -> Option<Action> {
-        self.since.get_or_insert(now);
-        self.wants.next()
+        self.hop.since.get_or_insert(now);
+        self.wants.next(self.hop.until)
     }
 
     /// Whether it is over.
@@ -465,8 +487,8 @@ impl Check {
     /// Before [`Action::Finish`]: there is no outcome yet.
     pub fn into_outcome(self) -> Outcome {
         let redirects = self.redirects();
-        let retry_after = match self.decoder.status() {
-            Some(429 | 503) => Headers::new(self.decoder.head_bytes())
+        let retry_after = match self.hop.decoder.status() {
+            Some(429 | 503) => Headers::new(self.hop.decoder.head_bytes())
                 .values("retry-after")
                 .next()
                 .and_then(|value| retry_after(value, self.wall.as_secs())),
@@ -478,16 +500,16 @@ impl Check {
             reason,
             detail,
             failed,
-            status: self.decoder.status(),
-            address: self.address,
-            http_version: self.decoder.http_version(),
-            body_bytes: self.decoder.body_bytes(),
+            status: self.hop.decoder.status(),
+            address: self.hop.address,
+            http_version: self.hop.decoder.http_version(),
+            body_bytes: self.hop.decoder.body_bytes(),
             phases: self.phases,
-            tls: self.tls,
+            tls: self.hop.tls,
             note: self.note,
             attempts: self.attempt.number - u32::from(!self.begun),
             redirects,
-            reused: self.connection.reused,
+            reused: self.hop.reused,
             retry_after,
             started: self.wall,
         }
@@ -502,15 +524,19 @@ impl Check {
     /// Begins with finding and connecting to whatever the URL says.
     fn approach(&mut self, now: Instant) {
         self.exchange += 1;
-        let settings = &self.target.settings;
         let end = self.end_of_attempt();
-        self.wants.add(Action::Arm(settings.connect_timeout.map_or(end, |limit| end.min(now + limit))));
+        self.arm(self.target.settings.connect_timeout.map_or(end, |limit| end.min(now + limit)));
         if self.target.socket().is_some() || self.literal().is_some() {
             self.connect();
         } else {
             self.state = State::ExpectAddresses;
             self.wants.add(Action::Resolve);
         }
+    }
+
+    fn arm(&mut self, until: Instant) {
+        self.hop.until = until;
+        self.wants.add(Action::Arm(until));
     }
 
     fn connect(&mut self) {
@@ -522,9 +548,8 @@ impl Check {
     }
 
     fn connected(&mut self, address: Option<SocketAddr>, now: Instant) {
-        self.address = address;
-        self.connection.keeps = Err(CloseReason::Unfinished);
-        self.connection.reused = false;
+        self.hop.address = address;
+        self.hop.keeps = Err(CloseReason::Unfinished);
         self.end_phase(now);
         match self.url().scheme() {
             // A tunnel's answer has no body, whatever its head says (RFC 9110, 9.3.6).
@@ -537,10 +562,10 @@ impl Check {
 
     /// A connection from before has taken the place of a new one, so nothing was looked up and nothing connected.
     fn reuse(&mut self, address: Option<SocketAddr>) {
-        self.address = address;
-        self.connection.keeps = Err(CloseReason::Unfinished);
-        self.connection.reused = true;
-        self.since = None;
+        self.hop.address = address;
+        self.hop.keeps = Err(CloseReason::Unfinished);
+        self.hop.reused = true;
+        self.hop.since = None;
         self.expect_answer();
     }
 
@@ -548,10 +573,14 @@ impl Check {
     /// one at any time (RFC 9112, 9.3.1). The request is made once more, over a fresh one.
     fn start_afresh(&mut self, now: Instant) {
         self.end_phase(now);
-        self.tls = None;
         self.note =
             Some("the connection that was there had ended, so the request was made again over a fresh one".into());
-        self.connection = Connection { reused: false, must_be_fresh: true, keeps: Err(CloseReason::Ended) };
+        // The engine looks at what the one before comes to before it asks for another.
+        self.hop = Hop {
+            must_be_fresh: true,
+            keeps: Err(CloseReason::Ended),
+            ..Hop::new(decoder(&self.target, self.asks_as_get()), now)
+        };
         self.approach(now);
     }
 
@@ -586,33 +615,33 @@ impl Check {
     fn expect_answer(&mut self) {
         self.state = State::ExpectAnswer;
         if self.target.settings.connect_timeout.is_some() {
-            self.wants.add(Action::Arm(self.end_of_attempt()));
+            self.arm(self.end_of_attempt());
         }
     }
 
     fn bytes(&mut self, mut bytes: &[u8], now: Instant) {
         if matches!(self.state, State::ExpectAnswer) && !bytes.is_empty() {
             // With TLS the answer may come in the very bytes that ended the handshake, before anybody polled.
-            self.since.get_or_insert(now);
+            self.hop.since.get_or_insert(now);
             self.end_phase(now);
             self.state = State::ExpectBody;
-            self.since = Some(now);
+            self.hop.since = Some(now);
         }
-        while !bytes.is_empty() && !self.decoder.is_done() {
-            match self.decoder.step(bytes) {
+        while !bytes.is_empty() && !self.hop.decoder.is_done() {
+            match self.hop.decoder.step(bytes) {
                 Ok(step) => {
                     if self.target.settings.needs_body() {
-                        self.body.extend_from_slice(step.body);
+                        self.hop.body.extend_from_slice(step.body);
                     }
                     bytes = &bytes[step.used..];
                 }
                 Err(problem) => return self.fail(problem_failure(&problem), now),
             }
         }
-        if self.decoder.is_done() {
-            self.connection.keeps = self.decoder.keeps(bytes);
+        if self.hop.decoder.is_done() {
+            self.hop.keeps = self.hop.decoder.keeps(bytes);
             if self.target.settings.template.closes() {
-                self.connection.keeps = Err(CloseReason::Request);
+                self.hop.keeps = Err(CloseReason::Request);
             }
             self.whole(now);
         }
@@ -621,9 +650,9 @@ impl Check {
     /// The stream is over. `whole`: nothing can be missing from it, which matters where only the end of the stream ends
     /// the body.
     fn eof(&mut self, whole: bool, now: Instant) {
-        match self.decoder.end() {
+        match self.hop.decoder.end() {
             Ok(()) if whole => {
-                self.connection.keeps = Err(CloseReason::UntilClose);
+                self.hop.keeps = Err(CloseReason::UntilClose);
                 self.whole(now);
             }
             Ok(()) => {
@@ -637,13 +666,13 @@ impl Check {
     /// The response is whole.
     fn whole(&mut self, now: Instant) {
         // 407 is the proxy's own word: no host says it (RFC 9110, 15.5.8).
-        if self.decoder.status() == Some(407) && self.target.proxy().is_some() && !self.wants_tunnel() {
+        if self.hop.decoder.status() == Some(407) && self.target.proxy().is_some() && !self.wants_tunnel() {
             return self.fail(Failure::new(Reason::ConnectRefused, refusal(407)), now);
         }
         match self.target.settings.redirects {
-            Some(redirects) if matches!(self.decoder.status(), Some(301 | 302 | 303 | 307 | 308)) => {
+            Some(redirects) if matches!(self.hop.decoder.status(), Some(301 | 302 | 303 | 307 | 308)) => {
                 match self.redirected(redirects) {
-                    Ok(Some(hop)) => self.follow(hop, now),
+                    Ok(Some(trail)) => self.follow(trail, now),
                     Ok(None) => self.judge(now),
                     Err(detail) => self.fail(Failure::new(Reason::Redirect, detail), now),
                 }
@@ -653,15 +682,15 @@ impl Check {
     }
 
     /// Where the response sends us. `None`: it names no place, and is an answer like any other.
-    fn redirected(&self, redirects: Redirects) -> Result<Option<Hop>, String> {
-        let status = self.decoder.status().unwrap_or_default();
-        let headers = Headers::new(self.decoder.head_bytes());
+    fn redirected(&self, redirects: Redirects) -> Result<Option<Trail>, String> {
+        let status = self.hop.decoder.status().unwrap_or_default();
+        let headers = Headers::new(self.hop.decoder.head_bytes());
         let Some(location) = headers.values("location").next() else { return Ok(None) };
         let here = self.url();
         let shown = || location.escape_ascii().to_string();
         let (url, user) = here.join(location).map_err(|error| format!("redirected to \"{}\": {error}", shown()))?;
-        let (mut before, mut form) = match &self.hop {
-            Some(hop) => (hop.before.clone(), hop.form),
+        let (mut before, mut form) = match &self.trail {
+            Some(trail) => (trail.before.clone(), trail.form),
             None => (Vec::new(), Form::default()),
         };
         before.push((here.clone(), form.as_get));
@@ -687,18 +716,15 @@ impl Check {
         if before.contains(&asked) {
             return Err(format!("a redirect loop: {} was visited before", asked.0));
         }
-        Ok(Some(Hop { url: asked.0, user, form, before }))
+        Ok(Some(Trail { url: asked.0, user, form, before }))
     }
 
-    fn follow(&mut self, hop: Hop, now: Instant) {
+    fn follow(&mut self, trail: Trail, now: Instant) {
         self.end_phase(now);
-        self.decoder = decoder(&self.target, hop.form.as_get);
-        self.body.clear();
-        // What was seen of the hop before says nothing of this one.
-        self.tls = None;
-        self.address = None;
-        self.connection.reused = false;
-        self.hop = Some(Box::new(hop));
+        // The connection of the hop that is over may be kept, and the engine has not been told yet.
+        let keeps = self.hop.keeps;
+        self.hop = Hop { keeps, ..Hop::new(decoder(&self.target, trail.form.as_get), now) };
+        self.trail = Some(Box::new(trail));
         self.approach(now);
     }
 
@@ -707,7 +733,7 @@ impl Check {
         self.end_phase(now);
         let settings = self.target.settings.clone();
         let (mut reason, mut failed) = self.mismatches(&settings.expect);
-        let status = self.decoder.status();
+        let status = self.hop.decoder.status();
         let status_is_judged =
             settings.expect.iter().any(|expectation| Reason::of(expectation.subject()) == Reason::Status);
         if let Some(status) = status.filter(|status| !status_is_judged && !(200..400).contains(status)) {
@@ -733,15 +759,15 @@ impl Check {
         if expectations.is_empty() {
             return (None, Vec::new());
         }
-        let certificate = self.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let certificate = self.hop.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let seen = Seen {
-            status: self.decoder.status(),
-            http_version: self.decoder.http_version(),
-            headers: Headers::new(self.decoder.head_bytes()),
-            body: &self.body,
+            status: self.hop.decoder.status(),
+            http_version: self.hop.decoder.http_version(),
+            headers: Headers::new(self.hop.decoder.head_bytes()),
+            body: &self.hop.body,
             // More than --max-body is no answer to be judged.
             body_whole: true,
-            body_bytes: self.decoder.body_bytes(),
+            body_bytes: self.hop.decoder.body_bytes(),
             redirects: self.redirects(),
             total: self.phases.total(),
             dns: self.phases.dns,
@@ -749,8 +775,8 @@ impl Check {
             tls: self.phases.tls,
             wait: self.phases.wait,
             cert_days: certificate.map(|certificate| certificate.days_left(self.wall)),
-            tls_version: self.tls.as_ref().and_then(|tls| tls.version),
-            address: self.address,
+            tls_version: self.hop.tls.as_ref().and_then(|tls| tls.version),
+            address: self.hop.address,
         };
         let mut reason = None;
         let mut failed = Vec::new();
@@ -764,7 +790,11 @@ impl Check {
     }
 
     /// The time is up. What we were waiting for says whose fault it is.
-    fn deadline(&mut self, now: Instant) {
+    fn time_is_up(&mut self, now: Instant) {
+        // Of a phase that is over, or told before this program's own delays were taken off.
+        if now < self.hop.until {
+            return self.wants.add(Action::Arm(self.hop.until));
+        }
         let timeout = seconds(self.target.settings.timeout);
         let connect_timeout = seconds(self.target.settings.connect_timeout.unwrap_or(self.target.settings.timeout));
         let host = self.peer().host();
@@ -788,11 +818,11 @@ impl Check {
             }
             State::ExpectBody => Failure::new(
                 Reason::ResponseTimeout,
-                match self.decoder.status() {
+                match self.hop.decoder.status() {
                     None => format!("the answer began but its head was not whole within {timeout}"),
                     Some(status) => format!(
                         "status {status}, but the body was not whole within {timeout} ({} bytes came)",
-                        self.decoder.body_bytes()
+                        self.hop.decoder.body_bytes()
                     ),
                 },
             ),
@@ -824,7 +854,7 @@ impl Check {
     fn cut(&mut self) -> Option<Cut> {
         match self.state {
             State::ExpectAnswer => Some(Cut::BeforeAnswer),
-            State::ExpectBody => self.decoder.end().err(),
+            State::ExpectBody => self.hop.decoder.end().err(),
             _ => None,
         }
     }
@@ -842,10 +872,10 @@ impl Check {
             *detail = format!("{words}: {detail}").into();
         }
         // A failure elsewhere than at the target says where. What is wrong with a redirect itself says so already.
-        if let (Some(hop), Some(detail), Verdict::Down) = (&self.hop, &ending.detail, ending.reason.verdict())
+        if let (Some(trail), Some(detail), Verdict::Down) = (&self.trail, &ending.detail, ending.reason.verdict())
             && ending.reason != Reason::Redirect
         {
-            ending.detail = Some(format!("{detail} (redirected to {})", hop.url).into());
+            ending.detail = Some(format!("{detail} (redirected to {})", trail.url).into());
         }
         self.state = State::Ended(ending);
         self.wants = Wants { finish: true, ..Wants::default() };
@@ -876,7 +906,7 @@ impl Check {
             State::ExpectAnswer => &mut self.phases.wait,
             State::ExpectBody => &mut self.phases.body,
         };
-        if let Some(since) = self.since.take() {
+        if let Some(since) = self.hop.since.take() {
             // A phase may have begun after the time stamp of the turn that ends it; then it took no time.
             // After a redirect, each phase is the sum over all that was asked.
             *phase = Some(phase.unwrap_or_default() + now.saturating_duration_since(since));
@@ -928,7 +958,8 @@ fn seconds(time: Duration) -> String {
     } else if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {
-        format!("{} s", time.as_secs_f64())
+        // Of a time that is no binary fraction only what can be told apart.
+        format!("{} s", time.as_millis() as f64 / 1000.0)
     }
 }
 
@@ -1000,8 +1031,11 @@ mod tests {
         /// The same when this program only finds the time to ask it at `asked`.
         fn at_and_asked(&mut self, milliseconds: u64, input: Input<'_>, asked: u64) -> Vec<Action> {
             self.now = self.begin + ms(milliseconds);
+            if matches!(input, Input::Deadline) {
+                self.now = self.now.max(self.check.deadline());
+            }
             self.check.handle(input, self.now);
-            let asked = self.begin + ms(asked);
+            let asked = self.now.max(self.begin + ms(asked));
             let actions: Vec<_> = std::iter::from_fn(|| self.check.poll(asked)).collect();
             self.actions.extend(&actions);
             actions
@@ -1203,6 +1237,21 @@ mod tests {
         let phases = bench.outcome().phases;
         assert_eq!((phases.dns, phases.connect, phases.wait), (Some(ms(5)), Some(ms(4_995)), None));
         assert_eq!(phases.total(), ms(5_000));
+    }
+
+    #[test]
+    fn a_deadline_that_has_not_come_changes_nothing() {
+        let mut bench = Bench::new(HTTP);
+        bench.at(0, Input::Start);
+        let until = bench.check.deadline();
+        bench.check.handle(Input::Deadline, until - ms(1));
+        assert_eq!(bench.check.poll(until), Some(Action::Arm(until)), "it is waited for again");
+        assert_eq!(bench.check.poll(until), None);
+        bench.check.excuse(ms(70));
+        bench.check.handle(Input::Deadline, until + ms(69));
+        assert_eq!(bench.check.poll(until), Some(Action::Arm(until + ms(70))), "and later by what is excused");
+        bench.check.handle(Input::Deadline, until + ms(70));
+        assert_eq!(bench.check.poll(until), Some(Action::Finish));
     }
 
     #[test]

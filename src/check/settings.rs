@@ -314,6 +314,13 @@ impl Settings {
         self.expectations().any(|expectation| is_connecting(expectation.subject()))
     }
 
+    /// Whether an expectation is about how long something takes.
+    pub fn judges_time(&self) -> bool {
+        let is_time =
+            |subject: &Subject| matches!(subject, Subject::Total | Subject::Connect | Subject::Tls | Subject::Wait);
+        self.expectations().any(|expectation| is_time(expectation.subject()))
+    }
+
     /// Whether the response's body must be kept.
     pub fn needs_body(&self) -> bool {
         self.expectations().any(Expectation::needs_body)

@@ -135,6 +135,19 @@ pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
     check(Options::of(Vec::new(), targets)?)
 }
 
+/// Runs it with these arguments, whatever the environment says: for the simulation.
+///
+/// # Errors
+/// Why it could not run.
+#[cfg(test)]
+pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
+    let arguments = arguments.into_iter().map(OsString::from);
+    match flags::parse(FLAGS, arguments, |_| None)? {
+        Asked::Run { flags, arguments } => check(Options::of(flags, arguments)?).map(|(code, _)| code),
+        Asked::Help | Asked::Version => Err("there is nothing to run".to_owned()),
+    }
+}
+
 /// What writes a report.
 type Form = Box<dyn Sink>;
 

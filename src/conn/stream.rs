@@ -4,9 +4,8 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
-use crate::os::{self, Interest, Registry, Source, TcpStream, Token, UnixStream};
+use crate::os::{self, Interest, LastWord, Registry, Source, TcpStream, Token, UnixStream};
 
 /// A stream socket.
 #[derive(Debug)]
@@ -52,10 +51,10 @@ impl Stream {
         }
     }
 
-    /// How long ago the last bytes came from the peer, where the system knows it.
-    pub fn since_last_bytes(&self) -> Option<Duration> {
+    /// How long ago the peer was last heard of, where the system knows it.
+    pub fn last_word(&self) -> Option<LastWord> {
         match self {
-            Stream::Tcp(stream) => os::since_last_bytes(stream),
+            Stream::Tcp(stream) => os::last_word(stream),
             Stream::Unix(_) => None,
         }
     }

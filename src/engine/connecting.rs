@@ -167,9 +167,15 @@ impl<O: Copy> Engine<O> {
                     Trouble::Shortage(failure) if failure.reason == Reason::LocalPorts && dial.is_a_race() => {
                         dial.failed(failure);
                     }
-                    // What cannot begin beside an attempt does not end it: a race must not make things worse.
-                    Trouble::Shortage(failure) if dial.is_under_way() => dial.failed(failure),
-                    Trouble::Shortage(failure) => return self.wait_for_another(id, failure),
+                    // What cannot begin beside an attempt does not end it, and is tried again a head start later.
+                    Trouble::Shortage(failure) => match dial.last_key() {
+                        None => return self.wait_for_another(id, failure),
+                        Some(beside) => {
+                            dial.put_back(address);
+                            let now = self.reactor.clock().now();
+                            return self.reactor.arm(beside, now + dial::HEAD_START);
+                        }
+                    },
                 },
             }
         }
@@ -178,7 +184,7 @@ impl<O: Copy> Engine<O> {
     fn watch_attempt(&mut self, id: u32, key: Key, at_once: bool) {
         if at_once {
             let now = self.reactor.clock().now();
-            self.writable(id, key, Seen { at: now, since: now });
+            self.writable(id, key, Seen { at: now, since: now, asked: now });
         }
         if !self.reactor.is_open(key) {
             return;

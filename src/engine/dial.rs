@@ -108,6 +108,18 @@ impl Dial {
         std::mem::replace(&mut self.next, after)
     }
 
+    /// Gives back an address that could not be tried now: it is the next again.
+    pub fn put_back(&mut self, address: SocketAddr) {
+        if let Some(next) = self.next.replace(address) {
+            self.rest.get_or_insert_default().left.push(next);
+        }
+    }
+
+    /// The key of the attempt that began last of those under way.
+    pub fn last_key(&self) -> Option<Key> {
+        self.under_way().last().map(|attempt| attempt.key)
+    }
+
     /// Whether there is another address to try beside those under way.
     pub fn has_next(&self) -> bool {
         self.next.is_some()

@@ -22,7 +22,10 @@ impl<O: Copy> Engine<O> {
             Some(Job { link: Link::Open { .. }, .. }) => self.flush(id),
             Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
                 Ok(None) => {}
-                Ok(Some(sent)) => self.won(id, key, sent, seen.favourable()),
+                Ok(Some(sent)) => {
+                    let stood_at = self.stood_at(id, key, seen);
+                    self.won(id, key, sent, stood_at);
+                }
                 Err(error) => self.attempt_failed(id, key, &error),
             },
             _ => {}
@@ -99,18 +102,23 @@ impl<O: Copy> Engine<O> {
         }
     }
 
-    /// When that came which is to be read now. While this program did something else or did not run, nobody looked; but the
-    /// system knows when the last bytes came. Where it does not, the time is taken that favours the target.
+    /// When that came which is to be read now. The system knows it, where this program was not there or did something else.
     fn came_at(&self, id: u32, key: Key, seen: Seen) -> Instant {
-        if !seen.is_wide() {
-            return seen.at;
+        let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &self.jobs[id as usize] else { return seen.at };
+        match attempt.key == key && seen.is_doubtful(check) {
+            true => seen.known(attempt.conn.stream.last_word().map(|word| word.bytes), self.reactor.clock().now()),
+            false => seen.at,
         }
-        let Some(Job { link: Link::Open { attempt, .. }, .. }) = &self.jobs[id as usize] else { return seen.since };
-        match attempt.conn.stream.since_last_bytes().filter(|_| attempt.key == key) {
-            Some(ago) => {
-                self.reactor.clock().now().checked_sub(ago).map_or(seen.since, |at| at.clamp(seen.since, seen.at))
+    }
+
+    /// When the attempt became a connection: with the last word of the peer's kernel.
+    fn stood_at(&mut self, id: u32, key: Key, seen: Seen) -> Instant {
+        let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return seen.at };
+        match dial.attempt(key) {
+            Some(attempt) if seen.is_doubtful(check) => {
+                seen.known(attempt.conn.stream.last_word().map(|word| word.acknowledgement), self.reactor.clock().now())
             }
-            None => seen.since,
+            _ => seen.at,
         }
     }
 

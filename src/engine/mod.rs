@@ -137,13 +137,19 @@ struct Job {
     may_send: bool,
     since: Instant,
     last: Option<Reason>,
+    /// What this program took for others until then has been taken off its time.
+    excused_to: Instant,
 }
 
-/// When something was seen, and since when it may have been so: nobody looked in between.
+/// When something was seen. Three times, since it may have been so for a while.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
+    /// When the OS told it.
     at: Instant,
+    /// It may have been so since then: nobody looked in between.
     since: Instant,
+    /// Since then the OS was waited for. It tells at once, unless this program was not there to be told.
+    asked: Instant,
 }
 
 impl Seen {
@@ -154,6 +160,21 @@ impl Seen {
 
     fn is_wide(self) -> bool {
         self.at.saturating_duration_since(self.since) >= WIDE
+    }
+
+    /// Whether the system is to be asked when it really was: nobody looked, or this program may have been stopped while it
+    /// waited and the check is judged by its times. Otherwise that costs no call.
+    fn is_doubtful(self, check: &Check) -> bool {
+        self.is_wide() || self.at.saturating_duration_since(self.asked) >= WIDE && check.target().settings.judges_time()
+    }
+
+    /// The time that the system knows, `ago` as of `now`, or where it knows none the one that favours the target.
+    fn known(self, ago: Option<Duration>, now: Instant) -> Instant {
+        let earliest = self.since.min(self.asked);
+        match ago {
+            Some(ago) => now.checked_sub(ago).map_or(earliest, |at| at.clamp(earliest, self.at)),
+            None => self.favourable(),
+        }
     }
 }
 
@@ -318,8 +339,8 @@ impl<O: Copy> Engine<O> {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
-        let seen = Seen { at: now, since: self.reactor.blind_since() };
-        self.excuse();
+        let seen = Seen { at: now, since: self.reactor.blind_since(), asked: self.reactor.asked_at() };
+        self.excuse(now);
         // What happens in this turn goes into `out` itself and is not moved again.
         out.append(&mut self.finished);
         std::mem::swap(&mut self.finished, out);
@@ -379,12 +400,15 @@ impl<O: Copy> Engine<O> {
 
     /// Gives the checks under way the time back in which this program did not run: the loop has moved the deadlines that
     /// are armed, and those that are computed later must know of it, too.
-    fn excuse(&mut self) {
+    fn excuse(&mut self, now: Instant) {
         let absent = self.reactor.absent();
         if absent > self.excused {
             let by = absent - self.excused;
             self.excused = absent;
-            self.jobs.iter_mut().flatten().for_each(|job| job.check.excuse(by));
+            for job in self.jobs.iter_mut().flatten() {
+                job.check.excuse(by);
+                job.excused_to = now;
+            }
         }
     }
 
@@ -453,7 +477,8 @@ impl<O: Copy> Engine<O> {
         let key = self.reactor.open(Tag::Check(id));
         let queue = now.saturating_duration_since(since);
         let check = Check::new(target, attempt, queue, now, self.reactor.clock().wall(now));
-        self.jobs[id as usize] = Some(Job { number, check, key, link: Link::None, may_send: false, since, last });
+        self.jobs[id as usize] =
+            Some(Job { number, check, key, link: Link::None, may_send: false, since, last, excused_to: now });
         if let Some(job) = &mut self.jobs[id as usize] {
             job.check.handle(Input::Start, now);
         }
@@ -471,8 +496,17 @@ impl<O: Copy> Engine<O> {
     /// Does what the check wants done. What it begins begins at a fresh reading of the clock; a check that is over, as half
     /// of those are that come here, begins nothing and needs none.
     fn perform_now(&mut self, id: u32, now: Instant) {
-        let is_over = self.jobs[id as usize].as_ref().is_some_and(|job| job.check.is_over());
-        let begun = if is_over { now } else { self.reactor.clock().now() };
+        let Some(job) = self.jobs[id as usize].as_mut().filter(|job| !job.check.is_over()) else {
+            return self.perform(id, now);
+        };
+        let begun = self.reactor.clock().now();
+        // What happened at `now` is dealt with only now. The time between is ours, and is not taken from the check.
+        let lag = begun.saturating_duration_since(now.max(job.excused_to));
+        if lag >= WIDE {
+            job.check.excuse(lag);
+            job.excused_to = begun;
+            self.reactor.arm(job.key, job.check.deadline());
+        }
         self.perform(id, begun);
     }
 

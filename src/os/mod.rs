@@ -42,6 +42,7 @@ pub use twofold::{Events, Outlet, Poll, Signals, TcpStream, UdpSocket, UnixStrea
 use crate::sim::world;
 use crate::sys::random::Numbers;
 use crate::sys::socket;
+pub use crate::sys::socket::LastWord;
 
 /// Monotonic time.
 pub fn now() -> Instant {
@@ -80,13 +81,13 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((stream.into(), from))
 }
 
-/// How long ago the last bytes came over a connection, to about a millisecond; `None`: the system does not tell.
-pub fn since_last_bytes(stream: &TcpStream) -> Option<Duration> {
+/// How long ago the peer of a connection was last heard of, to a few milliseconds; `None`: the system does not tell.
+pub fn last_word(stream: &TcpStream) -> Option<LastWord> {
     #[cfg(test)]
     if let twofold::Twofold::World(handle) = stream {
-        return world::since_last_came(handle);
+        return world::last_word(handle);
     }
-    socket::since_last_bytes(stream)
+    socket::last_word(stream)
 }
 
 /// Reads a file of the system up to `most` bytes.

@@ -139,6 +139,7 @@ pub struct Reactor<T> {
     handed_out: (Instant, usize),
     /// See [`blind_since`](Self::blind_since).
     blind_since: Instant,
+    asked_at: Instant,
     stats: Stats,
 }
 
@@ -161,6 +162,7 @@ impl<T: Copy> Reactor<T> {
             clock,
             handed_out: (clock.started(), 0),
             blind_since: clock.started(),
+            asked_at: clock.started(),
             stats: Stats::default(),
         })
     }
@@ -262,6 +264,7 @@ impl<T: Copy> Reactor<T> {
 
         // What is ready already may have been so since the OS was last asked; what the wait brings is known when it comes.
         self.blind_since = self.handed_out.0;
+        self.asked_at = asked_at;
         let before = out.len();
         let mut polled_at;
         let mut now = asked_at;
@@ -351,6 +354,11 @@ impl<T: Copy> Reactor<T> {
     /// What the last turn brought may have been so since this time: in between nobody looked.
     pub fn blind_since(&self) -> Instant {
         self.blind_since
+    }
+
+    /// When the last turn began to wait.
+    pub fn asked_at(&self) -> Instant {
+        self.asked_at
     }
 
     /// How long this program was away in all; see [`Stats::absent`].

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use mio::{Interest, Token};
 
 use super::random::Random;
+use crate::os::LastWord;
 use crate::os::twofold::Event;
 
 const MICRO: Duration = Duration::from_micros(1);
@@ -749,11 +750,10 @@ impl World {
             stream.wants_room = true;
         }
         stream.room -= length;
-        if is_short && stream.room > 0 {
-            // It takes the rest at once; nothing will be told.
-            stream.wants_room = false;
-        }
         let to = stream.to;
+        if is_short {
+            self.after(MICRO, Happening::HasRoom(id, 0));
+        }
         let distance = self.peers.get(&to).map_or(Duration::ZERO, |peer| peer.distance);
         self.after(distance, Happening::PeerHears(id, bytes[..length].to_vec()));
         Ok(length)
@@ -921,12 +921,16 @@ pub fn peer_address(handle: &Handle) -> io::Result<SocketAddr> {
     })
 }
 
-/// How long ago the last bytes came.
-pub fn since_last_came(handle: &Handle) -> Option<Duration> {
+/// How long ago the peer was last heard of, in whole milliseconds as Linux tells it.
+pub fn last_word(handle: &Handle) -> Option<LastWord> {
     here(|world| {
         world.system_call();
         let now = world.now;
-        world.stream(handle.0).and_then(|stream| stream.last_came).map(|at| now - at)
+        let stream = world.stream(handle.0)?;
+        let (to, truth, came) = (stream.to, stream.truth, stream.last_came);
+        let stood = world.truth(to, truth).stood?;
+        let ago = |at: Duration| Duration::from_millis((now - at).as_millis() as u64);
+        Some(LastWord { bytes: ago(came.unwrap_or(stood)), acknowledgement: ago(stood) })
     })
 }
 

@@ -15,23 +15,27 @@ const WORD: usize = size_of::<u64>();
 pub struct Numbers {
     bytes: [u8; FETCH],
     used: usize,
+    /// What they follow from, where they are to be the same again.
+    #[cfg(test)]
+    seed: Option<u64>,
 }
 
 impl Numbers {
     /// A supply that has fetched nothing yet: a run that needs no number makes no system call.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Numbers {
-        Numbers { bytes: [0; FETCH], used: FETCH }
+        Numbers {
+            bytes: [0; FETCH],
+            used: FETCH,
+            #[cfg(test)]
+            seed: None,
+        }
     }
 
     /// Numbers that follow from this one, for tests that are to be repeated.
     #[cfg(test)]
     pub fn seeded(seed: u64) -> Numbers {
-        let mut bytes = [0; FETCH];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = (seed.rotate_left(at as u32) as u8).wrapping_mul(167).wrapping_add(at as u8);
-        }
-        Numbers { bytes, used: 0 }
+        Numbers { seed: Some(seed), ..Numbers::new() }
     }
 
     /// The next number.
@@ -40,6 +44,13 @@ impl Numbers {
     /// If the OS has no generator: Linux before 3.17, or a sandbox that forbids it. The standard library's own hash
     /// maps could not be made there either.
     pub fn next_u64(&mut self) -> u64 {
+        #[cfg(test)]
+        if let Some(seed) = &mut self.seed {
+            // SplitMix64.
+            *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            return mixed ^ (mixed >> 27);
+        }
         if self.used == FETCH {
             fetch(&mut self.bytes).expect("this system gives no random numbers");
             self.used = 0;

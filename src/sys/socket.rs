@@ -27,9 +27,18 @@ pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
-/// How long ago the last bytes came over a TCP connection, as the kernel counts it: in milliseconds, give or take a tick
-/// of its clock. `None`: it does not tell, as outside Linux.
-pub fn since_last_bytes(socket: impl AsFd) -> Option<Duration> {
+/// How long ago the peer of a TCP connection was last heard of, as the kernel counts it: in milliseconds, give or take a
+/// tick of its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastWord {
+    /// Its last bytes.
+    pub bytes: Duration,
+    /// The last acknowledgement: that of the connection itself, until something has been sent.
+    pub acknowledgement: Duration,
+}
+
+/// When the peer was last heard of. `None`: the system does not tell, as outside Linux.
+pub fn last_word(socket: impl AsFd) -> Option<LastWord> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
@@ -42,7 +51,10 @@ pub fn since_last_bytes(socket: impl AsFd) -> Option<Duration> {
             super::check(libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, into, &mut size)).ok()?;
             info.assume_init()
         };
-        Some(Duration::from_millis(info.tcpi_last_data_recv.into()))
+        Some(LastWord {
+            bytes: Duration::from_millis(info.tcpi_last_data_recv.into()),
+            acknowledgement: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+        })
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
@@ -97,12 +109,12 @@ mod tests {
         client.read_exact(&mut [0]).unwrap();
         let pause = Duration::from_millis(60);
         std::thread::sleep(pause);
-        let before = since_last_bytes(&client).unwrap();
+        let before = last_word(&client).unwrap().bytes;
         assert!(before >= pause / 2, "{before:?}");
         accepted.write_all(b"x").unwrap();
         client.read_exact(&mut [0]).unwrap();
-        assert!(since_last_bytes(&client).unwrap() < before);
-        assert_eq!(since_last_bytes(io::pipe().unwrap().0), None);
+        assert!(last_word(&client).unwrap().bytes < before);
+        assert_eq!(last_word(io::pipe().unwrap().0), None);
     }
 
     #[test]

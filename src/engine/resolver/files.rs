@@ -1,9 +1,7 @@
 //! The two files in which a system says how names are looked up. What their texts mean is the matter of
 //! [`config`](crate::proto::dns::config).
 
-use std::fs::File;
-use std::io::Read;
-
+use crate::os;
 use crate::proto::dns::config::{Hosts, ResolvConf};
 
 /// The most that is read of a `resolv.conf`.
@@ -30,11 +28,7 @@ impl Files {
 
 /// The text of a file up to `most` bytes, without the line that goes beyond them: half a line could say something else.
 fn text(path: &str, most: u64) -> String {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(path) {
-        // What was read before an error is as good as a shorter file.
-        let _ = file.take(most).read_to_end(&mut bytes);
-    }
+    let mut bytes = os::read_file(path, most).unwrap_or_default();
     if bytes.len() as u64 == most {
         let whole_lines = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         bytes.truncate(whole_lines);

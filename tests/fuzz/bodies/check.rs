@@ -148,6 +148,7 @@ pub fn check_machine(bytes: &[u8]) {
         session.step(&mut tape);
     }
     session.tell(Input::Start);
+    session.now = session.now.max(session.check.deadline());
     session.tell(Input::Deadline);
     session.account();
 }

@@ -33,6 +33,9 @@ impl Bench {
     /// Handles the input ten milliseconds after the last, and gives what is to be done, without the deadlines.
     fn step(&mut self, input: Input<'_>) -> Vec<Action> {
         self.now += Duration::from_millis(10);
+        if matches!(input, Input::Deadline) {
+            self.now = self.now.max(self.check.deadline());
+        }
         self.check.handle(input, self.now);
         let actions: Vec<Action> = std::iter::from_fn(|| self.check.poll(self.now)).collect();
         assert!(actions.len() <= 3, "a deadline, a connection, a request");
