@@ -69,5 +69,6 @@ pub mod proto;
 pub mod reactor;
 pub mod report;
 #[cfg(test)]
+#[allow(unreachable_pub)]
 mod sim;
 pub mod sys;

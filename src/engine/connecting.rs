@@ -173,10 +173,31 @@ impl<O: Copy> Engine<O> {
                         Some(beside) => {
                             dial.put_back(address);
                             let now = self.reactor.clock().now();
-                            return self.reactor.arm(beside, now + dial::HEAD_START);
+                            self.reactor.arm(beside, now + dial::HEAD_START);
+                            return self.starve(id);
                         }
                     },
                 },
+            }
+        }
+    }
+
+    /// The next to give something back gives it to this check's race, before another check starts.
+    fn starve(&mut self, id: u32) {
+        if let Some(job) = &self.jobs[id as usize]
+            && !self.starved.iter().any(|(_, key)| *key == job.key)
+        {
+            self.starved.push_back((id, job.key));
+        }
+        self.queue.run_short();
+    }
+
+    /// Lets races go on that lack a descriptor, as long as there seems to be one.
+    pub(super) fn feed_races(&mut self) {
+        while !self.queue.is_short() {
+            let Some((id, key)) = self.starved.pop_front() else { return };
+            if self.jobs[id as usize].as_ref().is_some_and(|job| job.key == key) {
+                self.dial_next(id);
             }
         }
     }

@@ -224,6 +224,8 @@ pub struct Engine<O> {
     abandoning: Option<Failure>,
     /// What was seen and not yet dealt with, and when it was seen.
     backlog: VecDeque<(Ready<Tag<O>>, Seen)>,
+    /// Checks whose races lack a descriptor for the next address, with their keys.
+    starved: VecDeque<(u32, Key)>,
     /// What was found for names, and by when, and whom it was not told yet.
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
     /// How much of the time that this program was away the checks have been given back.
@@ -252,6 +254,7 @@ impl<O: Copy> Engine<O> {
             finished: Vec::new(),
             abandoning: None,
             backlog: VecDeque::new(),
+            starved: VecDeque::new(),
             named: VecDeque::new(),
             excused: Duration::ZERO,
             ready: Vec::new(),
@@ -449,6 +452,7 @@ impl<O: Copy> Engine<O> {
         if self.abandoning.is_some() {
             return;
         }
+        self.feed_races();
         let now = self.reactor.clock().now();
         while let Some(waiting) = self.queue.start(now) {
             // Thousands may be due at one moment. They start in pieces, and the OS is asked between them.

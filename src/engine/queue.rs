@@ -222,6 +222,16 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Something that all need has run out: nothing starts until a check has ended.
+    pub fn run_short(&mut self) {
+        self.short = true;
+    }
+
+    /// Whether nothing starts for want of something that all need.
+    pub fn is_short(&self) -> bool {
+        self.short
+    }
+
     /// One that was under way could not go on for want of something local that others do not need. It tries again when
     /// another has ended.
     ///

@@ -25,6 +25,10 @@ pub struct Expected {
     pub reasons: Vec<&'static str>,
     /// How long it really takes, where it is healthy and that is known: all phases but the queue.
     pub takes: Option<Duration>,
+    /// How long that takes is judged by its own expectations.
+    pub is_judged: bool,
+    /// What may stand if the run ends before there can be another attempt.
+    pub at_first: Option<&'static str>,
     /// The time for one attempt.
     pub timeout: Duration,
     /// How many attempts it may take.
@@ -189,6 +193,8 @@ impl Maker {
         Expected {
             reasons: reasons.to_vec(),
             takes: None,
+            is_judged: false,
+            at_first: None,
             timeout,
             attempts: 1,
             address: None,
@@ -237,10 +243,9 @@ impl Maker {
         let timeout = takes + ms(self.random.between(60, 1500));
         let expected = Expected { takes: Some(takes), address: Some(at), ..self.expecting(&["ok"], timeout) };
         let most = (takes + ms(40)).as_micros();
-        let judged = match self.random.below(3) {
-            0 => format!(" expect='total < {most}us'"),
-            _ => String::new(),
-        };
+        let is_judged = self.random.one_in(3);
+        let expected = Expected { is_judged, ..expected };
+        let judged = if is_judged { format!(" expect='total < {most}us'") } else { String::new() };
         self.line(format!("http://{at}/"), &format!("expect='body contains \"this is {number};\"'{judged}"), expected);
     }
 
@@ -263,7 +268,7 @@ impl Maker {
     /// Answers, but not in time.
     fn late(&mut self) {
         let at = self.address();
-        let timeout = ms(self.random.between(50, 900));
+        let timeout = ms(self.random.between(120, 900));
         let number = self.lines.len();
         let (answer, _) = self.answer(number, timeout + ms(30));
         let stands = self.stands(at);
@@ -440,16 +445,18 @@ impl Maker {
         let number = self.lines.len();
         let (answer, took) = self.answer(number, ms(30));
         let stands = self.stands(at).remove(0);
-        let first = self
-            .random
-            .pick(&[
-                Connect::FailsAtOnce(libc::ECONNREFUSED),
-                Connect::Fails(ms(20), libc::ECONNREFUSED),
-                Connect::Silent,
-            ])
-            .clone();
+        let (first, reason) = match self.random.below(3) {
+            0 => (Connect::FailsAtOnce(libc::ECONNREFUSED), "connect_refused"),
+            1 => (Connect::Fails(ms(20), libc::ECONNREFUSED), "connect_refused"),
+            _ => (Connect::Silent, "connect_timeout"),
+        };
         self.peer(at, vec![first, stands], move |_, _| Some(answer.clone()));
-        let expected = Expected { address: Some(at), attempts: 2, ..self.expecting(&["retried"], took + ms(700)) };
+        let expected = Expected {
+            address: Some(at),
+            attempts: 2,
+            at_first: Some(reason),
+            ..self.expecting(&["retried"], took + ms(700))
+        };
         self.line(format!("http://{at}/"), "retry=1 retry-delay=50ms", expected);
     }
 
