@@ -19,7 +19,10 @@ impl<O: Copy> Engine<O> {
     /// 5. The socket takes bytes, or says why it never will.
     pub(super) fn writable(&mut self, id: u32, key: Key, seen: Seen) {
         match &self.jobs[id as usize] {
-            Some(Job { link: Link::Open { .. }, .. }) => self.flush(id),
+            Some(Job { link: Link::Open { .. }, .. }) => {
+                self.hold_up(id, seen.at);
+                self.flush(id);
+            }
             Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
                 Ok(None) => {}
                 Ok(Some(sent)) => {
@@ -29,6 +32,19 @@ impl<O: Copy> Engine<O> {
                 Err(error) => self.attempt_failed(id, key, &error),
             },
             _ => {}
+        }
+    }
+
+    /// There was room for what waits to be written at `then`: what is left of it has waited for us since.
+    fn hold_up(&mut self, id: u32, then: Instant) {
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        if !matches!(&job.link, Link::Open { unsent, .. } if !unsent.is_empty()) {
+            return;
+        }
+        let now = self.reactor.clock().now();
+        if let Some(lag) = job.lag(then, now) {
+            job.check.hold_up(lag);
+            self.reactor.arm(job.key, job.check.deadline());
         }
     }
 

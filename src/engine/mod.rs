@@ -141,6 +141,17 @@ struct Job {
     excused_to: Instant,
 }
 
+impl Job {
+    /// What happened at `then` is dealt with only now. The time between is ours, and is to be taken off the check's, once.
+    fn lag(&mut self, then: Instant, now: Instant) -> Option<Duration> {
+        let lag = now.saturating_duration_since(then.max(self.excused_to));
+        (lag >= WIDE).then(|| {
+            self.excused_to = now;
+            lag
+        })
+    }
+}
+
 /// When something was seen. Three times, since it may have been so for a while.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -504,11 +515,8 @@ impl<O: Copy> Engine<O> {
             return self.perform(id, now);
         };
         let begun = self.reactor.clock().now();
-        // What happened at `now` is dealt with only now. The time between is ours, and is not taken from the check.
-        let lag = begun.saturating_duration_since(now.max(job.excused_to));
-        if lag >= WIDE {
+        if let Some(lag) = job.lag(now, begun) {
             job.check.excuse(lag);
-            job.excused_to = begun;
             self.reactor.arm(job.key, job.check.deadline());
         }
         self.perform(id, begun);
