@@ -58,7 +58,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// What is waited for beside the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
+pub(super) enum Beside {
     Signals,
     Input,
     /// The end of the run's time.
@@ -67,9 +67,9 @@ enum Own {
     Reports(Wake),
 }
 
-impl From<Wake> for Tag<Own> {
-    fn from(wake: Wake) -> Tag<Own> {
-        Tag::Owner(Own::Reports(wake))
+impl From<Wake> for Tag<Beside> {
+    fn from(wake: Wake) -> Tag<Beside> {
+        Tag::Owner(Beside::Reports(wake))
     }
 }
 
@@ -153,7 +153,7 @@ type Form = Box<dyn Sink>;
 
 /// A run under way.
 struct Run {
-    engine: Engine<Own>,
+    engine: Engine<Beside>,
     input: Input,
     reports: Reports<Form>,
     tally: Tally,
@@ -178,12 +178,12 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     let clock = Clock::start();
     let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {}", plain(&error)))?;
     let mut signals = Signals::catch().map_err(|error| format!("signals: {}", plain(&error)))?;
-    let key = reactor.open(Tag::Owner(Own::Signals));
+    let key = reactor.open(Tag::Owner(Beside::Signals));
     reactor.watch(key, &mut signals, Interest::READABLE).map_err(|error| format!("signals: {}", plain(&error)))?;
 
     let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
-    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Own::Input));
+    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Beside::Input));
     input.look_through(&mut say)?;
     if input.errors() > 0 {
         return Err(nothing_checked(input.errors()));
@@ -202,7 +202,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     };
     let deadline = run_deadline(&options, clock.started());
     if let Some((at, _)) = deadline {
-        let key = reactor.open(Tag::Owner(Own::Deadline));
+        let key = reactor.open(Tag::Owner(Beside::Deadline));
         reactor.arm(key, at);
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
@@ -267,7 +267,11 @@ fn concurrency(options: &Options, known: Option<u64>) -> usize {
     budget
 }
 
-fn open_reports(options: &Options, reports: &mut Reports<Form>, reactor: &mut Reactor<Tag<Own>>) -> Result<(), String> {
+fn open_reports(
+    options: &Options,
+    reports: &mut Reports<Form>,
+    reactor: &mut Reactor<Tag<Beside>>,
+) -> Result<(), String> {
     let mut wanted = options.wanted.clone();
     if wanted.is_empty() && !options.silent {
         wanted.push(Wanted { format: Format::Human, file: None });
@@ -308,14 +312,14 @@ impl Run {
                 match event {
                     Event::Finished { outcome, .. } => self.finished(&outcome),
                     Event::NotYet { target, failure, .. } => self.not_yet(&target, &failure),
-                    Event::Owner { tag: Own::Signals, .. } => self.on_signal(),
+                    Event::Owner { tag: Beside::Signals, .. } => self.on_signal(),
                     // What has come is read when there is room for it, above.
-                    Event::Owner { tag: Own::Input, .. } => {}
+                    Event::Owner { tag: Beside::Input, .. } => {}
                     // Looked at below in every turn: the loop may have moved its deadlines, but a run's end does not
                     // move.
-                    Event::Owner { tag: Own::Deadline, .. } => {}
-                    Event::Owner { tag: Own::Progress, .. } => self.draw_progress(now),
-                    Event::Owner { tag: Own::Reports(wake), .. } => self.write_report(wake),
+                    Event::Owner { tag: Beside::Deadline, .. } => {}
+                    Event::Owner { tag: Beside::Progress, .. } => self.draw_progress(now),
+                    Event::Owner { tag: Beside::Reports(wake), .. } => self.write_report(wake),
                 }
             }
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
@@ -461,10 +465,10 @@ impl Run {
             let now = self.engine.reactor().clock().now();
             for event in events.drain(..) {
                 match event {
-                    Event::Owner { tag: Own::Signals, .. } => self.on_signal(),
-                    Event::Owner { tag: Own::Reports(wake), .. } => self.reports.handle(wake, self.engine.reactor()),
+                    Event::Owner { tag: Beside::Signals, .. } => self.on_signal(),
+                    Event::Owner { tag: Beside::Reports(wake), .. } => self.reports.handle(wake, self.engine.reactor()),
                     // Nothing is under way any more, and nobody looks at the progress.
-                    Event::Owner { tag: Own::Input | Own::Deadline | Own::Progress, .. } => {}
+                    Event::Owner { tag: Beside::Input | Beside::Deadline | Beside::Progress, .. } => {}
                     Event::Finished { .. } | Event::NotYet { .. } => {}
                 }
             }
@@ -561,10 +565,10 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(options: &Options, reactor: &mut Reactor<Tag<Own>>) -> Option<Progress> {
+    fn new(options: &Options, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
         let wanted = options.progress && !options.silent && io::stderr().is_terminal() && !dumb();
         wanted.then(|| {
-            let key = reactor.open(Tag::Owner(Own::Progress));
+            let key = reactor.open(Tag::Owner(Beside::Progress));
             let now = reactor.clock().now();
             reactor.arm(key, now + PROGRESS_EVERY);
             Progress { key, shown: false, waits: options.wait.is_some() }

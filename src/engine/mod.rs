@@ -57,8 +57,11 @@ const READ_BUFFER: usize = 16 * 1024;
 /// that nobody is charged with the work that was done for others before it.
 const WORK_PER_TURN: Duration = Duration::from_millis(4);
 
-/// When it is not known to within this time when something happened, the one who is charged with it gets the benefit.
+/// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
+
+/// When it is not known to within this time when something happened, the system is asked; two turns' work is less.
+const DOUBTFUL: Duration = Duration::from_millis(25);
 
 /// For how many checks there is room from the start, if so many may be under way. The system gives memory when it is
 /// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
@@ -170,13 +173,14 @@ impl Seen {
     }
 
     fn is_wide(self) -> bool {
-        self.at.saturating_duration_since(self.since) >= WIDE
+        self.at.saturating_duration_since(self.since) >= DOUBTFUL
     }
 
     /// Whether the system is to be asked when it really was: nobody looked, or this program may have been stopped while it
     /// waited and the check is judged by its times. Otherwise that costs no call.
     fn is_doubtful(self, check: &Check) -> bool {
-        self.is_wide() || self.at.saturating_duration_since(self.asked) >= WIDE && check.target().settings.judges_time()
+        let earliest = self.since.min(self.asked);
+        self.is_wide() || self.at.saturating_duration_since(earliest) >= WIDE && check.target().settings.judges_time()
     }
 
     /// The time that the system knows, `ago` as of `now`, or where it knows none the one that favours the target.

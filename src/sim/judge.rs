@@ -11,7 +11,7 @@ use crate::command;
 
 /// What a time may differ by from what the world knows: the grain of its clock, a few system calls, and the half a
 /// millisecond for which the loop gathers events.
-const GRAIN: Duration = Duration::from_millis(8);
+const GRAIN: Duration = Duration::from_millis(30);
 
 /// The longest that the program may work from one poll to the next: two of its turns' budgets (bringing targets, and the
 /// turn itself), and one piece of work at the end of each.

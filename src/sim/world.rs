@@ -160,7 +160,6 @@ enum Happening {
     ReaderTakes(u64),
     ReaderGoes(Kind),
     Signal(i32),
-    Nothing,
 }
 
 /// One descriptor.
@@ -247,7 +246,6 @@ pub struct World {
     pub longest_work: Duration,
     pub polls: u64,
     pub most_open: usize,
-    pub most_unwritten: usize,
     /// Promises that were broken, in words.
     pub broken: Vec<String>,
 }
@@ -284,7 +282,6 @@ impl World {
             longest_work: Duration::ZERO,
             polls: 0,
             most_open: 0,
-            most_unwritten: 0,
             broken: Vec::new(),
         }
     }
@@ -297,11 +294,6 @@ impl World {
     /// The reader of standard output goes away at this time.
     pub fn reader_goes_at(&mut self, at: Duration) {
         self.plan(at, Happening::ReaderGoes(Kind::Output));
-    }
-
-    /// Makes sure that the world does not stand still before this time.
-    pub fn lasts_until(&mut self, at: Duration) {
-        self.plan(at, Happening::Nothing);
     }
 
     /// How many descriptors are open.
@@ -383,7 +375,6 @@ impl World {
     fn happen(&mut self, what: Happening) {
         let now = self.now;
         match what {
-            Happening::Nothing => {}
             Happening::Stands(id) => {
                 let Some(stream) = self.stream(id) else { return };
                 stream.stands = true;

@@ -14,7 +14,7 @@ use super::strategy::Strategy;
 use super::work::{COUNT_MAX, Work};
 use crate::check::outcome::Verdict;
 use crate::check::units;
-use crate::command::check::{DESCRIPTORS_RESERVED, START_BATCH};
+use crate::command::check::{Beside, DESCRIPTORS_RESERVED, START_BATCH};
 use crate::command::exit;
 use crate::command::flags::{self, Asked, Flag};
 use crate::engine::queue::Limits;
@@ -153,7 +153,8 @@ fn figures(tallied: &Tallied, threads: u64, longest_turn: Option<Duration>) -> R
 fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own, String> {
     let clock = Clock::start();
     let failed = |error: io::Error| format!("the event loop: {}", plain(&error));
-    let reactor = Reactor::<Tag<()>>::new(clock).map_err(failed)?;
+    // Nothing else is waited for; but with a tag of its own this would be a second engine in the program.
+    let reactor = Reactor::<Tag<Beside>>::new(clock).map_err(failed)?;
     let config = Config {
         limits: Limits::in_flight(limit.min(work.count()).max(1)),
         persistence: Persistence::default(),
