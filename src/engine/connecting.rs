@@ -67,7 +67,7 @@ impl<O: Copy> Engine<O> {
                     let number = job.number;
                     for address in &addresses[1..] {
                         let target = Target { pinned: Some(*address), ..job.check.target().clone() };
-                        self.queue.push(Waiting { number, target, since: now, attempt, last: None });
+                        self.queue.push(Waiting { number, target, since: now, attempt, last: None, in_vain: 0 });
                     }
                     job.link = Link::Resolved([addresses[0]].into());
                 } else {

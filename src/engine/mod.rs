@@ -60,6 +60,12 @@ const WORK_PER_TURN: Duration = Duration::from_millis(4);
 /// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
 
+/// How often a check is put off, and for how long each time, when the system has no memory for its socket.
+const IN_VAIN_MAX: u32 = 20;
+
+/// See [`IN_VAIN_MAX`].
+const IN_VAIN_PAUSE: Duration = Duration::from_millis(50);
+
 /// When it is not known to within this time when something happened, the system is asked; two turns' work is less.
 const DOUBTFUL: Duration = Duration::from_millis(25);
 
@@ -127,6 +133,8 @@ struct Waiting {
     attempt: Try,
     /// How the attempt before ended.
     last: Option<Reason>,
+    /// How often it could not begin for want of something that only time gives back.
+    in_vain: u32,
 }
 
 /// A check under way.
@@ -140,6 +148,7 @@ struct Job {
     may_send: bool,
     since: Instant,
     last: Option<Reason>,
+    in_vain: u32,
     /// What this program took for others until then has been taken off its time.
     excused_to: Instant,
 }
@@ -316,13 +325,13 @@ impl<O: Copy> Engine<O> {
     /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it. `number` is
     ///    handed back with what comes of it.
     pub fn add(&mut self, number: u64, target: Target, since: Instant) {
-        self.queue.push(Waiting { number, target, since, attempt: self.first_try(), last: None });
+        self.queue.push(Waiting { number, target, since, attempt: self.first_try(), last: None, in_vain: 0 });
         self.start_waiting();
     }
 
     /// As [`add`](Self::add), for a target that must not start before this time.
     pub fn add_at(&mut self, number: u64, target: Target, not_before: Instant) {
-        let waiting = Waiting { number, target, since: not_before, attempt: self.first_try(), last: None };
+        let waiting = Waiting { number, target, since: not_before, attempt: self.first_try(), last: None, in_vain: 0 };
         self.queue.push_later(waiting, not_before);
         self.start_waiting();
     }
@@ -487,7 +496,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// 2. Makes a check of it. Gives the time at which it began.
-    fn begin(&mut self, Waiting { number, target, since, attempt, last }: Waiting) -> Instant {
+    fn begin(&mut self, Waiting { number, target, since, attempt, last, in_vain }: Waiting) -> Instant {
         let now = self.reactor.clock().now();
         let id = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
@@ -497,7 +506,7 @@ impl<O: Copy> Engine<O> {
         let queue = now.saturating_duration_since(since);
         let check = Check::new(target, attempt, queue, now, self.reactor.clock().wall(now));
         self.jobs[id as usize] =
-            Some(Job { number, check, key, link: Link::None, may_send: false, since, last, excused_to: now });
+            Some(Job { number, check, key, link: Link::None, may_send: false, since, last, in_vain, excused_to: now });
         if let Some(job) = &mut self.jobs[id as usize] {
             job.check.handle(Input::Start, now);
         }
@@ -564,16 +573,25 @@ impl<O: Copy> Engine<O> {
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
         self.release(id, job.key, job.link, Err(CloseReason::Unfinished));
+        let Job { number, since, last, in_vain, .. } = job;
         let attempt = job.check.attempt();
-        let number = job.number;
-        let waiting = Waiting { number, target: job.check.into_target(), since: job.since, attempt, last: job.last };
+        let waiting = Waiting { number, target: job.check.into_target(), since, attempt, last, in_vain: in_vain + 1 };
         // Idle connections hold descriptors and ports, too. They are the first to give them back.
         if self.pool.shrink_to(0) {
             self.begin(waiting);
             return;
         }
-        if let Err(waiting) = self.queue.put_back(waiting) {
-            let now = self.reactor.clock().now();
+        let waits = match failure.reason {
+            // Others go elsewhere, where there may be ports.
+            Reason::LocalPorts => self.queue.hold(waiting),
+            _ => self.queue.put_back(waiting),
+        };
+        // Nobody else holds what it needs. Memory may come back all the same.
+        let Err(waiting) = waits else { return };
+        let now = self.reactor.clock().now();
+        if failure.reason == Reason::LocalError && waiting.in_vain < IN_VAIN_MAX {
+            self.queue.push_later(waiting, now + IN_VAIN_PAUSE);
+        } else {
             self.never_started(waiting, failure, now);
         }
     }
@@ -616,7 +634,8 @@ impl<O: Copy> Engine<O> {
             self.finished.push(Event::NotYet { number, target: outcome.target.shown().into_owned(), failure });
         }
         let attempt = Try { number: outcome.attempts + 1, degrades };
-        let waiting = Waiting { number, target: outcome.target, since: at, attempt, last: Some(outcome.reason) };
+        let waiting =
+            Waiting { number, target: outcome.target, since: at, attempt, last: Some(outcome.reason), in_vain: 0 };
         self.queue.push_later(waiting, at);
     }
 

@@ -30,6 +30,9 @@ pub fn of_connect(error: &io::Error, place: &Place) -> Trouble {
             "no file descriptor left to connect with (ulimit -n)",
         ));
     }
+    if resource::is_buffer_shortage(error) {
+        return Trouble::Shortage(Failure::new(Reason::LocalError, "no memory left to connect with"));
+    }
     match error.kind() {
         // A service that is not up has not made its socket yet, or has left a dead one behind.
         io::ErrorKind::NotFound => failure(Reason::ConnectRefused, format!("there is no socket at {place}")),

@@ -14,6 +14,8 @@ mod judge;
 mod names;
 mod plan;
 mod random;
+#[cfg(feature = "tls")]
+mod tls;
 pub mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

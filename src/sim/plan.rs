@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::names::{Found, NameServer};
 use super::random::Random;
-use super::world::{Answer, Connect, End, Faults, Peer, Reading, When, World};
+use super::world::{Answer, Connect, End, Faults, Peer, Reading, Speaks, When, World};
 
 /// The port of every peer.
 const PORT: u16 = 80;
@@ -81,6 +81,7 @@ pub fn plan(seed: u64) -> Plan {
         names: NameServer::default(),
         next_address: 0,
         has_ipv6: !random.one_in(3),
+        has_tls: cfg!(feature = "tls") && random.one_in(12),
         work: if random.one_in(5) { ms(random.between(20, 70)) } else { Duration::ZERO },
         // In some worlds nearly all are of one kind: it is what many do together that starves others.
         only: random.one_in(4).then(|| random.below(KINDS)),
@@ -93,7 +94,7 @@ pub fn plan(seed: u64) -> Plan {
 }
 
 /// How many kinds of targets there are.
-const KINDS: u64 = 18;
+const KINDS: u64 = 20;
 
 struct Maker {
     random: Random,
@@ -105,6 +106,7 @@ struct Maker {
     has_ipv6: bool,
     work: Duration,
     only: Option<u64>,
+    has_tls: bool,
 }
 
 impl Maker {
@@ -127,6 +129,7 @@ impl Maker {
         let is_here = at.ip().is_loopback();
         let distance = if is_here { Duration::ZERO } else { Duration::from_micros(self.random.between(50, 20_000)) };
         let peer = Peer {
+            speaks: Speaks::Http,
             connect,
             script: Rc::new(script),
             room: self.random.between(2_000, 200_000) as usize,
@@ -178,7 +181,7 @@ impl Maker {
             1 => End::Resets(Duration::from_micros(1 + self.random.below(3000))),
             _ => End::Stays,
         };
-        (Answer { when: When::Asked, pieces, end }, took)
+        (Answer { when: When::Asked, pieces, noise: Vec::new(), end }, took)
     }
 
     /// Adds a target under this host, with what its line says beside it.
@@ -223,6 +226,10 @@ impl Maker {
             14 => self.heavy(),
             15 => self.no_way(),
             16 => self.narrow(),
+            17 => self.leaves(),
+            // They cost much, and there are enough seeds.
+            18 if self.has_tls => self.secure(),
+            18 => self.healthy(),
             _ => self.connect_timeout(),
         }
     }
@@ -334,7 +341,7 @@ impl Maker {
         let (pieces, _) = self.pieces(ms(100), said.as_bytes());
         let gap = Duration::from_micros(1 + self.random.below(3000));
         let (end, reason) = *self.random.pick(&[(End::Closes(gap), "closed"), (End::Resets(gap), "reset")]);
-        let answer = Answer { when: When::Asked, pieces, end };
+        let answer = Answer { when: When::Asked, pieces, noise: Vec::new(), end };
         let stands = self.stands(at);
         self.peer(at, stands, move |_, _| Some(answer.clone()));
         let expected = self.expecting(&[reason], ms(1000));
@@ -356,7 +363,7 @@ impl Maker {
         let said = format!("HTTP/1.1 {status} Away\r\nLocation: http://{second}/\r\nContent-Length: 0\r\n\r\n{more}");
         let when = *self.random.pick(&[When::Asked, When::HeadCame]);
         let end = *self.random.pick(&[End::Stays, End::Closes(ms(0)), End::Resets(ms(1))]);
-        let redirect = Answer { when, pieces: vec![(wait, said.into_bytes())], end };
+        let redirect = Answer { when, pieces: vec![(wait, said.into_bytes())], noise: Vec::new(), end };
         let stands = self.stands(first);
         self.peer(first, stands, move |_, _| Some(redirect.clone()));
         let body = if self.random.one_in(2) { self.random.between(1, 60_000) } else { 0 };
@@ -376,7 +383,7 @@ impl Maker {
         let (status, reason) = *self.random.pick(&[(413, "status"), (401, "status"), (200, "ok")]);
         let said = format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let end = *self.random.pick(&[End::Closes(ms(0)), End::Resets(ms(2))]);
-        let answer = Answer { when: When::HeadCame, pieces: vec![(ms(0), said.into_bytes())], end };
+        let answer = Answer { when: When::HeadCame, pieces: vec![(ms(0), said.into_bytes())], noise: Vec::new(), end };
         let stands = self.stands(at);
         self.peer(at, stands, move |_, _| Some(answer.clone()));
         if self.random.one_in(2)
@@ -429,7 +436,7 @@ impl Maker {
             let path = String::from_utf8_lossy(request).split(' ').nth(1).unwrap_or_default().to_owned();
             let said = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}", path.len());
             let end = if number % (closes_after + 1) == closes_after { how } else { End::Stays };
-            Some(Answer { when: When::Asked, pieces: vec![(wait, said.into_bytes())], end })
+            Some(Answer { when: When::Asked, pieces: vec![(wait, said.into_bytes())], noise: Vec::new(), end })
         });
         for _ in 0..many {
             let number = self.lines.len();
@@ -494,6 +501,63 @@ impl Maker {
         self.line(format!("http://{at}/"), "", expected);
     }
 
+    /// A peer that takes the connection and leaves at once.
+    fn leaves(&mut self) {
+        let at = self.address();
+        let gap = Duration::from_micros(self.random.below(3000));
+        let end = *self.random.pick(&[End::Closes(gap), End::Resets(gap)]);
+        let stands = self.stands(at);
+        self.peer(at, stands, |_, _| None);
+        if let Some(peer) = self.world.peers.get_mut(&at) {
+            peer.speaks = Speaks::Leaves(end);
+        }
+        // Writing to one who has left resets, and which of the two is found first is a matter of time.
+        let expected = self.expecting(&["closed", "reset"], ms(1500));
+        self.line(format!("http://{at}/"), "", expected);
+    }
+
+    /// The same as others, behind TLS. Where it leads elsewhere, what it says behind its answer is nobody's.
+    fn secure(&mut self) {
+        let number = self.lines.len();
+        let wait = ms(self.random.below(200));
+        let (answer, took) = self.answer(number, wait);
+        let last = self.address();
+        let stands = self.stands(last);
+        self.peer(last, stands, move |_, _| Some(answer.clone()));
+        let leads = self.random.below(3);
+        if leads < 2
+            && let Some(peer) = self.world.peers.get_mut(&last)
+        {
+            peer.speaks = Speaks::Https;
+        }
+        let mut first = last;
+        if leads > 0 {
+            first = self.address();
+            let scheme = if leads == 1 { "https" } else { "http" };
+            let said = format!("HTTP/1.1 302 Away\r\nLocation: {scheme}://{last}/\r\nContent-Length: 0\r\n\r\n");
+            let redirect = Answer {
+                when: When::Asked,
+                pieces: vec![(ms(20), said.into_bytes())],
+                // An alert in the clear, which is an error once the handshake is done.
+                noise: vec![21, 3, 3, 0, 2, 2, 40],
+                end: End::Stays,
+            };
+            let stands = self.stands(first);
+            self.peer(first, stands, move |_, _| Some(redirect.clone()));
+            if let Some(peer) = self.world.peers.get_mut(&first) {
+                peer.speaks = Speaks::Https;
+            }
+        }
+        let expected = Expected {
+            address: Some(last),
+            redirects: u32::from(leads > 0),
+            ..self.expecting(&["ok"], wait + took + ms(2500))
+        };
+        let options = format!("insecure location allow-downgrade expect='body contains \"this is {number};\"'");
+        let url = format!("https://{first}/");
+        self.line(url, &options, expected);
+    }
+
     /// A peer to which this machine has few ports.
     fn narrow(&mut self) {
         let at = self.address();
@@ -501,7 +565,7 @@ impl Maker {
         let stands = self.stands(at);
         self.peer(at, stands, move |_, _| {
             let said = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec();
-            Some(Answer { when: When::Asked, pieces: vec![(wait, said)], end: End::Stays })
+            Some(Answer { when: When::Asked, pieces: vec![(wait, said)], noise: Vec::new(), end: End::Stays })
         });
         let ports = self.random.between(1, 5) as usize;
         if let Some(peer) = self.world.peers.get_mut(&at) {
@@ -536,7 +600,7 @@ impl Maker {
         if self.random.one_in(3) {
             self.world.faults = Faults {
                 interrupted: self.random.below(30) as u32,
-                no_buffers: 0,
+                no_buffers: self.random.below(10) as u32,
                 spurious: self.random.below(30) as u32,
             };
         }

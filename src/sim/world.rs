@@ -90,12 +90,26 @@ pub enum End {
     Resets(Duration),
 }
 
+/// What a peer speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    Http,
+    /// HTTP, through TLS.
+    Https,
+    /// DNS with its two bytes of length.
+    Dns,
+    /// Nothing: it leaves as soon as the connection stands.
+    Leaves(End),
+}
+
 /// What a peer says to one request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub when: When,
     /// What is said, each piece so long after the one before.
     pub pieces: Vec<(Duration, Vec<u8>)>,
+    /// Behind it, in the same segment as the last piece and past any TLS: what is no answer.
+    pub noise: Vec<u8>,
     pub end: End,
 }
 
@@ -105,6 +119,7 @@ pub type Script = Rc<dyn Fn(&[u8], u32) -> Option<Answer>>;
 /// Who listens at an address.
 #[derive(Clone)]
 pub struct Peer {
+    pub speaks: Speaks,
     /// By connection, the last one for all that follow.
     pub connect: Vec<Connect>,
     pub script: Script,
@@ -193,11 +208,12 @@ struct Stream {
     wants_room: bool,
     /// What the peer has heard and not answered.
     heard: Vec<u8>,
-    answering: bool,
     /// The peer has said its last word, and leaves when it has heard all.
     said_early: bool,
     last_came: Option<Duration>,
     truth: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::Session>,
 }
 
 /// What may go wrong anywhere, in thousandths of all calls.
@@ -380,6 +396,11 @@ impl World {
                 stream.stands = true;
                 let (to, truth) = (stream.to, stream.truth);
                 self.truth(to, truth).stood = Some(now);
+                match self.peers.get(&to).map(|peer| peer.speaks) {
+                    Some(Speaks::Leaves(End::Closes(after))) => self.after(after, Happening::Ends(id)),
+                    Some(Speaks::Leaves(End::Resets(after))) => self.after(after, Happening::IsReset(id)),
+                    _ => {}
+                }
                 self.changed(id);
             }
             Happening::ConnectFails(id, error) => {
@@ -473,26 +494,23 @@ impl World {
             return;
         }
         self.after(peer.distance, Happening::HasRoom(id, bytes.len()));
-        let Some(stream) = self.stream(id) else { return };
-        stream.heard.extend_from_slice(bytes);
-        if stream.answering {
-            return;
+        let said = self.hear(id, bytes);
+        if !said.is_empty() {
+            self.after(peer.distance, Happening::Comes(id, said));
         }
-        let Some(head) = stream.heard.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else { return };
-        let body = content_length(&stream.heard[..head]);
-        let is_whole = stream.heard.len() >= head + body;
-        let request = stream.heard.clone();
-        let (truth, said_early) = (stream.truth, stream.said_early);
-        if said_early {
+        let Some(stream) = self.stream(id) else { return };
+        let Some((head, whole)) = request_length(&stream.heard, peer.speaks) else { return };
+        let is_whole = stream.heard.len() >= whole;
+        if stream.said_early {
             if is_whole {
                 stream.heard.clear();
                 stream.said_early = false;
             }
             return;
         }
-        let number = self.truth(to, truth).requests;
+        let (request, truth) = (stream.heard[..head].to_vec(), stream.truth);
         let total: u32 = self.truths[&to].iter().map(|truth| truth.requests).sum();
-        let Some(answer) = (peer.script)(&request[..head], total) else { return };
+        let Some(answer) = (peer.script)(&request, total) else { return };
         if answer.when == When::Asked && !is_whole {
             return;
         }
@@ -500,17 +518,38 @@ impl World {
         let truth = self.truth(to, truth);
         truth.heard = Some(now);
         (truth.first, truth.last) = (None, None);
-        truth.requests = number + 1;
+        truth.requests += 1;
         if let Some(stream) = self.stream(id) {
             if is_whole {
-                stream.heard.drain(..head + body);
+                stream.heard.drain(..whole);
             } else {
                 stream.said_early = true;
             }
         }
-        let mut at = now + peer.distance;
-        for (gap, bytes) in answer.pieces {
+        self.answer(id, answer, now + peer.distance);
+    }
+
+    /// Takes what has come for the peer, through TLS where it speaks it. What it has to say at once.
+    fn hear(&mut self, id: u64, bytes: &[u8]) -> Vec<u8> {
+        let Some(stream) = self.stream(id) else { return Vec::new() };
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut stream.tls {
+            let heard = tls.hear(bytes);
+            stream.heard.extend(heard);
+            return tls.said();
+        }
+        stream.heard.extend_from_slice(bytes);
+        Vec::new()
+    }
+
+    fn answer(&mut self, id: u64, answer: Answer, mut at: Duration) {
+        let last = answer.pieces.len().saturating_sub(1);
+        for (number, (gap, bytes)) in answer.pieces.into_iter().enumerate() {
             at += gap;
+            let mut bytes = self.wrap(id, bytes, number == last && matches!(answer.end, End::Closes(_)));
+            if number == last {
+                bytes.extend_from_slice(&answer.noise);
+            }
             self.plan(at, Happening::Comes(id, bytes));
         }
         match answer.end {
@@ -518,6 +557,20 @@ impl World {
             End::Closes(gap) => self.plan(at + gap, Happening::Ends(id)),
             End::Resets(gap) => self.plan(at + gap, Happening::IsReset(id)),
         }
+    }
+
+    /// As it goes over the wire.
+    fn wrap(&mut self, id: u64, bytes: Vec<u8>, is_last: bool) -> Vec<u8> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.stream(id).and_then(|stream| stream.tls.as_mut()) {
+            tls.say(&bytes);
+            if is_last {
+                tls.say_farewell();
+            }
+            return tls.said();
+        }
+        let _ = (id, is_last);
+        bytes
     }
 
     fn reader_takes(&mut self, id: u64) {
@@ -638,7 +691,7 @@ impl World {
         let nth = self.dialled.entry(to).or_default();
         let Some(peer) = self.peers.get(&to) else { panic!("{to} was dialled, and nobody said what it is") };
         let connect = peer.connect.get(*nth as usize).or(peer.connect.last()).cloned();
-        let (room, ports, distance) = (peer.room, peer.ports, peer.distance);
+        let (room, ports, distance, speaks) = (peer.room, peer.ports, peer.distance, peer.speaks);
         *nth += 1;
         if to.is_ipv6() && !self.has_ipv6 {
             return Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL));
@@ -665,10 +718,11 @@ impl World {
             room,
             wants_room: false,
             heard: Vec::new(),
-            answering: false,
             said_early: false,
             last_came: None,
             truth: truths.len() - 1,
+            #[cfg(feature = "tls")]
+            tls: (speaks == Speaks::Https).then(super::tls::Session::new),
         };
         let id = self.add(What::Stream(Box::new(stream)));
         match connect {
@@ -752,9 +806,6 @@ impl World {
 
     fn send(&mut self, id: u64, bytes: &[u8]) -> io::Result<usize> {
         self.system_call();
-        if self.chance(self.faults.no_buffers) {
-            return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
-        }
         let Some(Item { what: What::Datagrams { to: Some(to), error, .. }, .. }) = self.items.get_mut(&id) else {
             panic!("a datagram to nobody");
         };
@@ -822,11 +873,16 @@ impl World {
     }
 }
 
-/// The length of the body that a request's head announces.
-fn content_length(head: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+/// How long the head of a request is, and the whole of it; `None`: the head is not whole.
+fn request_length(heard: &[u8], speaks: Speaks) -> Option<(usize, usize)> {
+    if speaks == Speaks::Dns {
+        let length = 2 + usize::from(u16::from_be_bytes([*heard.first()?, *heard.get(1)?]));
+        return (heard.len() >= length).then_some((length, length));
+    }
+    let head = heard.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&heard[..head]).to_ascii_lowercase();
     let value = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    Some((head, head + value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)))
 }
 
 fn with<R>(of: impl FnOnce(&mut World) -> R) -> Option<R> {

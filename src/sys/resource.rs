@@ -46,6 +46,11 @@ pub fn is_descriptor_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
+/// Whether the error means that the system has no memory left for a socket or what is to be sent. It passes.
+pub fn is_buffer_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
 /// Whether the error means that this machine has run out of memory, buffers or places for a socket, or forbids one.
 pub fn is_local_shortage(error: &io::Error) -> bool {
     matches!(
