@@ -7,7 +7,8 @@
 //! - a pipe or socket is asked first and given at most `PIPE_BUF` at a time, which cannot wait;
 //! - a terminal, the same and at once, since somebody is watching.
 //!
-//! `O_NONBLOCK` is never set: it would belong to every process that shares the descriptor, the user's shell among them.
+//! `O_NONBLOCK` is never set on what others have opened: it would belong to every process that shares the descriptor, the
+//! user's shell among them. A named pipe or a device that we open ourselves is opened with it, so that nothing waits there.
 
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal, Write};
@@ -72,7 +73,7 @@ impl Output {
     }
 
     /// An output to a file. A regular file is written beside its place and renamed by [`finish`](Self::finish);
-    /// anything else that is already there is written as it is.
+    /// anything else that is already there is written as it is. A named pipe must have its reader.
     pub fn file(path: &Path, reactor: &mut Reactor<Tag>, tag: Tag) -> io::Result<Output> {
         // Behind a link, the place is where the link points.
         let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -86,7 +87,7 @@ impl Output {
                 return Output::standard(io::stderr().as_fd(), reactor, tag);
             }
             Ok(there) if !there.is_file() => {
-                return Output::new(File::options().write(true).open(&place)?, reactor, tag);
+                return Output::new(fd::open_to_write_without_waiting(&place)?, reactor, tag);
             }
             _ => {}
         }
