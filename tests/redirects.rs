@@ -287,6 +287,60 @@ fn a_location_may_bring_its_own_user() {
 }
 
 #[test]
+fn a_password_in_a_location_is_never_shown() {
+    // Those that can be read, and lead to nobody, and those that cannot.
+    let locations: &[&[u8]] = &[
+        b"http://me:s3cret@127.0.0.1:1/",
+        b"//me:s3cret@127.0.0.1:1/",
+        b"http://me:s3cret@127.0.0.1:0/",
+        b"http://me:s3cret@127.0.0.1:99999/",
+        b"http://me:s3cret@[::1/",
+        b"http://me:s3cret @127.0.0.1:1 x/",
+        b"http://me:s3cret@/",
+        b"http://me:%zzs3cret@127.0.0.1:1/",
+        b"http://me:s3cret\xff@h\xff/",
+        b"http://me:s3cret\t@127.0.0.1:1/",
+        b"http:\\\\me:s3cret@127.0.0.1:1/",
+        b"\\\\me:s3cret@127.0.0.1:1/",
+        b"/\\me:s3cret@127.0.0.1:1/",
+        b"http:me:s3cret@127.0.0.1:1/",
+        b"http:///me:s3cret@127.0.0.1:1/",
+        b"ftp://me:s3cret@127.0.0.1:1/",
+        b"tcp://me:s3cret@127.0.0.1:1",
+        b"https://me:s3cret@127.0.0.1:0/",
+        b"me:s3cret@127.0.0.1",
+        b"\xa0http://me:s3cret@127.0.0.1:1/",
+        b"mailto:s3cret@127.0.0.1",
+    ];
+    let folder = TempDir::new();
+    for location in locations {
+        let server = redirecting(302, location);
+        let file = folder.path("human");
+        let output = Upcheck::new()
+            .args(["-L", "-v", "-o", "ndjson", "--retry", "1", "--retry-delay", "1ms", "-o"])
+            .arg(format!("human={}", file.display()))
+            .arg(server.url("/r"))
+            .run();
+        let shown = location.escape_ascii();
+        output.expect_code(1);
+        let human = std::fs::read_to_string(&file).expect("it was written");
+        for text in [output.out(), output.err(), &human] {
+            assert!(!text.contains("s3cret"), "{shown}: {text}");
+        }
+    }
+    // Where it is not followed it may still be judged.
+    for location in ["http://me:s3cret@127.0.0.1:1/x", "//me:s3cret@h/", "http:\\\\me:s3cret@h"] {
+        let server = redirecting(302, location);
+        let report = Upcheck::new().args(["-e", "header.location == \"/y\""]).arg(server.url("/r")).report();
+        let check = report.single();
+        assert!(check["detail"].as_str().is_some_and(|detail| detail.contains("***@")), "{check}");
+        assert!(!check.to_string().contains("s3cret"), "{check}");
+        let same = format!("header.location == '{location}'").replace('\'', "\"").replace('\\', "\\\\");
+        Upcheck::new().args(["-e", &same]).arg(server.url("/r")).run().expect_code(0);
+    }
+}
+
+#[test]
 fn a_failure_behind_a_redirect_says_where() {
     let other = Server::answering(|_| vec![Step::send("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")]);
     let gone = refused_address();

@@ -33,7 +33,7 @@ use crate::proto::http::date::retry_after;
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::http::reuse::CloseReason;
-use crate::proto::url::{Scheme, Url};
+use crate::proto::url::{Scheme, Url, without_user};
 
 /// What happened.
 #[derive(Debug)]
@@ -658,7 +658,7 @@ impl Check {
         let headers = Headers::new(self.decoder.head_bytes());
         let Some(location) = headers.values("location").next() else { return Ok(None) };
         let here = self.url();
-        let shown = || location.escape_ascii().to_string();
+        let shown = || without_user(location).escape_ascii().to_string();
         let (url, user) = here.join(location).map_err(|error| format!("redirected to \"{}\": {error}", shown()))?;
         let (mut before, mut form) = match &self.hop {
             Some(hop) => (hop.before.clone(), hop.form),
