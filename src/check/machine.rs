@@ -333,7 +333,7 @@ impl Check {
     /// tell whether the server, when it closed the connection at that moment, had heard it.
     pub fn may_reuse(&self) -> bool {
         let settings = &self.target.settings;
-        let form = self.hop.as_ref().map_or(Form::default(), |hop| hop.form);
+        let form = self.form();
         // To check each address of a name, all of them must be known first.
         let wants_addresses = settings.all_addresses && self.hop.is_none() && self.literal().is_none();
         settings.keepalive
@@ -390,7 +390,12 @@ impl Check {
 
     /// Whether redirects have led to another origin than the one that the user named.
     pub fn is_elsewhere(&self) -> bool {
-        self.hop.as_ref().is_some_and(|hop| hop.form.elsewhere)
+        self.form().elsewhere
+    }
+
+    /// What redirects have made of the request.
+    fn form(&self) -> Form {
+        self.hop.as_ref().map_or(Form::default(), |hop| hop.form)
     }
 
     /// When the attempt's time is over.
@@ -611,7 +616,7 @@ impl Check {
         }
         if self.decoder.is_done() {
             self.connection.keeps = self.decoder.keeps(bytes);
-            if self.target.settings.template.closes() {
+            if self.target.settings.template.closes(self.form()) {
                 self.connection.keeps = Err(CloseReason::Request);
             }
             self.whole(now);

@@ -23,6 +23,8 @@ pub struct Field {
     name: Box<str>,
     /// `None`: not to be sent.
     value: Option<Box<str>>,
+    /// It goes along wherever a redirect leads, and not only to the origin that it was said for.
+    everywhere: bool,
 }
 
 impl Field {
@@ -44,12 +46,17 @@ impl Field {
         if name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding") {
             return Err(FieldError::Framing);
         }
-        Ok(Field { name: name.into(), value: value.map(Into::into) })
+        Ok(Field { name: name.into(), value: value.map(Into::into), everywhere: false })
     }
 
     /// `Connection:`, which leaves the `close` out that is there otherwise.
     pub fn no_connection() -> Field {
-        Field { name: "Connection".into(), value: None }
+        Field { name: "Connection".into(), value: None, everywhere: true }
+    }
+
+    /// The same field, for every origin: it says something of this program and nothing to one server.
+    pub fn everywhere(self) -> Field {
+        Field { everywhere: true, ..self }
     }
 }
 
@@ -86,18 +93,56 @@ pub fn is_token(text: &str) -> bool {
 #[derive(Debug)]
 pub struct Template {
     method: Box<str>,
+    body: Box<[u8]>,
+    /// For the origin that the user named.
+    at_home: Lines,
+    /// For any other that a redirect leads to. What the user said of one origin is not told to the next.
+    elsewhere: Lines,
+}
+
+/// The header lines of a request.
+#[derive(Debug)]
+struct Lines {
     /// A `Host` of the user's own.
     host: Option<Box<str>>,
     authorized: bool,
     /// It says that the connection is to be closed behind the answer.
     closes: bool,
-    /// All other header lines, but for the next two.
+    /// All other header lines, but for the next.
     fields: Box<[u8]>,
-    /// Those that only the origin that they were meant for may see.
-    secret_fields: Box<[u8]>,
     /// Those that belong to the body.
     body_fields: Box<[u8]>,
-    body: Box<[u8]>,
+}
+
+impl Lines {
+    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<&[u8]>) -> Lines {
+        let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
+        let (mut host, mut authorized, mut closes) = (None, false, false);
+        let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
+        for (name, value) in DEFAULTS {
+            if !is_said(name) {
+                push_field(&mut lines, name, value);
+                closes |= name == "Connection";
+            }
+        }
+        for Field { name, value, .. } in said.clone() {
+            authorized |= name.eq_ignore_ascii_case("authorization");
+            closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
+            match value {
+                Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
+                Some(value) if is_one_of(name, OF_THE_BODY) => push_field(&mut body_lines, name, value),
+                Some(value) => push_field(&mut lines, name, value),
+                None => {}
+            }
+        }
+        if let Some(body) = body {
+            if !is_said("content-type") {
+                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
+            }
+            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
+        }
+        Lines { host, authorized, closes, fields: lines.into(), body_fields: body_lines.into() }
+    }
 }
 
 /// What a redirect has made of a request (RFC 9110, 15.4).
@@ -105,49 +150,25 @@ pub struct Template {
 pub struct Form {
     /// It has become a GET without a body.
     pub as_get: bool,
-    /// It goes to another origin than it was meant for, and must not carry secrets there.
+    /// It goes to another origin than it was meant for, and must not carry there what was said for that one.
     pub elsewhere: bool,
 }
 
 impl Template {
     /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with
-    /// its length.
+    /// its length. A body that a redirect takes along keeps the fields that describe it: without them it would be another.
     pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
-        let (mut lines, mut secret_lines, mut body_lines) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut host, mut authorized, mut closes) = (None, false, false);
-        for (name, value) in DEFAULTS {
-            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
-                push_field(&mut lines, name, value);
-                closes |= name == "Connection";
-            }
-        }
-        for Field { name, value } in fields {
-            authorized |= name.eq_ignore_ascii_case("authorization");
-            closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
-            match value {
-                Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
-                Some(value) if is_one_of(name, SECRETS) => push_field(&mut secret_lines, name, value),
-                Some(value) if is_one_of(name, OF_THE_BODY) => push_field(&mut body_lines, name, value),
-                Some(value) => push_field(&mut lines, name, value),
-                None => {}
-            }
-        }
-        if let Some(body) = body {
-            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
-                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
-            }
-            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
-        }
+        let goes_along = |field: &&Field| field.everywhere || is_one_of(&field.name, OF_THE_BODY);
         Template {
             method: method.into(),
-            host,
-            authorized,
-            closes,
-            fields: lines.into(),
-            secret_fields: secret_lines.into(),
-            body_fields: body_lines.into(),
             body: body.unwrap_or_default().into(),
+            at_home: Lines::new(fields.iter(), body),
+            elsewhere: Lines::new(fields.iter().filter(goes_along), body),
         }
+    }
+
+    fn lines(&self, form: Form) -> &Lines {
+        if form.elsewhere { &self.elsewhere } else { &self.at_home }
     }
 
     /// Whether the answer will have no body, whatever its head says.
@@ -156,8 +177,8 @@ impl Template {
     }
 
     /// Whether the request says that the connection is to be closed behind the answer.
-    pub fn closes(&self) -> bool {
-        self.closes
+    pub fn closes(&self, form: Form) -> bool {
+        self.lines(form).closes
     }
 
     /// Whether it does no harm to make the request twice (RFC 9110, 9.2.2).
@@ -199,20 +220,18 @@ impl Template {
 
     fn push_start(&self, target: &str, url: &Url, form: Form, out: &mut Vec<u8>) {
         let method = if form.as_get { "GET" } else { &*self.method };
-        let host = self.host.as_deref().filter(|_| !form.elsewhere).unwrap_or(url.authority());
+        let host = self.lines(form).host.as_deref().unwrap_or(url.authority());
         for part in [method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
     }
 
     fn push_rest(&self, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
-        push_basic("Authorization", user.filter(|_| form.elsewhere || !self.authorized), out);
-        out.extend_from_slice(&self.fields);
-        if !form.elsewhere {
-            out.extend_from_slice(&self.secret_fields);
-        }
+        let lines = self.lines(form);
+        push_basic("Authorization", user.filter(|_| !lines.authorized), out);
+        out.extend_from_slice(&lines.fields);
         if !form.as_get {
-            out.extend_from_slice(&self.body_fields);
+            out.extend_from_slice(&lines.body_fields);
         }
         out.extend_from_slice(b"\r\n");
         if !form.as_get && self.large_body().is_empty() {
@@ -261,9 +280,6 @@ fn push_basic(name: &str, user: Option<&[u8]>, out: &mut Vec<u8>) {
 fn says_close(value: &str) -> bool {
     value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
-
-/// Headers that say who somebody is.
-const SECRETS: &[&str] = &["Authorization", "Cookie", "Proxy-Authorization"];
 
 /// Headers that describe a body.
 const OF_THE_BODY: &[&str] = &["Content-Type", "Content-Encoding", "Content-Language", "Content-Location"];
@@ -498,7 +514,9 @@ mod tests {
 
     #[test]
     fn what_a_redirect_makes_of_a_request() {
-        let fields = fields(&["User-Agent:", "Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: close"]);
+        let said = ["Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: keep-alive", "content-type: a/b"];
+        let mut fields = fields(&said);
+        fields.push(Field::parse("User-Agent: me").unwrap().everywhere());
         let template = Template::new("POST", &fields, Some(b"a=1"));
         let (url, _) = Url::parse("http://h/").unwrap();
         let encode = |form| {
@@ -507,10 +525,19 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let get = encode(Form { as_get: true, elsewhere: false });
-        assert_eq!(get, "GET / HTTP/1.1\r\nHost: own\r\nX: y\r\nConnection: close\r\nCookie: secret\r\n\r\n");
+        let own = "Cookie: secret\r\nX: y\r\nConnection: keep-alive\r\nUser-Agent: me\r\n";
+        assert_eq!(get, format!("GET / HTTP/1.1\r\nHost: own\r\n{own}\r\n"));
+        // What was said for the one origin is not told to another, and what it replaced is back.
         let elsewhere = encode(Form { as_get: true, elsewhere: true });
-        assert_eq!(elsewhere, "GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nConnection: close\r\n\r\n");
-        assert!(encode(Form { as_get: false, elsewhere: true }).ends_with("Content-Length: 3\r\n\r\na=1"));
+        let others = "Accept: */*\r\nConnection: close\r\nUser-Agent: me\r\n";
+        assert_eq!(elsewhere, format!("GET / HTTP/1.1\r\nHost: h\r\n{others}\r\n"));
+        let posted = encode(Form { as_get: false, elsewhere: true });
+        let body = "content-type: a/b\r\nContent-Length: 3\r\n\r\na=1";
+        assert_eq!(posted, format!("POST / HTTP/1.1\r\nHost: h\r\n{others}{body}"));
+        let [home, away] = [false, true].map(|elsewhere| template.closes(Form { as_get: false, elsewhere }));
+        assert_eq!((home, away), (false, true));
+        let kept = Template::new("GET", &[Field::no_connection()], None);
+        assert!(!kept.closes(Form { as_get: false, elsewhere: true }), "it is our own wish, for all");
         assert!([301, 302, 303].iter().all(|status| template.becomes_get(*status)));
         assert!(![307, 308].iter().any(|status| template.becomes_get(*status)));
         let put = Template::new("PUT", &[], None);
@@ -528,7 +555,7 @@ mod tests {
             (&["Connection: closed"], false),
         ];
         for (lines, closes) in cases {
-            assert_eq!(Template::new("GET", &fields(lines), None).closes(), closes, "{lines:?}");
+            assert_eq!(Template::new("GET", &fields(lines), None).closes(Form::default()), closes, "{lines:?}");
         }
         let as_get = Form { as_get: true, elsewhere: false };
         for (method, idempotent) in
