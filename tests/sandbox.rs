@@ -1,7 +1,9 @@
-//! Places that lack what a program may expect of a system, or forbid it.
+//! The system around the program: what it may lack or forbid, and what it shows to others.
+
+use std::fs;
 
 use crate::support::dns::Dns;
-use crate::support::{Server, Step, Upcheck, has_program, skipped};
+use crate::support::{Server, Step, Upcheck, has_program, skipped, wait_until};
 
 /// Runs the program where getrandom fails with this error, and where there is no `/dev/urandom` either if `/dev` is to be
 /// empty.
@@ -62,4 +64,53 @@ fn nothing_ends_for_want_of_random_numbers() {
         let retried = report.target(&format!("http://name.test.:{port}/retried"));
         assert_eq!(retried["attempts"], 2, "a time was found for its retry: {error}, {dev}: {retried}");
     }
+}
+
+/// The arguments of a run as everybody sees them, once its check is under way.
+fn shown_arguments(arguments: &[String], server: &Server) -> Vec<String> {
+    let before = server.requests().len();
+    let running = Upcheck::new().args(["-t", "20"]).args(arguments).spawn();
+    wait_until("it asks", || server.requests().len() > before);
+    let shown = fs::read(format!("/proc/{}/cmdline", running.pid())).expect("it is running");
+    let shown = String::from_utf8(shown).expect("text");
+    shown.strip_suffix('\0').expect("the end of the last").split('\0').skip(3).map(str::to_owned).collect()
+}
+
+#[test]
+fn passwords_are_taken_out_of_the_list_of_processes() {
+    if !cfg!(target_os = "linux") {
+        return skipped!("only on Linux");
+    }
+    let server = Server::answering(|_| vec![Step::Hang]);
+    let proxy = format!("http://me:s3cret@{}", server.address());
+    let target = server.url("/x@y");
+    let with_user = target.replace("http://", "http://me:s3cret@");
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["-u", "me:s3cret"], &["-u", "         "]),
+        (&["-ume:s3cret"], &["-u         "]),
+        (&["-u=me:s3cret"], &["-u=         "]),
+        (&["-Lu", "me:s3cret"], &["-Lu", "         "]),
+        (&["--user", "me:s3cret"], &["--user", "         "]),
+        (&["--user=me:s3cret"], &["--user=         "]),
+        (&["--proxy", &proxy], &["--proxy", &proxy.replace("me:s3cret", "         ")]),
+        (&["-H", "Authorization: s3cret", "-H", "X: y"], &["-H", "Authorization:       ", "-H", "X: y"]),
+        (&["-u", "me:s\u{e9}cret", "-H", "X: ", "-d", ""], &["-u", "          ", "-H", "X: ", "-d", ""]),
+    ];
+    for (given, shown) in cases {
+        let [given, shown] = [given, shown].map(|words| [words, &[&target]].concat());
+        let given: Vec<String> = given.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(shown_arguments(&given, &server), shown, "{given:?}");
+    }
+    let shown = shown_arguments(std::slice::from_ref(&with_user), &server);
+    assert_eq!(shown, [with_user.replace("me:s3cret", "         ")]);
+    // And what was hidden is what is used.
+    assert!(server.requests().iter().filter(|request| request.head.contains("uthorization: Basic ")).count() >= 8);
+}
+
+#[test]
+fn a_command_behind_wait_is_given_what_was_written() {
+    let server = Server::ok();
+    let said = ["-u", "me:s3cret", "--wait", "10s", &server.url("/"), "--", "printf", "%s|", "-u", "me:s3cret"];
+    let output = Upcheck::new().args(["-o", "ndjson=/dev/null"]).args(said).run();
+    assert_eq!(output.expect_code(0).out(), "-u|me:s3cret|");
 }

@@ -11,6 +11,7 @@ pub mod input;
 mod messages;
 pub mod mock;
 pub mod output;
+mod secrets;
 mod services;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// The longest URL that is taken, in bytes.
 pub const URL_MAX: usize = 8 * 1024;
@@ -343,6 +344,13 @@ fn split_authority(rest: &str) -> (Option<&str>, &str, &str) {
         Some(at) => (Some(&authority[..at]), &authority[at + 1..], tail),
         None => (None, authority, tail),
     }
+}
+
+/// Where in a URL the user info stands, without its `@`, if it has one.
+pub fn user_info(text: &str) -> Option<Range<usize>> {
+    let (_, authority_at) = split_scheme(text).ok()?;
+    let (user, ..) = split_authority(&text[authority_at..]);
+    user.map(|user| authority_at..authority_at + user.len())
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
