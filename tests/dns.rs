@@ -589,6 +589,12 @@ fn with_etc(name: &str, file: &str) -> Upcheck {
         .env("NAME", name)
 }
 
+/// As [`with_etc`], where a folder stands under this name: something that is there and cannot be read, by root either.
+fn with_unreadable(name: &str) -> Upcheck {
+    let set_up = "mount -t tmpfs none /etc && mkdir \"/etc/$NAME\" && exec \"$0\" \"$@\"";
+    Upcheck::in_shell("exec unshare -rm sh -c \"$SET_UP\" \"$0\" \"$@\"").env("SET_UP", set_up).env("NAME", name)
+}
+
 /// Whether a run of [`with_etc`] came to nothing since this user may not mount, or cannot.
 fn cannot_mount(stderr: &[u8]) -> bool {
     let text = String::from_utf8_lossy(stderr);
@@ -663,6 +669,35 @@ fn the_search_list_is_that_of_resolv_conf() {
     let mut names: Vec<String> = dns.asked().into_iter().map(|question| question.name).collect();
     names.sort();
     assert_eq!(names, ["db.", "db.a.test.", "db.b.test."]);
+}
+
+#[test]
+fn a_file_of_names_that_cannot_be_read_is_nobodys_fault_but_ours() {
+    let server = Server::ok();
+    let dns = Dns::local();
+    let given = format!("given.test:{}:127.0.0.1", server.address().port());
+    let hosts = ["127.0.0.1", "localhost", "given.test", "asked.test."];
+    for (name, servers, may_ask) in
+        [("hosts", true, false), ("hosts", false, false), ("resolv.conf", true, true), ("resolv.conf", false, false)]
+    {
+        let mut program = with_unreadable(name).args(["--resolve", &given, "-o", "ndjson", "--retry", "1"]);
+        if servers {
+            program = program.args(["--dns-server", &dns.address()]);
+        }
+        let output = program.args(hosts.map(|host| url(host, &server))).run();
+        if cannot_mount(&output.stderr) {
+            return;
+        }
+        let report = output.expect_code(if may_ask { 0 } else { 1 }).report();
+        assert_eq!(report.summary["up"], if may_ask { 4 } else { 3 }, "{name}: {:#?}", report.checks);
+        if !may_ask {
+            let check = report.target(&url("asked.test.", &server));
+            assert_eq!((&check["verdict"], &check["reason"]), (&"unknown".into(), &"local_error".into()), "{check}");
+            let words = format!("/etc/{name} cannot be read, and says how names are looked up: Is a directory");
+            assert_eq!(check["detail"], words, "{check}");
+        }
+    }
+    assert_eq!(dns.asked().len(), 2, "asked.test, both families, where it may be asked for");
 }
 
 #[test]

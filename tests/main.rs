@@ -26,6 +26,7 @@ mod regression;
 mod reports;
 mod requests;
 mod retries;
+mod sandbox;
 mod signals;
 mod targets;
 mod tidy;

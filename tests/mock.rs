@@ -303,8 +303,8 @@ fn a_client_that_has_said_all_is_still_answered() {
 #[test]
 fn head_gets_no_body() {
     let mock = Mock::start();
-    let requests = "HEAD / HTTP/1.1\r\n\r\nHEAD /drip/9/1000 HTTP/1.1\r\n\r\nHEAD /chunked/9 HTTP/1.1\r\nConnection: close\r\n\r\n";
-    let (bytes, error) = mock.ask(requests);
+    let requests = ["/", "/drip/9/1000"].map(|path| get(path, "keep-alive")).concat() + &get("/chunked/9", "close");
+    let (bytes, error) = mock.ask(&requests.replace("GET ", "HEAD "));
     assert_eq!(error, None);
     let text = String::from_utf8(bytes).expect("text");
     assert_eq!(text.matches("\r\n\r\n").count(), 3);
@@ -317,7 +317,7 @@ fn bodies_of_requests_are_dropped() {
     let mock = Mock::start();
     let mut stream = mock.connect();
     for size in [1, 100, 1_000_000] {
-        let head = format!("POST / HTTP/1.1\r\nContent-Length: {size}\r\n\r\n");
+        let head = format!("POST / HTTP/1.1\r\nHost: mock\r\nContent-Length: {size}\r\n\r\n");
         let body = "GET /status/500 HTTP/1.1\r\n\r\n".repeat(size / 20 + 1);
         stream.write_all(head.as_bytes()).expect("it takes a head");
         stream.write_all(&body.as_bytes()[..size]).expect("it takes a body");
@@ -331,7 +331,7 @@ fn what_is_no_request_is_refused_and_the_connection_closed() {
     let large = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     let cases = [
         ("\x16\x03\x01 hello\r\n\r\n", "400"),
-        ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "501"),
+        ("POST / HTTP/1.1\r\nHost: mock\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "501"),
         (large.as_str(), "431"),
     ];
     for (request, expected) in cases {
@@ -344,6 +344,34 @@ fn what_is_no_request_is_refused_and_the_connection_closed() {
     mock.connect().write_all(b"GET / HT").expect("it listens");
     wait_until("they are let go", || mock.stats()["open"] == 1);
     assert_eq!(mock.stats()["in_flight"], 0);
+}
+
+#[test]
+fn a_request_whose_end_nobody_can_tell_is_refused_with_all_behind_it() {
+    let mock = Mock::start();
+    let behind = get("/status/503", "close");
+    let cases = [
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\nContent-Length: 0\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: cow\r\n\r\n",
+        "POST /a HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length : 0\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: x\r\nX: a\r\n folded\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: x\r\nX: a\rY: b\r\n\r\n",
+        "GET /a HTTP/1.1\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: x y\r\n\r\n",
+    ];
+    for request in cases {
+        let (bytes, error) = mock.ask(&format!("{request}{behind}"));
+        assert_eq!(error, None, "{request:?}");
+        let answer = String::from_utf8(bytes).expect("text");
+        assert_eq!(status(&answer), "400", "{request:?}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "what stands behind it is no request: {answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    }
+    assert_eq!(mock.stats()["requests"], 0, "none of them was one");
 }
 
 #[test]

@@ -90,7 +90,7 @@ def connect():
                                suppress_ragged_eofs=False)
 
 def ask(stream, path, connection, body=b""):
-    stream.sendall(b"POST %s HTTP/1.1\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n%s" % (path, len(body), connection, body))
+    stream.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n%s" % (path, len(body), connection, body))
 
 def answer(stream):
     text = b""

@@ -256,16 +256,50 @@ fn secrets_stay_with_the_origin_that_they_were_meant_for() {
             _ => vec![Step::ok()],
         });
         let target = format!("http://{user}{}/start", server.address());
-        let report = Upcheck::new().args(["-L", "-H", "X-Plain: 1"]).args(*arguments).arg(target).report();
+        let own = ["-L", "-H", "X-Own: 1", "-H", "user-agent: own", "-H", "Accept:"];
+        let report = Upcheck::new().args(own).args(*arguments).arg(target).report();
         assert_eq!(report.single()["redirects"], 3, "{}", report.single());
         let requests = server.requests();
         let [start, same, back] = &requests[..] else { panic!("{requests:#?}") };
         assert_eq!((secrets(start), secrets(same)), (*shown, *shown), "{arguments:?} {user}");
         let crossed = other.request();
-        assert_eq!(secrets(&crossed), NONE, "{arguments:?} {user}");
-        assert_eq!(crossed.header("x-plain"), Some("1"), "what is no secret goes along");
-        assert_eq!(secrets(back), NONE, "who could tell who asked for it?");
+        // Nor to the first again, once it has been elsewhere: who could tell who asked for it?
+        for elsewhere in [&crossed, back] {
+            assert_eq!(secrets(elsewhere), NONE, "{arguments:?} {user}");
+            assert_eq!(elsewhere.header("x-own"), None, "whatever -H says was said to the first");
+            assert!(elsewhere.header("user-agent").is_some_and(|agent| agent.starts_with("upcheck/")), "{elsewhere:?}");
+            assert_eq!(elsewhere.header("accept"), Some("*/*"), "what it had replaced is back");
+        }
+        for at_home in [start, same] {
+            let own = ["x-own", "user-agent", "accept"].map(|name| at_home.header(name));
+            assert_eq!(own, [Some("1"), Some("own"), None], "{at_home:?}");
+        }
     }
+}
+
+#[test]
+fn what_is_said_of_this_program_or_of_a_body_goes_along() {
+    let other = Server::ok();
+    let server = redirecting(307, other.url("/end"));
+    let said = ["-L", "-A", "me", "-d", "{}", "-H", "Content-Type: application/json", "-H", "X-Own: 1"];
+    Upcheck::new().args(said).arg(server.url("/r")).run().expect_code(0);
+    let request = other.request();
+    assert_eq!((request.header("user-agent"), request.header("x-own")), (Some("me"), None));
+    assert_eq!((&request.body[..], request.header("content-type")), (&b"{}"[..], Some("application/json")));
+}
+
+#[test]
+fn a_proxys_own_password_goes_to_the_proxy_wherever_it_leads() {
+    let proxy = Server::answering(|request| match request.path() {
+        "http://one.test/" => redirect(302, "http://two.test/"),
+        _ => vec![Step::ok()],
+    });
+    let way = format!("http://me:pw@{}", proxy.address());
+    Upcheck::new().args(["-L", "-x", &way, "-H", "X-Own: 1", "http://one.test/"]).run().expect_code(0);
+    let requests = proxy.requests();
+    let said = |name: &str| requests.iter().map(|request| request.header(name).is_some()).collect::<Vec<_>>();
+    assert_eq!(said("proxy-authorization"), [true, true]);
+    assert_eq!(said("x-own"), [true, false]);
 }
 
 #[test]
@@ -284,6 +318,60 @@ fn a_location_may_bring_its_own_user() {
     let output = Upcheck::new().args(["-L", "-v", "-u", "me:pw", "-e", "status == 1"]).arg(server.url("/r")).run();
     assert_eq!(other.request().header("authorization"), Some("Basic b3RoZXI6cHc="));
     assert!(!output.out().contains(":pw@"), "{output:?}");
+}
+
+#[test]
+fn a_password_in_a_location_is_never_shown() {
+    // Those that can be read, and lead to nobody, and those that cannot.
+    let locations: &[&[u8]] = &[
+        b"http://me:s3cret@127.0.0.1:1/",
+        b"//me:s3cret@127.0.0.1:1/",
+        b"http://me:s3cret@127.0.0.1:0/",
+        b"http://me:s3cret@127.0.0.1:99999/",
+        b"http://me:s3cret@[::1/",
+        b"http://me:s3cret @127.0.0.1:1 x/",
+        b"http://me:s3cret@/",
+        b"http://me:%zzs3cret@127.0.0.1:1/",
+        b"http://me:s3cret\xff@h\xff/",
+        b"http://me:s3cret\t@127.0.0.1:1/",
+        b"http:\\\\me:s3cret@127.0.0.1:1/",
+        b"\\\\me:s3cret@127.0.0.1:1/",
+        b"/\\me:s3cret@127.0.0.1:1/",
+        b"http:me:s3cret@127.0.0.1:1/",
+        b"http:///me:s3cret@127.0.0.1:1/",
+        b"ftp://me:s3cret@127.0.0.1:1/",
+        b"tcp://me:s3cret@127.0.0.1:1",
+        b"https://me:s3cret@127.0.0.1:0/",
+        b"me:s3cret@127.0.0.1",
+        b"\xa0http://me:s3cret@127.0.0.1:1/",
+        b"mailto:s3cret@127.0.0.1",
+    ];
+    let folder = TempDir::new();
+    for location in locations {
+        let server = redirecting(302, location);
+        let file = folder.path("human");
+        let output = Upcheck::new()
+            .args(["-L", "-v", "-o", "ndjson", "--retry", "1", "--retry-delay", "1ms", "-o"])
+            .arg(format!("human={}", file.display()))
+            .arg(server.url("/r"))
+            .run();
+        let shown = location.escape_ascii();
+        output.expect_code(1);
+        let human = std::fs::read_to_string(&file).expect("it was written");
+        for text in [output.out(), output.err(), &human] {
+            assert!(!text.contains("s3cret"), "{shown}: {text}");
+        }
+    }
+    // Where it is not followed it may still be judged.
+    for location in ["http://me:s3cret@127.0.0.1:1/x", "//me:s3cret@h/", "http:\\\\me:s3cret@h"] {
+        let server = redirecting(302, location);
+        let report = Upcheck::new().args(["-e", "header.location == \"/y\""]).arg(server.url("/r")).report();
+        let check = report.single();
+        assert!(check["detail"].as_str().is_some_and(|detail| detail.contains("***@")), "{check}");
+        assert!(!check.to_string().contains("s3cret"), "{check}");
+        let same = format!("header.location == '{location}'").replace('\'', "\"").replace('\\', "\\\\");
+        Upcheck::new().args(["-e", &same]).arg(server.url("/r")).run().expect_code(0);
+    }
 }
 
 #[test]

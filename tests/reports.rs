@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -280,26 +281,51 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert_eq!(folder.names(), ["results"], "nothing is left beside it");
 }
 
+/// A named pipe, and its reading end, which is there before anybody writes.
+fn named_pipe(folder: &TempDir) -> (PathBuf, fs::File) {
+    let path = folder.path("fifo");
+    let made = Command::new("mkfifo").arg(&path).status().expect("`mkfifo` is on every Unix");
+    assert!(made.success());
+    // Opened both ways it waits for nobody, and so does whoever opens it for reading meanwhile.
+    let both = fs::File::options().read(true).write(true).open(&path).expect("a FIFO of our own");
+    let reader = fs::File::open(&path).expect("a FIFO of our own");
+    drop(both);
+    (path, reader)
+}
+
 #[test]
 fn a_pipe_is_written_as_it_is() {
-    let server = Server::ok();
+    // Far more than a pipe holds, to a reader who takes his time.
+    const CHECKS: usize = 1000;
+    let gone = refused_address();
+    let targets: String = (0..CHECKS).map(|n| format!("http://{gone}/{n}\n")).collect();
     let folder = TempDir::new();
-    let fifo = folder.path("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status().expect("`mkfifo` is on every Unix");
-    assert!(made.success());
-    let reader = std::thread::spawn({
-        let fifo = fifo.clone();
-        move || {
-            let mut bytes = Vec::new();
-            fs::File::open(fifo).and_then(|mut file| file.read_to_end(&mut bytes)).expect("a FIFO of our own");
-            bytes
-        }
+    let (fifo, mut reader) = named_pipe(&folder);
+    let reader = std::thread::spawn(move || {
+        std::thread::sleep(ms(300));
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).expect("a FIFO of our own");
+        bytes
     });
-    let output = Upcheck::new().arg("-o").arg(format!("ndjson={}", fifo.display())).arg(server.url("/")).run();
+    let output = Upcheck::new().args(["-f", "-", "-o"]).arg(format!("ndjson={}", fifo.display())).stdin(targets).run();
     let kind = fs::metadata(&fifo).expect("it is there").file_type();
     assert!(kind.is_fifo(), "not replaced by a file");
-    output.expect_code(0);
-    assert_eq!(Report::parse(&reader.join().expect("it ends")).single()["verdict"], "up");
+    output.expect_code(1);
+    let bytes = reader.join().expect("it ends");
+    assert!(bytes.len() > 3 * 64 * 1024, "{} bytes", bytes.len());
+    assert_eq!(Report::parse(&bytes).checks.len(), CHECKS, "nothing is lost");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error_at_once() {
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let (fifo, reader) = named_pipe(&folder);
+    drop(reader);
+    let output = Upcheck::new().arg("-o").arg(format!("ndjson={}", fifo.display())).arg(server.url("/")).run();
+    let told = format!("upcheck: {}: nobody reads this named pipe\n", fifo.display());
+    assert_eq!(output.expect_code(3).err(), told);
+    assert_eq!(server.accepted(), 0, "before anything is checked");
 }
 
 #[test]

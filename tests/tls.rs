@@ -213,6 +213,43 @@ fn a_client_certificate_is_shown_where_one_is_demanded() {
 }
 
 #[test]
+fn a_client_certificate_is_for_the_origin_that_it_was_given_for() {
+    if !has_program("python3") {
+        return skipped!("no python3 on this machine");
+    }
+    let root = Authority::new("root");
+    let folder = TempDir::new();
+    let (server, client) = (root.issue("127.0.0.1"), root.issue("client.test"));
+    let [ca, pair] =
+        [folder.write("root.pem", &root.pem), folder.write("pair.pem", client.key.clone() + &client.chain)];
+    let demanding = Demands { client_ca: Some(&root.pem), ..Demands::default() };
+    let [home, other, open] =
+        [demanding, demanding, Demands::default()].map(|demands| TlsPeer::python(&folder, &server, demands));
+    let list = [
+        ("home", home.url("/")),
+        ("within", home.url(&format!("/to/{}", home.url("/")))),
+        ("other", other.url("/")),
+        ("away", home.url(&format!("/to/{}", other.url("/")))),
+        ("away-again", home.url(&format!("/to/{}", other.url("/again")))),
+        ("open", home.url(&format!("/to/{}", open.url("/")))),
+        ("back", home.url(&format!("/to/{}", open.url(&format!("/to/{}", home.url("/")))))),
+    ];
+    let lines: String = list.map(|(name, url)| format!("{url} name={name}\n")).concat();
+    let file = folder.write("targets", lines);
+    for more in [&[][..], &["--keepalive"], &["-c", "1", "--keepalive"]] {
+        let flags = ["-L", "-t", "20", "--cacert", &ca, "--cert", &pair, "-f", &file];
+        let report = Upcheck::new().args(flags).args(more).report();
+        for name in ["home", "within", "other", "open"] {
+            assert_eq!(report.named(name)["verdict"], "up", "{name} {more:?}: {:#}", report.named(name));
+        }
+        for name in ["away", "away-again", "back"] {
+            let check = report.named(name);
+            assert_eq!(check["reason"], "tls_failed", "it was shown to somebody else: {name} {more:?}: {check:#}");
+        }
+    }
+}
+
+#[test]
 fn long_chains() {
     let folder = TempDir::new();
     let root = Authority::new("the root");

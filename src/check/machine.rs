@@ -33,7 +33,7 @@ use crate::proto::http::date::retry_after;
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::http::reuse::CloseReason;
-use crate::proto::url::{Scheme, Url};
+use crate::proto::url::{Scheme, Url, without_user};
 
 /// What happened.
 #[derive(Debug)]
@@ -348,7 +348,7 @@ impl Check {
     /// tell whether the server, when it closed the connection at that moment, had heard it.
     pub fn may_reuse(&self) -> bool {
         let settings = &self.target.settings;
-        let form = self.trail.as_ref().map_or(Form::default(), |trail| trail.form);
+        let form = self.form();
         // To check each address of a name, all of them must be known first.
         let wants_addresses = settings.all_addresses && self.trail.is_none() && self.literal().is_none();
         settings.keepalive
@@ -419,7 +419,12 @@ impl Check {
 
     /// Whether redirects have led to another origin than the one that the user named.
     pub fn is_elsewhere(&self) -> bool {
-        self.trail.as_ref().is_some_and(|trail| trail.form.elsewhere)
+        self.form().elsewhere
+    }
+
+    /// What redirects have made of the request.
+    fn form(&self) -> Form {
+        self.trail.as_ref().map_or(Form::default(), |trail| trail.form)
     }
 
     /// When the attempt's time is over.
@@ -647,7 +652,7 @@ impl Check {
         }
         if self.hop.decoder.is_done() {
             self.hop.keeps = self.hop.decoder.keeps(bytes);
-            if self.target.settings.template.closes() {
+            if self.target.settings.template.closes(self.form()) {
                 self.hop.keeps = Err(CloseReason::Request);
             }
             self.whole(now);
@@ -694,7 +699,7 @@ impl Check {
         let headers = Headers::new(self.hop.decoder.head_bytes());
         let Some(location) = headers.values("location").next() else { return Ok(None) };
         let here = self.url();
-        let shown = || location.escape_ascii().to_string();
+        let shown = || without_user(location).escape_ascii().to_string();
         let (url, user) = here.join(location).map_err(|error| format!("redirected to \"{}\": {error}", shown()))?;
         let (mut before, mut form) = match &self.trail {
             Some(trail) => (trail.before.clone(), trail.form),

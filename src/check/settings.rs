@@ -179,7 +179,7 @@ impl Draft {
                 }
             }
             Setting::UserAgent => {
-                self.user_agent = Some(field(&format!("User-Agent:{value}"))?);
+                self.user_agent = Some(field(&format!("User-Agent:{value}"))?.everywhere());
             }
             Setting::Head => self.head = true,
             Setting::User if value.contains(':') && !value.bytes().any(|b| b < b' ' || b == 0x7f) => {

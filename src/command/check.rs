@@ -19,10 +19,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::exit;
-use super::flags::{self, Asked};
+use super::flags::{self, Asked, Given};
 use super::input::{Input, Next};
 use super::output::{print, say};
 use super::reports::{Report, Reports, Wake};
+use super::secrets;
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
@@ -37,9 +38,11 @@ use crate::report::human::Human;
 use crate::report::ndjson::Ndjson;
 use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
+use crate::sys::arguments::{self, Secret};
 use crate::sys::{plain, resource, signal};
 use options::{
-    CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, environment_roots, find_setting, help, read_file_for_line,
+    CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help,
+    read_file_for_line,
 };
 pub(super) use options::{dumb, read_file};
 
@@ -87,16 +90,30 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         return Ok(exit::CANNOT_RUN);
     }
     let (arguments, then) = split_command(arguments);
+    let as_given = arguments.clone();
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&help()),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Run { flags, arguments } => {
+            hide_secrets(&as_given, &flags, &arguments);
             let options = Options::of(flags, arguments)?;
             let code = check(options)?.0;
             return if code == exit::HEALTHY && !then.is_empty() { become_command(&then) } else { Ok(code) };
         }
     }
     Ok(exit::HEALTHY)
+}
+
+/// Takes out of the list of processes what was given to prove who somebody is: by a flag, or in a target.
+fn hide_secrets(as_given: &[OsString], flags: &[Given<What>], targets: &[String]) {
+    let in_flag = |given| match given {
+        &Given { id: What::Setting(setting), ref value, .. } => Some((value, secrets::in_setting(setting, value)?)),
+        _ => None,
+    };
+    let in_targets = targets.iter().filter_map(|target| Some((target, secrets::in_target(target)?)));
+    let all = flags.iter().filter_map(in_flag).chain(in_targets);
+    let found: Vec<Secret> = all.flat_map(|(value, range)| secrets::find(as_given, value, &range)).collect();
+    arguments::blank(&found);
 }
 
 /// With `--wait`, what stands behind `--` is a command; without it, `--` only ends the flags.

@@ -12,6 +12,7 @@ mod messages;
 pub mod mock;
 pub mod output;
 pub mod reports;
+mod secrets;
 mod services;
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

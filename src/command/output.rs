@@ -7,7 +7,8 @@
 //! - a pipe or socket is asked first and given at most `PIPE_BUF` at a time, which cannot wait;
 //! - a terminal, the same and at once, since somebody is watching.
 //!
-//! `O_NONBLOCK` is never set: it would belong to every process that shares the descriptor, the user's shell among them.
+//! `O_NONBLOCK` is never set on what others have opened: it would belong to every process that shares the descriptor, the
+//! user's shell among them. A named pipe or a device that we open ourselves is opened with it, so that nothing waits there.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::os::{self, Interest, Outlet};
 use crate::reactor::{Key, Reactor};
 use crate::report::text::push_shown;
-use crate::sys::fd::PIPE_BUF;
+use crate::sys::fd::{self, PIPE_BUF};
 
 /// When so much waits to be written, no new check starts.
 const BUFFER_FULL: usize = 256 * 1024;
@@ -62,8 +63,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output to a file, known to the loop as `tag`. A regular file is written beside its place and renamed by [`finish`](Self::finish);
-    /// anything else that is already there is written as it is.
+    /// An output to a file, known to the loop as `tag`. A regular file is written beside its place and renamed by
+    /// [`finish`](Self::finish); anything else that is already there is written as it is. A named pipe must have its reader.
     ///
     /// # Errors
     /// Why nothing can be written there.
@@ -80,7 +81,7 @@ impl Output {
                 return Output::to(Outlet::standard_error()?, reactor, tag);
             }
             Ok(there) if !there.is_file() => {
-                return Output::to(Outlet::to(File::options().write(true).open(&place)?), reactor, tag);
+                return Output::to(Outlet::to(fd::open_to_write_without_waiting(&place)?), reactor, tag);
             }
             _ => {}
         }

@@ -60,6 +60,10 @@ const WORK_PER_TURN: Duration = Duration::from_millis(4);
 /// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
 
+/// After so long a wait, too: this program may have been stopped meanwhile, and the check's time must not go with it. Most
+/// waits of a loop that has much to do are shorter.
+const LONG_WAIT: Duration = Duration::from_millis(50);
+
 /// How often a check is put off, and for how long each time, when the system has no memory for its socket.
 const IN_VAIN_MAX: u32 = 20;
 

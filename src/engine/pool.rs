@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::secure;
 use crate::check::machine::Check;
 use crate::check::route::Route;
 use crate::check::settings::TlsWanted;
@@ -38,7 +39,8 @@ impl Origin {
         let (url, target) = (check.url(), check.target());
         let mut hasher = DefaultHasher::new();
         (url.scheme().as_str(), url.host(), url.port()).hash(&mut hasher);
-        let settings = &target.settings;
+        // As the connection is made: behind a redirect to another origin without our certificate, and under its own name.
+        let secured = || (secure::wanted(check).into_owned(), secure::said_name(check).cloned());
         Origin {
             hash: hasher.finish(),
             scheme: url.scheme(),
@@ -46,7 +48,7 @@ impl Origin {
             port: url.port(),
             address: check.literal(),
             route: target.route(),
-            tls: (url.scheme() == Scheme::Https).then(|| (settings.tls.clone(), settings.server_name.clone())),
+            tls: (url.scheme() == Scheme::Https).then(secured),
         }
     }
 }
@@ -123,6 +125,8 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
+    #[cfg(feature = "tls")]
+    use crate::check::machine::Input;
     use crate::check::machine::Try;
     use crate::check::settings::{Draft, Setting};
     use crate::check::target::{Reader, World};
@@ -132,14 +136,18 @@ mod tests {
         Clock::start().started()
     }
 
-    fn origin(url: &str, said: &[(Setting, &str)]) -> Origin {
+    fn check(url: &str, said: &[(Setting, &str)]) -> Check {
         let mut draft = Draft::default();
         for (setting, value) in said {
             draft.set(*setting, value, |_| Ok(Vec::new())).unwrap();
         }
         let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Ok(Vec::new()) };
         let target = Reader::new(draft, world).argument(url).unwrap();
-        Origin::of(&Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now(), Duration::ZERO))
+        Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now(), Duration::ZERO)
+    }
+
+    fn origin(url: &str, said: &[(Setting, &str)]) -> Origin {
+        Origin::of(&check(url, said))
     }
 
     #[test]
@@ -169,6 +177,35 @@ mod tests {
         {
             assert_ne!(secure, origin("https://h/", &[said]), "{said:?}");
         }
+    }
+
+    /// The origin that a check of `url` asks once it was sent on to `location`.
+    #[cfg(feature = "tls")]
+    fn origin_behind(url: &str, location: &str, said: &[(Setting, &str)]) -> Origin {
+        let mut check = check(url, &[&[(Setting::Location, "")], said].concat());
+        let answer = format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n");
+        for input in
+            [Input::Start, Input::Resolved, Input::Connected(None), Input::Secured, Input::Bytes(answer.as_bytes())]
+        {
+            check.handle(input, now());
+        }
+        assert_eq!(check.redirects(), 1);
+        Origin::of(&check)
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn what_was_said_for_one_origin_is_no_part_of_another() {
+        let said: &[(Setting, &str)] = &[(Setting::Cert, "f"), (Setting::Key, "g"), (Setting::ServerName, "n")];
+        let behind = origin_behind("https://h/", "https://g/", said);
+        assert_eq!(behind, origin("https://g/", &[]), "as whoever says nothing connects to it");
+        assert_ne!(behind, origin("https://g/", said));
+        assert_eq!(origin_behind("https://h/", "/x", said), origin("https://h/", said));
+        let trusting = &[said, &[(Setting::Insecure, "")]].concat();
+        assert_eq!(
+            origin_behind("https://h/", "https://g/", trusting),
+            origin("https://g/", &[(Setting::Insecure, "")])
+        );
     }
 
     #[test]

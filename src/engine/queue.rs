@@ -12,6 +12,7 @@
 //! and nothing else starts; where only some do (ports to one destination), it is held and lets others pass.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, Instant};
 
 /// The most targets that are parked, or come back later, before no new ones are brought. What is under way may always
@@ -40,6 +41,10 @@ impl Limits {
     }
 }
 
+/// A table by host. Without a seed, as the hosts are of the user's own list: std's default would end the program where the
+/// system has no random numbers.
+type ByHost<V> = HashMap<Box<str>, V, BuildHasherDefault<DefaultHasher>>;
+
 /// What waits for its turn, and how many are under way.
 #[derive(Debug)]
 pub struct Queue<T> {
@@ -47,7 +52,7 @@ pub struct Queue<T> {
     host_of: fn(&T) -> &str,
     waiting: VecDeque<T>,
     /// By host, those that its cap keeps from starting.
-    parked: HashMap<Box<str>, VecDeque<T>>,
+    parked: ByHost<VecDeque<T>>,
     parked_count: usize,
     /// Hosts of which one has ended while others were parked.
     freed: VecDeque<Box<str>>,
@@ -55,7 +60,7 @@ pub struct Queue<T> {
     later: BTreeMap<(Instant, u64), T>,
     laters: u64,
     /// How many of each host are under way, where that is capped.
-    hosts: HashMap<Box<str>, usize>,
+    hosts: ByHost<usize>,
     /// When the rate lets the next one start.
     next_start: Option<Instant>,
     in_flight: usize,
@@ -76,12 +81,12 @@ impl<T> Queue<T> {
             limits,
             host_of,
             waiting: VecDeque::new(),
-            parked: HashMap::new(),
+            parked: ByHost::default(),
             parked_count: 0,
             freed: VecDeque::new(),
             later: BTreeMap::new(),
             laters: 0,
-            hosts: HashMap::new(),
+            hosts: ByHost::default(),
             next_start: None,
             in_flight: 0,
             most_in_flight: 0,

@@ -3,6 +3,7 @@
 //!
 //! The TLS half knows bytes and hands out a certificate as it came; the pure half reads it. This is where they meet.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -50,7 +51,7 @@ impl Secure {
     /// # Errors
     /// This machine's trouble: what the input could have wrong was found by [`verify`].
     pub fn session(&mut self, check: &Check) -> Result<TlsSession, TlsSetupError> {
-        let wanted = &check.target().settings.tls;
+        let wanted = &*wanted(check);
         let known = self.configs.iter().position(|(known, _)| Rc::ptr_eq(known, wanted) || known == wanted);
         let index = match known {
             Some(index) => index,
@@ -83,9 +84,23 @@ fn sum(a: CacheCounts, b: CacheCounts) -> CacheCounts {
 pub fn server_name(check: &Check) -> &str {
     // A trailing dot is DNS's way of saying "absolute" and no part of the name (RFC 6066, 3).
     // A name that was said for one host is not asked of another: a redirect is the server's word.
-    let said = check.target().settings.server_name.as_deref().filter(|_| !check.is_elsewhere());
-    let host = said.unwrap_or(check.url().host());
+    let host = said_name(check).map_or(check.url().host(), |name| name);
     host.strip_suffix('.').unwrap_or(host)
+}
+
+/// The name that was said for the host that the check asks now, in place of its own.
+pub(super) fn said_name(check: &Check) -> Option<&Rc<str>> {
+    check.target().settings.server_name.as_ref().filter(|_| !check.is_elsewhere())
+}
+
+/// How TLS is to be spoken with the host that the check asks now. Our own certificate says who we are, and is shown to
+/// nobody but the origin that it was given for.
+pub(super) fn wanted(check: &Check) -> Cow<'_, Rc<TlsWanted>> {
+    let wanted = &check.target().settings.tls;
+    match check.is_elsewhere() && (wanted.cert.is_some() || wanted.key.is_some()) {
+        true => Cow::Owned(Rc::new(TlsWanted { cert: None, key: None, ..TlsWanted::clone(wanted) })),
+        false => Cow::Borrowed(wanted),
+    }
 }
 
 /// Looks whether a configuration can be made of what a user gave.

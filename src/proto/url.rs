@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// The longest URL that is taken, in bytes.
 pub const URL_MAX: usize = 8 * 1024;
@@ -152,6 +153,15 @@ impl Url {
                 false => Err(UrlError::new(0, Problem::Scheme)),
             };
         }
+        // What has no scheme must not look as if it had one (RFC 3986, 4.2): " http://h/" is meant otherwise than it reads.
+        if text.split(['/', '?']).next().is_some_and(|segment| segment.contains(':')) {
+            return Err(UrlError::new(0, Problem::Scheme));
+        }
+        // Where a browser takes a backslash for a slash it goes to another host than we would.
+        let mut slashes = text.bytes().take_while(|b| matches!(b, b'/' | b'\\')).take(2);
+        if slashes.clone().count() == 2 && slashes.any(|b| b == b'\\') {
+            return Err(UrlError::new(0, Problem::Backslash));
+        }
         match text.as_bytes() {
             [b'/', b'/', ..] => Url::parse(&format!("{}:{text}", self.scheme.as_str())),
             [b'/', ..] => Url::parse(&format!("{origin}{}", remove_dot_segments(&text))),
@@ -267,6 +277,8 @@ pub enum Problem {
     NoPort,
     /// `tcp://` with a path.
     PathOnTcp,
+    /// A reference that begins with two slashes, one of them a backslash.
+    Backslash,
     /// A `%` in the user info without two hexadecimal digits behind it, or one that makes a control character.
     UserEncoding,
 }
@@ -287,6 +299,7 @@ impl fmt::Display for UrlError {
             Problem::Port => "the port must be a number from 1 to 65535",
             Problem::NoPort => "tcp:// needs a port: tcp://HOST:PORT",
             Problem::PathOnTcp => "tcp:// only connects, so it has no path",
+            Problem::Backslash => "two slashes begin a host, and a backslash is none",
             Problem::UserEncoding => {
                 "'%' in user:password must be followed by two hexadecimal digits of a printable byte"
             }
@@ -331,6 +344,13 @@ fn split_authority(rest: &str) -> (Option<&str>, &str, &str) {
         Some(at) => (Some(&authority[..at]), &authority[at + 1..], tail),
         None => (None, authority, tail),
     }
+}
+
+/// Where in a URL the user info stands, without its `@`, if it has one.
+pub fn user_info(text: &str) -> Option<Range<usize>> {
+    let (_, authority_at) = split_scheme(text).ok()?;
+    let (user, ..) = split_authority(&text[authority_at..]);
+    user.map(|user| authority_at..authority_at + user.len())
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
@@ -397,6 +417,35 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         return Ok(Some(IpAddr::V4(address)));
     }
     Ok(None)
+}
+
+/// A reference that came from somebody else, as it may be shown: where a user and password stand there is `***`.
+///
+/// Of one that cannot be read as a URL nobody knows where its authority ends, or whether it has one: from where one could
+/// begin, everything up to the last `@` is taken for user info. So a password with a slash in it is not shown either, and
+/// now and then a path is left out that could have been.
+pub fn without_user(reference: &[u8]) -> Cow<'_, [u8]> {
+    let after_slashes = |from: usize| from + reference[from..].iter().take_while(|b| matches!(b, b'/' | b'\\')).count();
+    let scheme = reference.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
+    // What stands before a colon is a scheme only if slashes follow: "me:secret@h" has none.
+    let user_at = match reference.get(scheme) {
+        Some(b':') if after_slashes(scheme + 1) > scheme + 1 => after_slashes(scheme + 1),
+        _ => after_slashes(0),
+    };
+    let end = match Url::parse("http://h/").and_then(|(base, _)| base.join(reference)) {
+        Ok((_, None)) => return Cow::Borrowed(reference),
+        Ok((_, Some(_))) => user_at + authority_len(&reference[user_at..]),
+        Err(_) => reference.len(),
+    };
+    match reference[user_at..end].iter().rposition(|&b| b == b'@') {
+        Some(user_len) => Cow::Owned([&reference[..user_at], b"***", &reference[user_at + user_len..]].concat()),
+        None => Cow::Borrowed(reference),
+    }
+}
+
+/// How far the authority reaches that begins here (RFC 3986, 3.2).
+fn authority_len(rest: &[u8]) -> usize {
+    rest.iter().take_while(|b| !matches!(b, b'/' | b'?' | b'#')).count()
 }
 
 /// Bytes beyond ASCII are percent-encoded, as every HTTP client sends them; all else is left as it was written.
@@ -550,6 +599,9 @@ mod tests {
             ("/g", "http://a/g"),
             ("//g", "http://g/"),
             ("?y", "http://a/b/c/d;p?y"),
+            ("./g:h", "http://a/b/c/g:h"),
+            ("g?y:z", "http://a/b/c/g?y:z"),
+            ("g/h:i", "http://a/b/c/g/h:i"),
             ("g?y", "http://a/b/c/g?y"),
             ("#s", "http://a/b/c/d;p?q"),
             ("g#s", "http://a/b/c/g"),
@@ -583,10 +635,64 @@ mod tests {
             "//",
             "/\r\nX: y",
             "//h:0/",
+            "1:2",
+            ":80/",
+            "\u{a0}http://h/",
+            " http://h/",
+            "/\\h/",
+            "\\/h/",
+            "\\\\h/",
+            "http:\\\\h/",
         ] {
             assert!(base.join(reference.as_bytes()).is_err(), "{reference}");
         }
+        assert_eq!(base.join(b"\\x").unwrap().0.path(), "/b/c/\\x", "one alone is a character like any other");
         assert_eq!(base.join(b"/\xff").unwrap().0.path(), "/%FF");
+    }
+
+    #[test]
+    fn what_could_be_a_user_is_not_shown() {
+        let cases: [(&[u8], &[u8]); 34] = [
+            (b"http://me:secret@h/x", b"http://***@h/x"),
+            (b"HTTP://secret@h", b"HTTP://***@h"),
+            (b"http://me:sec ret@h", b"http://***@h"),
+            (b"http://me:sec@ret@h", b"http://***@h"),
+            (b"http://me:sec/ret@h", b"http://***@h"),
+            (b"http://me:sec?ret@h", b"http://***@h"),
+            (b"http://me:sec#ret@h", b"http://***@h"),
+            (b"http://me:%zzsecret@h", b"http://***@h"),
+            (b"http://me:sec\xff\xferet@h", b"http://***@h"),
+            (b"http://me:sec\tret@h", b"http://***@h"),
+            (b"http://secret@h:port/", b"http://***@h:port/"),
+            (b"//me:secret@h", b"//***@h"),
+            (b"///me:secret@h", b"///***@h"),
+            (b"http:///me:secret@h", b"http:///***@h"),
+            (b"http:/me:secret@h", b"http:/***@h"),
+            (b"http:me:secret@h", b"***@h"),
+            (b"http:\\\\me:secret@h", b"http:\\\\***@h"),
+            (b"/\\me:secret@h", b"/\\***@h"),
+            (b"\\\\me:secret@h", b"\\\\***@h"),
+            (b"me:secret@h", b"***@h"),
+            (b"x:secret@h", b"***@h"),
+            (b"ftp://me:secret@h/", b"ftp://***@h/"),
+            (b"x\xff://me:secret@h/", b"***@h/"),
+            (b"\thttp://me:secret@h/", b"***@h/"),
+            (b"http://@h/", b"http://***@h/"),
+            (b"http://me:secret@h/@x#@y", b"http://***@h/@x#@y"),
+            (b"//me:secret@h?@x", b"//***@h?@x"),
+            (b"http://me:secret@:0/@", b"http://***@"),
+            (b"http://h/@x", b"http://h/@x"),
+            (b"/@x/y", b"/@x/y"),
+            (b"x@y", b"x@y"),
+            (b"@", b"@"),
+            (b"//", b"//"),
+            (b"", b""),
+        ];
+        for (reference, shown) in cases {
+            let got = without_user(reference);
+            assert_eq!(&*got, shown, "{}", reference.escape_ascii());
+            assert!(!got.windows(3).any(|part| part == b"sec" || part == b"ret"));
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 
 /// The most bytes that a write to a ready pipe takes without waiting (POSIX: at least 512; Linux: 4096).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
@@ -27,6 +28,23 @@ pub enum Way {
 /// What the system says.
 pub fn open_without_waiting(path: &str) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Opens what is no regular file to be written: a named pipe, a device. A named pipe that nobody reads is an error, where
+/// `open` would wait for somebody. The description is our own, so that it is nobody else's affair that its writes do not
+/// wait either.
+///
+/// # Errors
+/// What the system says, but in clear words for a pipe without a reader.
+pub fn open_to_write_without_waiting(path: &Path) -> io::Result<File> {
+    let opened = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        // The same number for a socket, and for a device that is not there.
+        Some(libc::ENXIO) if path.metadata().is_ok_and(|about| about.file_type().is_fifo()) => {
+            io::Error::new(io::ErrorKind::NotConnected, "nobody reads this named pipe")
+        }
+        _ => error,
+    })
 }
 
 /// Whether a read or write would return at once, if only with an error or an end.
@@ -66,5 +84,19 @@ mod tests {
         assert!(filled > PIPE_BUF);
         drop(reader);
         assert!(is_ready(writer.as_fd(), Way::Write).unwrap(), "an error is something to be told at once");
+    }
+
+    #[test]
+    fn a_named_pipe_without_a_reader_is_an_error_at_once() {
+        let path = std::env::temp_dir().join(format!("upcheck-pipe-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let error = open_to_write_without_waiting(&path).unwrap_err();
+        assert_eq!(error.to_string(), "nobody reads this named pipe");
+        let _reader = open_without_waiting(path.to_str().unwrap()).unwrap();
+        open_to_write_without_waiting(&path).unwrap().write_all(b"x").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(open_to_write_without_waiting(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(open_to_write_without_waiting(Path::new("/dev/null")).is_ok());
     }
 }

@@ -4,6 +4,7 @@
 //! the rest of the crate.
 #![allow(unsafe_code)]
 
+pub mod arguments;
 pub mod fd;
 pub mod random;
 pub mod resource;

@@ -40,7 +40,8 @@ impl TlsPeer {
     }
 
     /// Python: as many connections as come, and a body of either kind, with or without close_notify behind it. `/length`,
-    /// `/chunked` and `/until-close` are cut off; with `/notified` behind the path the server says that it is done.
+    /// `/chunked` and `/until-close` are cut off; with `/notified` behind the path the server says that it is done. `/to/URL`
+    /// sends on to that URL.
     pub(crate) fn python(folder: &TempDir, identity: &Identity, demands: Demands<'_>) -> TlsPeer {
         let [chain, key] = files(folder, identity);
         let mut command = Command::new("python3");
@@ -114,7 +115,9 @@ def serve(stream):
             head += piece
         path = head.split()[1]
         start = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-        if path.startswith(b"/chunked"):
+        if path.startswith(b"/to/"):
+            secured.sendall(b"HTTP/1.1 302 Elsewhere\r\nConnection: close\r\nContent-Length: 0\r\nLocation: " + path[4:] + b"\r\n\r\n")
+        elif path.startswith(b"/chunked"):
             secured.sendall(start + b"Transfer-Encoding: chunked\r\n\r\n4\r\nwell\r\n0\r\n\r\n")
         elif path.startswith(b"/until-close"):
             secured.sendall(start + b"\r\nwell")

@@ -1,11 +1,13 @@
 //! Judging: one expectation against what a check saw.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
 use super::{Comparison, Expectation, Headers, Match, Range, Seen, Subject, Test, clip};
 use crate::proto::json;
+use crate::proto::url::without_user;
 
 /// How much of one value is shown in a mismatch, in characters.
 const MAX_QUOTED: usize = 120;
@@ -99,15 +101,16 @@ impl Expectation {
     /// Of several fields, those of another type than the test's count for nothing, unless all are.
     fn judge_header(&self, headers: &Headers<'_>, name: &str) -> Result<(), String> {
         let values = || headers.values(name).map(Value::Word);
-        let Some(first) = values().next() else {
+        let Some(first) = headers.values(name).next() else {
             return Err(format!("{} is missing", self.subject));
         };
         let one_passes = values().filter_map(|value| self.test.passes(&value)).reduce(|one, other| one || other);
         match one_passes {
-            None => self.judge_value(&first),
+            None => self.judge_value(&Value::Word(&shown(name, first))),
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => {
-                let shown: Vec<String> = values().take(MAX_LISTED).map(|value| value.to_string()).collect();
+                let of_name = headers.values(name).take(MAX_LISTED);
+                let shown: Vec<String> = of_name.map(|value| quote(&shown(name, value))).collect();
                 Err(format!("{} was {}", self.subject, shown.join(" and ")))
             }
         }
@@ -306,6 +309,14 @@ impl fmt::Display for Value<'_> {
 /// Microseconds are plenty to see on which side of a limit a time was.
 fn whole_microseconds(time: Duration) -> Duration {
     Duration::new(time.as_secs(), time.subsec_micros() * 1000)
+}
+
+/// A field's value as it may be shown: a URL in it loses its user and password.
+fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
+    match ["location", "content-location"].iter().any(|one| name.eq_ignore_ascii_case(one)) {
+        true => without_user(value),
+        false => Cow::Borrowed(value),
+    }
 }
 
 /// At most [`MAX_QUOTED`] characters of a text, in quotes, with control characters escaped.

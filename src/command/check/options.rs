@@ -74,9 +74,11 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Head), "head", Some('I'), None, "Request",
         "ask with HEAD"),
     Flag::new(What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request",
-        "basic authentication"),
+        "basic authentication; taken out of the list of processes, as are the\n\
+         passwords of targets, -x and -H 'Authorization: ...' (Linux)"),
     Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
-        "follow redirects"),
+        "follow redirects; what -H, -u, --cert and --servername say is for\n\
+         the target's own origin and goes to no other"),
     Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
         "how many [10]"),
     Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",

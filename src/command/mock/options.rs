@@ -34,6 +34,9 @@ Paths (a query is ignored; N up to 4294967295; times in milliseconds):
   /endless-body               a body without end
   /_stats                     what this server has counted so far, as JSON, at once
 
+A request that can be read in two ways gets 400 and the connection is closed: two lengths, a length
+beside a coding, a folded line, no Host or two. A request body in chunks gets 501.
+
 It prints a line `listening on http://ADDR:PORT` (https:// with --tls) for each port, then serves
 until SIGINT or SIGTERM (exit 130, 143).
 ";

@@ -62,7 +62,8 @@ pub(super) type Addresses = Rc<[IpAddr]>;
 /// What the user said about names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// Servers to ask instead of those in `resolv.conf`. Its search list and options hold all the same.
+    /// Servers to ask instead of those in `resolv.conf`. Its search list and options hold all the same, as far as it can
+    /// be read.
     pub servers: Vec<SocketAddr>,
     /// The address families that are wanted.
     pub families: Families,
@@ -240,8 +241,9 @@ impl Resolver {
         now: Instant,
         reactor: &mut Reactor<T>,
     ) -> Found {
-        if let Some(addresses) = self.said(host, port).or_else(|| self.local(host)) {
-            return Found::Now(Ok(addresses));
+        let said = self.said(host, port).map(Ok);
+        if let Some(found) = said.or_else(|| self.local(host).transpose()) {
+            return Found::Now(found);
         }
         // === 3. An answer that still holds, or an absence.
         if let Some(known) = self.cache.get(host, now) {
@@ -250,7 +252,7 @@ impl Resolver {
         }
         match self.join(host, waiter, reactor) {
             Ok(ticket) => Found::Later(ticket),
-            Err(error) => Found::Now(Err(Trouble::Target(failure(host, &error)))),
+            Err(trouble) => Found::Now(Err(trouble)),
         }
     }
 
@@ -298,21 +300,24 @@ impl Resolver {
     }
 
     // === 2. localhost, then the hosts file.
-    fn local(&mut self, host: &str) -> Option<Addresses> {
+    fn local(&mut self, host: &str) -> Result<Option<Addresses>, Trouble> {
         if let Some(both) = loopback(host) {
-            return of_families(self.families, &both);
+            return Ok(of_families(self.families, &both));
         }
         let families = self.families;
-        of_families(families, self.files().hosts.get(host))
+        match &self.files().hosts {
+            Ok(hosts) => Ok(of_families(families, hosts.get(host))),
+            Err(trouble) => Err(trouble.clone()),
+        }
     }
 
     fn files(&mut self) -> &Files {
+        if self.files.as_ref().is_some_and(Files::are_short) {
+            self.files = None;
+        }
         self.files.get_or_insert_with(|| {
-            let mut files = Files::read();
-            if !self.servers.is_empty() {
-                files.conf.servers.clone_from(&self.servers);
-            }
-            self.order = Servers::new(&files.conf.servers);
+            let files = Files::read().with_servers(&self.servers);
+            self.order = files.conf.as_ref().map_or_else(|_| Servers::default(), |conf| Servers::new(&conf.servers));
             files
         })
     }
@@ -335,13 +340,13 @@ impl Resolver {
     }
 
     fn reorder(&mut self) {
-        if let Some(files) = &mut self.files {
-            files.conf.servers = self.order.addresses();
+        if let Some(Files { conf: Ok(conf), .. }) = &mut self.files {
+            conf.servers = self.order.addresses();
         }
     }
 
     // === 4. A lookup that is under way for the same name.
-    fn join<T: Tagged>(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<T>) -> Result<Ticket, LookupError> {
+    fn join<T: Tagged>(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<T>) -> Result<Ticket, Trouble> {
         if let Some(&ticket) = self.by_host.get(host) {
             if let Some(flight) = self.flight(ticket) {
                 flight.waiters.push(waiter);
@@ -349,7 +354,9 @@ impl Resolver {
             return Ok(ticket);
         }
         let (families, rotation) = (self.families, self.stats.lookups as usize % self.order.to_begin_with());
-        let lookup = Lookup::new(host, &self.files().conf, families, rotation)?;
+        let conf = self.files().conf.as_ref().map_err(Trouble::clone)?;
+        let lookup =
+            Lookup::new(host, conf, families, rotation).map_err(|error| Trouble::Target(failure(host, &error)))?;
         self.stats.lookups += 1;
 
         let slot = self.flights.next_place();
@@ -605,7 +612,7 @@ mod tests {
             let mut numbers = Numbers::new();
             let mut resolver = Resolver::new(names, move || numbers.next_u64());
             resolver.order = Servers::new(&conf.servers);
-            resolver.files = Some(Files { conf, hosts: Hosts::parse(hosts) });
+            resolver.files = Some(Files { conf: Ok(conf), hosts: Ok(Hosts::parse(hosts)) });
             Bench { reactor, resolver, guard, waiters: 0 }
         }
 
@@ -1100,7 +1107,7 @@ mod tests {
     fn the_users_servers_take_the_place_of_the_systems() {
         let servers = vec![nobody()];
         let mut resolver = Resolver::new(Names { servers: servers.clone(), ..Names::default() }, || 0);
-        assert_eq!(resolver.files().conf.servers, servers);
+        assert_eq!(resolver.files().conf.as_ref().unwrap().servers, servers);
         let mut resolver = Resolver::new(Names::default(), || 0);
         assert_eq!(resolver.files().conf, Files::read().conf);
     }

@@ -7,6 +7,7 @@
 //! `single-request`, `use-vc`, `trust-ad`, ...); a search list from the machine's own domain where the file has none.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
@@ -178,7 +179,9 @@ pub fn loopback(host: &str) -> Option<[IpAddr; 2]> {
 /// that looks up few names could instead search the text each time; ours looks up thousands.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    addresses: HashMap<Box<str>, Vec<IpAddr>>,
+    /// Without a seed, as the names are the machine's own: std's default would end the program where the system has no
+    /// random numbers.
+    addresses: HashMap<Box<str>, Vec<IpAddr>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Hosts {

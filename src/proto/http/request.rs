@@ -3,6 +3,7 @@
 //! Everything but the target is the same for many targets, so it is put together once, as a [`Template`].
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::{HEAD_MAX, HEADERS_MAX, head_end};
 use crate::proto::url::Url;
@@ -22,6 +23,8 @@ pub struct Field {
     name: Box<str>,
     /// `None`: not to be sent.
     value: Option<Box<str>>,
+    /// It goes along wherever a redirect leads, and not only to the origin that it was said for.
+    everywhere: bool,
 }
 
 impl Field {
@@ -43,12 +46,17 @@ impl Field {
         if name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding") {
             return Err(FieldError::Framing);
         }
-        Ok(Field { name: name.into(), value: value.map(Into::into) })
+        Ok(Field { name: name.into(), value: value.map(Into::into), everywhere: false })
     }
 
     /// `Connection:`, which leaves the `close` out that is there otherwise.
     pub fn no_connection() -> Field {
-        Field { name: "Connection".into(), value: None }
+        Field { name: "Connection".into(), value: None, everywhere: true }
+    }
+
+    /// The same field, for every origin: it says something of this program and nothing to one server.
+    pub fn everywhere(self) -> Field {
+        Field { everywhere: true, ..self }
     }
 }
 
@@ -85,18 +93,56 @@ pub fn is_token(text: &str) -> bool {
 #[derive(Debug)]
 pub struct Template {
     method: Box<str>,
+    body: Box<[u8]>,
+    /// For the origin that the user named.
+    at_home: Lines,
+    /// For any other that a redirect leads to. What the user said of one origin is not told to the next.
+    elsewhere: Lines,
+}
+
+/// The header lines of a request.
+#[derive(Debug)]
+struct Lines {
     /// A `Host` of the user's own.
     host: Option<Box<str>>,
     authorized: bool,
     /// It says that the connection is to be closed behind the answer.
     closes: bool,
-    /// All other header lines, but for the next two.
+    /// All other header lines, but for the next.
     fields: Box<[u8]>,
-    /// Those that only the origin that they were meant for may see.
-    secret_fields: Box<[u8]>,
     /// Those that belong to the body.
     body_fields: Box<[u8]>,
-    body: Box<[u8]>,
+}
+
+impl Lines {
+    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<&[u8]>) -> Lines {
+        let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
+        let (mut host, mut authorized, mut closes) = (None, false, false);
+        let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
+        for (name, value) in DEFAULTS {
+            if !is_said(name) {
+                push_field(&mut lines, name, value);
+                closes |= name == "Connection";
+            }
+        }
+        for Field { name, value, .. } in said.clone() {
+            authorized |= name.eq_ignore_ascii_case("authorization");
+            closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
+            match value {
+                Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
+                Some(value) if is_one_of(name, OF_THE_BODY) => push_field(&mut body_lines, name, value),
+                Some(value) => push_field(&mut lines, name, value),
+                None => {}
+            }
+        }
+        if let Some(body) = body {
+            if !is_said("content-type") {
+                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
+            }
+            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
+        }
+        Lines { host, authorized, closes, fields: lines.into(), body_fields: body_lines.into() }
+    }
 }
 
 /// What a redirect has made of a request (RFC 9110, 15.4).
@@ -104,49 +150,25 @@ pub struct Template {
 pub struct Form {
     /// It has become a GET without a body.
     pub as_get: bool,
-    /// It goes to another origin than it was meant for, and must not carry secrets there.
+    /// It goes to another origin than it was meant for, and must not carry there what was said for that one.
     pub elsewhere: bool,
 }
 
 impl Template {
     /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with
-    /// its length.
+    /// its length. A body that a redirect takes along keeps the fields that describe it: without them it would be another.
     pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
-        let (mut lines, mut secret_lines, mut body_lines) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut host, mut authorized, mut closes) = (None, false, false);
-        for (name, value) in DEFAULTS {
-            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
-                push_field(&mut lines, name, value);
-                closes |= name == "Connection";
-            }
-        }
-        for Field { name, value } in fields {
-            authorized |= name.eq_ignore_ascii_case("authorization");
-            closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
-            match value {
-                Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
-                Some(value) if is_one_of(name, SECRETS) => push_field(&mut secret_lines, name, value),
-                Some(value) if is_one_of(name, OF_THE_BODY) => push_field(&mut body_lines, name, value),
-                Some(value) => push_field(&mut lines, name, value),
-                None => {}
-            }
-        }
-        if let Some(body) = body {
-            if !fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
-                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
-            }
-            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
-        }
+        let goes_along = |field: &&Field| field.everywhere || is_one_of(&field.name, OF_THE_BODY);
         Template {
             method: method.into(),
-            host,
-            authorized,
-            closes,
-            fields: lines.into(),
-            secret_fields: secret_lines.into(),
-            body_fields: body_lines.into(),
             body: body.unwrap_or_default().into(),
+            at_home: Lines::new(fields.iter(), body),
+            elsewhere: Lines::new(fields.iter().filter(goes_along), body),
         }
+    }
+
+    fn lines(&self, form: Form) -> &Lines {
+        if form.elsewhere { &self.elsewhere } else { &self.at_home }
     }
 
     /// Whether the answer will have no body, whatever its head says.
@@ -155,8 +177,8 @@ impl Template {
     }
 
     /// Whether the request says that the connection is to be closed behind the answer.
-    pub fn closes(&self) -> bool {
-        self.closes
+    pub fn closes(&self, form: Form) -> bool {
+        self.lines(form).closes
     }
 
     /// Whether it does no harm to make the request twice (RFC 9110, 9.2.2).
@@ -175,7 +197,7 @@ impl Template {
     }
 
     /// Appends the request for `url` to `out`. `user` is `name:password` for basic authentication (RFC 7617); an
-    /// `Authorization`     /// of the user's own wins over it. `form`: what redirects have made of it.
+    /// `Authorization` of the user's own wins over it. `form`: what redirects have made of it.
     pub fn encode(&self, url: &Url, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
         self.push_start(url.path(), url, form, out);
         self.push_rest(user, form, out);
@@ -198,20 +220,18 @@ impl Template {
 
     fn push_start(&self, target: &str, url: &Url, form: Form, out: &mut Vec<u8>) {
         let method = if form.as_get { "GET" } else { &*self.method };
-        let host = self.host.as_deref().filter(|_| !form.elsewhere).unwrap_or(url.authority());
+        let host = self.lines(form).host.as_deref().unwrap_or(url.authority());
         for part in [method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
     }
 
     fn push_rest(&self, user: Option<&[u8]>, form: Form, out: &mut Vec<u8>) {
-        push_basic("Authorization", user.filter(|_| form.elsewhere || !self.authorized), out);
-        out.extend_from_slice(&self.fields);
-        if !form.elsewhere {
-            out.extend_from_slice(&self.secret_fields);
-        }
+        let lines = self.lines(form);
+        push_basic("Authorization", user.filter(|_| !lines.authorized), out);
+        out.extend_from_slice(&lines.fields);
         if !form.as_get {
-            out.extend_from_slice(&self.body_fields);
+            out.extend_from_slice(&lines.body_fields);
         }
         out.extend_from_slice(b"\r\n");
         if !form.as_get && self.large_body().is_empty() {
@@ -261,9 +281,6 @@ fn says_close(value: &str) -> bool {
     value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
-/// Headers that say who somebody is.
-const SECRETS: &[&str] = &["Authorization", "Cookie", "Proxy-Authorization"];
-
 /// Headers that describe a body.
 const OF_THE_BODY: &[&str] = &["Content-Type", "Content-Encoding", "Content-Language", "Content-Location"];
 
@@ -309,10 +326,12 @@ pub struct Head {
 pub struct Refused(pub u16);
 
 impl Head {
-    /// Reads a request head from the start of `bytes`; `None` until all of it is there.
+    /// Reads a request head from the start of `bytes`; `None` until all of it is there. Where two readers could differ
+    /// over where the request ends or whom it is for, it is refused: what stands behind it might be taken for another.
     ///
     /// # Errors
-    /// [`Refused`]: 400 for what cannot be read, 431 for a head that is too large, 501 for a chunked request body.
+    /// [`Refused`]: 400 for what cannot be read or is ambiguous, 431 for a head that is too large, 501 for a request body
+    /// in the chunked coding. Nothing can be read behind either.
     pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refused> {
         if bytes.len() > HEAD_MAX {
             return Err(Refused(431));
@@ -326,35 +345,107 @@ impl Head {
             Ok(httparse::Status::Complete(used)) => used,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(Refused(431)),
+            // Among it folded lines, and white space before a colon or before the first field (RFC 9112, 2.2, 5.1, 5.2).
             Err(_) => return Err(Refused(400)),
         };
-        let mut keep_alive = request.version == Some(1);
-        let mut body_bytes = 0;
-        for header in request.headers.iter() {
-            let value = std::str::from_utf8(header.value).unwrap_or_default().trim();
-            if header.name.eq_ignore_ascii_case("connection") {
-                for option in value.split(',').map(str::trim) {
-                    if option.eq_ignore_ascii_case("close") {
-                        keep_alive = false;
-                    } else if option.eq_ignore_ascii_case("keep-alive") && request.version == Some(0) {
-                        keep_alive = true;
-                    }
-                }
-            } else if header.name.eq_ignore_ascii_case("content-length") {
-                let digits = value.bytes().all(|b| b.is_ascii_digit());
-                body_bytes = value.parse().ok().filter(|_| digits).ok_or(Refused(400))?;
-            } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                return Err(Refused(501));
-            }
+        let is_old = request.version == Some(0);
+        if has_bare_cr(&bytes[..used]) || !names_one_host(request.headers, is_old) {
+            return Err(Refused(400));
         }
         Ok(Some(Head {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
-            keep_alive,
-            body_bytes,
+            keep_alive: keeps_alive(request.headers, is_old),
+            body_bytes: body_bytes(request.headers, is_old)?,
             used,
         }))
     }
+}
+
+/// The values of all fields of this name.
+fn values<'a>(headers: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let of_name = headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    of_name.map(|header| header.value.trim_ascii())
+}
+
+/// Whether a CR stands anywhere but before its LF (RFC 9112, 2.2): some take it for the end of a line.
+fn has_bare_cr(head: &[u8]) -> bool {
+    head.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
+}
+
+/// Whether it is said for whom the request is, and once (RFC 9112, 3.2). HTTP/1.0 need not say it.
+fn names_one_host(headers: &[httparse::Header<'_>], is_old: bool) -> bool {
+    let mut hosts = values(headers, "host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) => is_old,
+        (Some(host), None) => is_host_field(host),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether it is `HOST[:PORT]` (RFC 9110, 7.2). An http URL without a host is none (RFC 9110, 4.2.1), so there must be
+/// one; the port may be left empty.
+fn is_host_field(field: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(field) else { return false };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (text, ""),
+    };
+    let is_port = port.is_empty() || port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_reg_name(host.as_bytes()),
+    };
+    is_port && is_host
+}
+
+/// Whether it is a name as a URL may have it (RFC 3986, 3.2.2), and not empty.
+fn is_reg_name(name: &[u8]) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
+    let mut rest = name;
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
+            _ if is_plain(byte) => behind,
+            _ => return false,
+        };
+    }
+    !name.is_empty()
+}
+
+/// Whether the connection is to stay open behind the answer (RFC 9112, 9.3).
+fn keeps_alive(headers: &[httparse::Header<'_>], is_old: bool) -> bool {
+    let says = |wanted: &[u8]| {
+        let mut options = values(headers, "connection").flat_map(|value| value.split(|&b| b == b','));
+        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
+    };
+    !says(b"close") && (!is_old || says(b"keep-alive"))
+}
+
+/// How many bytes of body follow, if there is but one way to read that (RFC 9112, 6.3).
+fn body_bytes(headers: &[httparse::Header<'_>], is_old: bool) -> Result<u64, Refused> {
+    let mut lengths = values(headers, "content-length");
+    let length = lengths.next();
+    // Two that agree may be taken for one, or refused (RFC 9110, 8.6): whoever says it twice has lost count.
+    if lengths.next().is_some() {
+        return Err(Refused(400));
+    }
+    let mut codings = values(headers, "transfer-encoding").flat_map(|value| value.split(|&b| b == b','));
+    let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let Some(first) = codings.next() else {
+        return length.map_or(Ok(0), |length| number(length).ok_or(Refused(400)));
+    };
+    let (last, chunked) = codings.fold((first, usize::from(is_chunked(first))), |(_, chunked), coding| {
+        (coding, chunked + usize::from(is_chunked(coding)))
+    });
+    // Only a last coding that is chunked tells where the body ends, and HTTP/1.0 has no codings (RFC 9112, 6.1).
+    if is_old || length.is_some() || chunked != 1 || !is_chunked(last) { Err(Refused(400)) } else { Err(Refused(501)) }
+}
+
+/// Digits and nothing else: `parse` alone would take a sign.
+fn number(digits: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 #[cfg(test)]
@@ -423,7 +514,9 @@ mod tests {
 
     #[test]
     fn what_a_redirect_makes_of_a_request() {
-        let fields = fields(&["User-Agent:", "Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: close"]);
+        let said = ["Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: keep-alive", "content-type: a/b"];
+        let mut fields = fields(&said);
+        fields.push(Field::parse("User-Agent: me").unwrap().everywhere());
         let template = Template::new("POST", &fields, Some(b"a=1"));
         let (url, _) = Url::parse("http://h/").unwrap();
         let encode = |form| {
@@ -432,10 +525,19 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let get = encode(Form { as_get: true, elsewhere: false });
-        assert_eq!(get, "GET / HTTP/1.1\r\nHost: own\r\nX: y\r\nConnection: close\r\nCookie: secret\r\n\r\n");
+        let own = "Cookie: secret\r\nX: y\r\nConnection: keep-alive\r\nUser-Agent: me\r\n";
+        assert_eq!(get, format!("GET / HTTP/1.1\r\nHost: own\r\n{own}\r\n"));
+        // What was said for the one origin is not told to another, and what it replaced is back.
         let elsewhere = encode(Form { as_get: true, elsewhere: true });
-        assert_eq!(elsewhere, "GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nConnection: close\r\n\r\n");
-        assert!(encode(Form { as_get: false, elsewhere: true }).ends_with("Content-Length: 3\r\n\r\na=1"));
+        let others = "Accept: */*\r\nConnection: close\r\nUser-Agent: me\r\n";
+        assert_eq!(elsewhere, format!("GET / HTTP/1.1\r\nHost: h\r\n{others}\r\n"));
+        let posted = encode(Form { as_get: false, elsewhere: true });
+        let body = "content-type: a/b\r\nContent-Length: 3\r\n\r\na=1";
+        assert_eq!(posted, format!("POST / HTTP/1.1\r\nHost: h\r\n{others}{body}"));
+        let [home, away] = [false, true].map(|elsewhere| template.closes(Form { as_get: false, elsewhere }));
+        assert_eq!((home, away), (false, true));
+        let kept = Template::new("GET", &[Field::no_connection()], None);
+        assert!(!kept.closes(Form { as_get: false, elsewhere: true }), "it is our own wish, for all");
         assert!([301, 302, 303].iter().all(|status| template.becomes_get(*status)));
         assert!(![307, 308].iter().any(|status| template.becomes_get(*status)));
         let put = Template::new("PUT", &[], None);
@@ -453,7 +555,7 @@ mod tests {
             (&["Connection: closed"], false),
         ];
         for (lines, closes) in cases {
-            assert_eq!(Template::new("GET", &fields(lines), None).closes(), closes, "{lines:?}");
+            assert_eq!(Template::new("GET", &fields(lines), None).closes(Form::default()), closes, "{lines:?}");
         }
         let as_get = Form { as_get: true, elsewhere: false };
         for (method, idempotent) in
@@ -531,10 +633,12 @@ mod tests {
     #[test]
     fn connections_are_kept_as_their_version_says() {
         let cases = [
-            ("GET / HTTP/1.1\r\n\r\n", true),
-            ("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHost: h\r\nConnection: Close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\nConnection: x,close\r\n\r\n", false),
             ("GET / HTTP/1.0\r\n\r\n", false),
             ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n", false),
         ];
         for (text, keep_alive) in cases {
             assert_eq!(Head::parse(text.as_bytes()).unwrap().unwrap().keep_alive, keep_alive, "{text}");
@@ -545,15 +649,152 @@ mod tests {
     fn requests_that_are_refused() {
         let large = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(HEAD_MAX));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HEADERS_MAX + 1));
-        let cases = [
-            ("\0\r\n\r\n", 400),
-            ("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
-            (large.as_str(), 431),
-            (many.as_str(), 431),
-        ];
-        for (text, status) in cases {
+        for (text, status) in [("\0\r\n\r\n", 400), (large.as_str(), 431), (many.as_str(), 431)] {
             assert_eq!(Head::parse(text.as_bytes()), Err(Refused(status)));
+        }
+    }
+
+    /// What is made of a POST with these fields beside its Host.
+    fn framing(version: &str, fields: &str) -> Result<u64, u16> {
+        let text = format!("POST / HTTP/{version}\r\nHost: h\r\n{fields}\r\n");
+        let head = Head::parse(text.as_bytes()).map_err(|Refused(status)| status)?;
+        Ok(head.expect("it is all there").body_bytes)
+    }
+
+    #[test]
+    fn a_length_that_is_not_clear_is_refused() {
+        let cases = [
+            ("", Ok(0)),
+            ("Content-Length: 30\r\n", Ok(30)),
+            ("content-length:\t007 \r\n", Ok(7)),
+            ("Content-Length: 18446744073709551615\r\n", Ok(u64::MAX)),
+            ("Content-Length: 18446744073709551616\r\n", Err(400)),
+            ("Content-Length: 30\r\nContent-Length: 0\r\n", Err(400)),
+            ("Content-Length: 30\r\nX: y\r\nCONTENT-LENGTH: 30\r\n", Err(400)),
+            ("Content-Length: 30, 30\r\n", Err(400)),
+            ("Content-Length: 30,\r\n", Err(400)),
+            ("Content-Length:\r\n", Err(400)),
+            ("Content-Length: +1\r\n", Err(400)),
+            ("Content-Length: -1\r\n", Err(400)),
+            ("Content-Length: 0x10\r\n", Err(400)),
+            ("Content-Length: 1 0\r\n", Err(400)),
+            ("Content-Length: 1\u{a0}\r\n", Err(400)),
+            ("Content-Length: \u{661}\r\n", Err(400)),
+        ];
+        for (fields, expected) in cases {
+            assert_eq!(framing("1.1", fields), expected, "{fields:?}");
+            assert_eq!(framing("1.0", fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_coding_that_does_not_tell_the_end_is_refused() {
+        let cases = [
+            ("Transfer-Encoding: chunked\r\n", 501),
+            ("Transfer-Encoding: CHUNKED\r\n", 501),
+            ("Transfer-Encoding: gzip, chunked\r\n", 501),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+            ("Transfer-Encoding: gzip\r\n", 400),
+            ("Transfer-Encoding: identity\r\n", 400),
+            ("Transfer-Encoding: xchunked\r\n", 400),
+            ("Transfer-Encoding: chunked;q=1\r\n", 400),
+            ("Transfer-Encoding: \"chunked\"\r\n", 400),
+            ("Transfer-Encoding: chunked, identity\r\n", 400),
+            ("Transfer-Encoding: chunked, chunked\r\n", 400),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
+            ("Transfer-Encoding:\r\n", 400),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+            ("Content-Length: 5\r\nTransfer-Encoding: gzip, chunked\r\n", 400),
+        ];
+        for (fields, status) in cases {
+            assert_eq!(framing("1.1", fields), Err(status), "{fields:?}");
+            assert_eq!(framing("1.0", fields), Err(400), "there are none in HTTP/1.0: {fields:?}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_clear_are_refused() {
+        let cases = [
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n\tContent-Length: 5\r\n\r\n",
+            "GET / HTTP/1.1\r\n Host: h\r\n\r\n",
+            "GET / HTTP/1.1\r\n \r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nContent-Length : 5\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost\t: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\rContent-Length: 5\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\r\n\r\n",
+            "GET / HTTP/1.1\rHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\r\nHost: h\r\n\r\n",
+            "GET /\r HTTP/1.1\r\nHost: h\r\n\r\n",
+            "\rGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: h\r\n\r\n",
+            "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+            "GET /\r\nHost: h\r\n\r\n",
+            "GET/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        ];
+        for text in cases {
+            assert_eq!(Head::parse(text.as_bytes()), Err(Refused(400)), "{text:?}");
+        }
+        // An empty line may stand before a request, and a lone LF may end any (RFC 9112, 2.2).
+        for text in ["\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\nHost: h\n\n"] {
+            assert!(matches!(Head::parse(text.as_bytes()), Ok(Some(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_for_one_host() {
+        let parse = |version: &str, fields: &str| {
+            Head::parse(format!("GET / HTTP/{version}\r\n{fields}\r\n").as_bytes()).map(|head| head.is_some())
+        };
+        assert_eq!((parse("1.1", ""), parse("1.0", "")), (Err(Refused(400)), Ok(true)));
+        let good =
+            ["h", "h:8080", "h:", "H.Example.", "a_b", "%41", "10.0.0.7:80", "[::1]", "[2001:db8::1]:81", "h:65535"];
+        for host in good {
+            assert_eq!(parse("1.1", &format!("Host: {host}\r\n")), Ok(true), "{host}");
+        }
+        let bad = [
+            "",
+            ":80",
+            "a b",
+            "a, b",
+            "h/",
+            "http://h",
+            "me@h",
+            "me:pw@h",
+            "a:b",
+            "h:-1",
+            "h:65536",
+            "h:80:80",
+            "[::1",
+            "::1",
+            "[::g]",
+            "[::1]x",
+            "[fe80::1%eth0]",
+            "%4",
+            "%zz",
+            "h?",
+            "h#",
+            "h\\",
+            "<h>",
+            "\u{fc}",
+            "\"h\"",
+        ];
+        for host in bad {
+            for version in ["1.0", "1.1"] {
+                assert_eq!(parse(version, &format!("Host: {host}\r\n")), Err(Refused(400)), "{host:?}");
+            }
+        }
+        for fields in ["Host: h\r\nHost: h\r\n", "Host: a\r\nX: y\r\nhost: b\r\n", "Host:\r\nHost: h\r\n"] {
+            for version in ["1.0", "1.1"] {
+                assert_eq!(parse(version, fields), Err(Refused(400)), "{fields:?}");
+            }
         }
     }
 }
