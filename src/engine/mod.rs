@@ -192,8 +192,9 @@ impl Seen {
     /// Whether the system is to be asked when it really was: nobody looked, or this program may have been stopped while it
     /// waited and the check is judged by its times. Otherwise that costs no call.
     fn is_doubtful(self, check: &Check) -> bool {
-        let earliest = self.since.min(self.asked);
-        self.is_wide() || self.at.saturating_duration_since(earliest) >= WIDE && check.target().settings.judges_time()
+        let waited = self.at.saturating_duration_since(self.asked);
+        let blind = self.at.saturating_duration_since(self.since);
+        blind >= DOUBTFUL || waited >= LONG_WAIT || waited.max(blind) >= WIDE && check.target().settings.judges_time()
     }
 
     /// The time that the system knows, `ago` as of `now`, or where it knows none the one that favours the target.

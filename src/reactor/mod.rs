@@ -140,6 +140,8 @@ pub struct Reactor<T> {
     /// See [`blind_since`](Self::blind_since).
     blind_since: Instant,
     asked_at: Instant,
+    /// When the OS last told all that there was to tell.
+    looked_at: Instant,
     stats: Stats,
 }
 
@@ -163,6 +165,7 @@ impl<T: Copy> Reactor<T> {
             handed_out: (clock.started(), 0),
             blind_since: clock.started(),
             asked_at: clock.started(),
+            looked_at: clock.started(),
             stats: Stats::default(),
         })
     }
@@ -263,7 +266,7 @@ impl<T: Copy> Reactor<T> {
         let due_back = wait.map(|wait| asked_at + wait);
 
         // What is ready already may have been so since the OS was last asked; what the wait brings is known when it comes.
-        self.blind_since = self.handed_out.0;
+        self.blind_since = self.looked_at;
         self.asked_at = asked_at;
         let before = out.len();
         let mut polled_at;
@@ -288,6 +291,10 @@ impl<T: Copy> Reactor<T> {
 
             if polls == 0 && now.saturating_duration_since(asked_at) >= AWOKEN {
                 self.blind_since = now;
+            }
+
+            if !more {
+                self.looked_at = now;
             }
 
             // 4. Who is ready?
