@@ -94,41 +94,38 @@ pub enum Opening {
     Tls,
 }
 
-/// What is to be done and has not been said yet. A thing that is asked for twice is done once.
+/// What is to be done and has not been said yet, a bit each. A thing that is asked for twice is done once, and all are done
+/// in the order of the bits.
 #[derive(Debug, Default)]
-struct Wants {
-    arm: bool,
-    resolve: bool,
-    connect: bool,
-    send: bool,
-    secure: bool,
-    finish: bool,
-}
+struct Wants(u8);
 
 impl Wants {
     fn add(&mut self, action: Action) {
-        match action {
-            Action::Arm(_) => self.arm = true,
-            Action::Resolve => self.resolve = true,
-            Action::Connect => self.connect = true,
-            Action::Send => self.send = true,
-            Action::Secure => self.secure = true,
-            Action::Finish => self.finish = true,
-        }
+        self.0 |= 1
+            << match action {
+                Action::Arm(_) => 0,
+                Action::Resolve => 1,
+                Action::Connect => 2,
+                Action::Send => 3,
+                Action::Secure => 4,
+                Action::Finish => 5,
+            };
     }
 
     /// The next one. `until` is the deadline, which may have moved since it was to be armed.
     fn next(&mut self, until: Instant) -> Option<Action> {
-        [
-            (&mut self.arm, Action::Arm(until)),
-            (&mut self.resolve, Action::Resolve),
-            (&mut self.connect, Action::Connect),
-            (&mut self.send, Action::Send),
-            (&mut self.secure, Action::Secure),
-            (&mut self.finish, Action::Finish),
-        ]
-        .into_iter()
-        .find_map(|(wanted, action)| std::mem::take(wanted).then_some(action))
+        let action = match self.0.trailing_zeros() {
+            0 => Action::Arm(until),
+            1 => Action::Resolve,
+            2 => Action::Connect,
+            3 => Action::Send,
+            4 => Action::Secure,
+            5 => Action::Finish,
+            _ => return None,
+        };
+        // The lowest bit that is set.
+        self.0 &= self.0 - 1;
+        Some(action)
     }
 }
 
@@ -890,7 +887,8 @@ impl Check {
             ending.detail = Some(format!("{detail} (redirected to {})", trail.url).into());
         }
         self.state = State::Ended(ending);
-        self.wants = Wants { finish: true, ..Wants::default() };
+        self.wants = Wants::default();
+        self.wants.add(Action::Finish);
     }
 
     /// Whose words or silence we have dealt with, where that was the proxy. A target is not to be blamed for it.

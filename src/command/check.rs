@@ -51,7 +51,7 @@ pub(super) use options::{dumb, read_file};
 pub(super) const START_BATCH: usize = 128;
 
 /// How long targets are brought before the loop looks round again, however few of them there are among the lines.
-const BRING_FOR: Duration = Duration::from_millis(4);
+const BRING_FOR: Duration = Duration::from_millis(2);
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
@@ -325,10 +325,10 @@ impl Run {
 
             // 4. Deal with each event.
             let now = self.engine.reactor().clock().now();
-            for event in events.drain(..) {
+            for event in &events {
                 match event {
-                    Event::Finished { outcome, .. } => self.finished(&outcome),
-                    Event::NotYet { target, failure, .. } => self.not_yet(&target, &failure),
+                    Event::Finished { outcome, .. } => self.finished(outcome),
+                    Event::NotYet { target, failure, .. } => self.not_yet(target, failure),
                     Event::Owner { tag: Beside::Signals, .. } => self.on_signal(),
                     // What has come is read when there is room for it, above.
                     Event::Owner { tag: Beside::Input, .. } => {}
@@ -336,9 +336,10 @@ impl Run {
                     // move.
                     Event::Owner { tag: Beside::Deadline, .. } => {}
                     Event::Owner { tag: Beside::Progress, .. } => self.draw_progress(now),
-                    Event::Owner { tag: Beside::Reports(wake), .. } => self.write_report(wake),
+                    Event::Owner { tag: Beside::Reports(wake), .. } => self.write_report(*wake),
                 }
             }
+            events.clear();
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure);
             }

@@ -28,6 +28,9 @@ const BUFFER_FULL: usize = 256 * 1024;
 /// When so much waits, it is written without waiting for more.
 const WRITE_AT: usize = 32 * 1024;
 
+/// How much is written before the loop looks round again.
+const PER_TURN: usize = 64 * 1024;
+
 /// The most that a terminal is given at a time. Its buffer may have room for less than `PIPE_BUF` when it says it is
 /// ready.
 const TERMINAL_PIECE: usize = 512;
@@ -196,7 +199,9 @@ impl Output {
     /// # Errors
     /// Why it cannot be written. A reader that has gone is no error.
     pub fn write<T: Copy>(&mut self, reactor: &mut Reactor<T>) -> io::Result<()> {
-        self.write_ready()?;
+        if self.write_up_to(PER_TURN)? {
+            reactor.again(self.key);
+        }
         if self.is_drained() {
             self.due = None;
             reactor.disarm(self.key);
@@ -217,20 +222,30 @@ impl Output {
     /// # Errors
     /// Why it cannot be written. A reader that has gone is no error.
     pub fn write_ready(&mut self) -> io::Result<()> {
+        self.write_up_to(usize::MAX).map(drop)
+    }
+
+    /// Writes what is taken without waiting, about so much at most: whether more might be taken at once.
+    fn write_up_to(&mut self, most: usize) -> io::Result<bool> {
+        let mut total = 0;
         let piece = match self.kind {
             Kind::Always => usize::MAX,
             Kind::Asked => PIPE_BUF,
             Kind::Terminal => TERMINAL_PIECE,
         };
         while !self.is_drained() {
+            if total >= most {
+                return Ok(true);
+            }
             if self.kind != Kind::Always && !self.outlet.is_ready()? {
-                return Ok(());
+                return Ok(false);
             }
             let rest = &self.buffer[self.written..];
             match self.outlet.write(&rest[..rest.len().min(piece)]) {
                 Ok(written) => {
                     self.written += written;
                     self.taken = true;
+                    total += written;
                     // Given back as it goes: a reader a little slower than the checks may never let it run empty.
                     if self.written >= WRITE_AT {
                         self.buffer.drain(..self.written);
@@ -238,14 +253,14 @@ impl Output {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
                 Err(error) => return Err(error),
             }
         }
         self.buffer.clear();
         self.written = 0;
-        Ok(())
+        Ok(false)
     }
 
     /// Puts a file into its place. Everything must have been written.

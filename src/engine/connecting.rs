@@ -205,7 +205,7 @@ impl<O: Copy> Engine<O> {
     fn watch_attempt(&mut self, id: u32, key: Key, at_once: bool) {
         if at_once {
             let now = self.reactor.clock().now();
-            self.writable(id, key, Seen { at: now, since: now, asked: now });
+            self.writable(id, key, Seen::now(now));
         }
         if !self.reactor.is_open(key) {
             return;

@@ -57,6 +57,9 @@ const READ_BUFFER: usize = 16 * 1024;
 /// that nobody is charged with the work that was done for others before it.
 const WORK_PER_TURN: Duration = Duration::from_millis(4);
 
+/// How long it starts waiting checks before it asks the OS again.
+const START_FOR: Duration = Duration::from_millis(2);
+
 /// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
 
@@ -168,41 +171,66 @@ impl Job {
     }
 }
 
-/// When something was seen. Three times, since it may have been so for a while.
+/// When something was seen.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     /// When the OS told it.
     at: Instant,
-    /// It may have been so since then: nobody looked in between.
+    /// When it was, if nobody knows better: of all times the one that favours the target.
     since: Instant,
-    /// Since then the OS was waited for. It tells at once, unless this program was not there to be told.
-    asked: Instant,
+    /// It cannot have been before.
+    earliest: Instant,
+    doubt: Doubt,
+}
+
+/// Whether it is in doubt when something really was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// No more than a few milliseconds.
+    None,
+    /// More, which matters where a check is judged by its times: this program may have been stopped while it waited.
+    IfJudged,
+    /// Nobody looked for a long time, or may not have.
+    Yes,
 }
 
 impl Seen {
-    /// Of all times at which it may have happened the one that favours the target, where they are far apart.
-    fn favourable(self) -> Instant {
-        if self.is_wide() { self.since } else { self.at }
+    /// What a turn brought at `at`: nobody has looked since `blind_since`, and since `asked` the OS was waited for. It tells
+    /// at once, unless this program was not there to be told.
+    fn new(at: Instant, blind_since: Instant, asked: Instant) -> Seen {
+        let blind = at.saturating_duration_since(blind_since);
+        let waited = at.saturating_duration_since(asked);
+        let doubt = if blind >= DOUBTFUL || waited >= LONG_WAIT {
+            Doubt::Yes
+        } else if blind.max(waited) >= WIDE {
+            Doubt::IfJudged
+        } else {
+            Doubt::None
+        };
+        // Where the system does not know, a wait is taken to have been one.
+        let since = if blind >= DOUBTFUL { blind_since } else { at };
+        Seen { at, since, doubt, earliest: blind_since.min(asked) }
     }
 
-    fn is_wide(self) -> bool {
-        self.at.saturating_duration_since(self.since) >= DOUBTFUL
+    /// At this time, and that is certain.
+    fn now(at: Instant) -> Seen {
+        Seen { at, since: at, doubt: Doubt::None, earliest: at }
     }
 
-    /// Whether the system is to be asked when it really was: nobody looked, or this program may have been stopped while it
-    /// waited and the check is judged by its times. Otherwise that costs no call.
+    /// Whether the system is to be asked when it really was. Otherwise that costs no call.
     fn is_doubtful(self, check: &Check) -> bool {
-        let waited = self.at.saturating_duration_since(self.asked);
-        let blind = self.at.saturating_duration_since(self.since);
-        blind >= DOUBTFUL || waited >= LONG_WAIT || waited.max(blind) >= WIDE && check.target().settings.judges_time()
+        match self.doubt {
+            Doubt::None => false,
+            Doubt::IfJudged => check.target().settings.judges_time(),
+            Doubt::Yes => true,
+        }
     }
 
     /// The time that the system knows, `ago` as of `now`, or where it knows none the one that favours the target.
     fn known(self, ago: Option<Duration>, now: Instant) -> Instant {
-        let earliest = self.since.min(self.asked);
         match ago {
-            Some(ago) => now.checked_sub(ago).map_or(earliest, |at| at.clamp(earliest, self.at)),
-            None => self.favourable(),
+            Some(ago) => now.checked_sub(ago).map_or(self.earliest, |at| at.clamp(self.earliest, self.at)),
+            None => self.since,
         }
     }
 }
@@ -371,7 +399,7 @@ impl<O: Copy> Engine<O> {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
-        let seen = Seen { at: now, since: self.reactor.blind_since(), asked: self.reactor.asked_at() };
+        let seen = Seen::new(now, self.reactor.blind_since(), self.reactor.asked_at());
         self.excuse(now);
         // What happens in this turn goes into `out` itself and is not moved again.
         out.append(&mut self.finished);
@@ -419,7 +447,7 @@ impl<O: Copy> Engine<O> {
             }
             Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
                 self.resolver.handle(part, event, now, &mut self.reactor);
-                self.note_names(seen.favourable());
+                self.note_names(seen.since);
             }
             // What may start now is started at the end of the turn.
             Ready::Deadline { tag: Tag::Queue, .. } => {}
@@ -485,7 +513,7 @@ impl<O: Copy> Engine<O> {
         let now = self.reactor.clock().now();
         while let Some(waiting) = self.queue.start(now) {
             // Thousands may be due at one moment. They start in pieces, and the OS is asked between them.
-            if self.begin(waiting) >= now + WORK_PER_TURN {
+            if self.begin(waiting) >= now + START_FOR {
                 self.reactor.again(self.queue_key);
                 break;
             }

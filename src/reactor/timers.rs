@@ -1,135 +1,112 @@
 //! Deadlines: at most one a slot, the earliest found at once, any of them replaced or withdrawn at once.
 //!
-//! A binary heap in which every slot knows its place, so that nothing stale stays behind: a check that ends after 200
-//! ms takes its 5 s deadline with it. Setting and clearing are O(log n), the earliest is O(1).
+//! A heap that is cleaned lazily: what is withdrawn stays in it as a dead entry, is passed over when it comes to the top,
+//! and swept out when the dead outnumber the living. Nearly all deadlines are withdrawn, since nearly all checks end in
+//! time; taking each out of the middle of the heap at once would cost each a walk down its levels, while a sweep costs
+//! each a few steps. Setting is O(log n), and O(1) for a deadline later than all others, as new ones nearly always are;
+//! withdrawing is O(1) over time.
 //!
-//! What a timing wheel would buy: O(1) instead of O(log n). At 10,000 checks in flight the heap is 14 levels deep, and
-//! since new deadlines are nearly always the latest, an insertion looks at one parent and stops. It is withdrawal from
-//! the middle that pays for the levels. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64 slots)
-//! would be worth its code.
+//! What a timing wheel would buy: O(1) for all. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64
+//! slots) would be worth its code.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-/// "This slot has no deadline."
-const NOWHERE: u32 = u32::MAX;
+/// So many dead entries are never worth a sweep.
+const SWEEP_FROM: usize = 64;
 
 /// A set of deadlines, one a slot.
 #[derive(Default)]
 pub(super) struct Timers {
-    heap: Vec<Entry>,
-    /// Slot -> index in `heap`.
-    place: Vec<u32>,
+    /// The earliest first.
+    heap: BinaryHeap<Reverse<Entry>>,
+    /// By slot: which of its entries is alive. Odd while there is one: setting and clearing count on.
+    current: Vec<u32>,
+    /// How many slots have a deadline.
+    alive: usize,
 }
 
-#[derive(Clone, Copy)]
+/// A deadline as it was set: alive while its slot still counts this turn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     at: Instant,
     slot: u32,
+    turn: u32,
 }
 
 impl Timers {
     /// Sets the slot's deadline, in place of the one it had.
     pub(super) fn set(&mut self, slot: u32, at: Instant) {
-        if self.place.len() <= slot as usize {
-            self.place.resize(slot as usize + 1, NOWHERE);
+        if self.current.len() <= slot as usize {
+            self.current.resize(slot as usize + 1, 0);
         }
-        match self.place[slot as usize] {
-            NOWHERE => {
-                let entry = Entry { at, slot };
-                self.heap.push(entry);
-                self.rise(self.heap.len() - 1, entry);
-            }
-            index => self.settle(index as usize, Entry { at, slot }),
+        let turn = &mut self.current[slot as usize];
+        let was_set = is_odd(*turn);
+        *turn = turn.wrapping_add(if was_set { 2 } else { 1 });
+        self.alive += usize::from(!was_set);
+        self.heap.push(Reverse(Entry { at, slot, turn: *turn }));
+        if was_set {
+            self.sweep();
         }
     }
 
     /// Withdraws the slot's deadline; nothing happens where there is none.
     pub(super) fn clear(&mut self, slot: u32) {
-        match self.place.get(slot as usize) {
-            None | Some(&NOWHERE) => {}
-            Some(&index) => self.remove(index as usize),
+        if self.is_set(slot) {
+            self.die(slot);
+            self.sweep();
         }
     }
 
     /// Whether the slot has a deadline.
     pub(super) fn is_set(&self, slot: u32) -> bool {
-        self.place.get(slot as usize).is_some_and(|place| *place != NOWHERE)
+        self.current.get(slot as usize).is_some_and(|turn| is_odd(*turn))
     }
 
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|entry| entry.at)
+        // The top is alive: see `sweep`.
+        self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
     /// Takes one slot whose deadline has come, earliest first.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        let first = *self.heap.first().filter(|entry| entry.at <= now)?;
-        self.remove(0);
+        let Reverse(first) = *self.heap.peek().filter(|Reverse(entry)| entry.at <= now)?;
+        self.die(first.slot);
+        self.sweep();
         Some(first.slot)
     }
 
-    /// Moves every deadline. The order stays as it is, so the heap does too.
+    /// Moves every deadline. The order stays as it is.
     pub(super) fn postpone(&mut self, by: Duration) {
-        for entry in &mut self.heap {
-            entry.at += by;
-        }
+        let mut entries = std::mem::take(&mut self.heap).into_vec();
+        entries.iter_mut().for_each(|Reverse(entry)| entry.at += by);
+        self.heap = entries.into();
     }
 
-    fn remove(&mut self, index: usize) {
-        self.place[self.heap[index].slot as usize] = NOWHERE;
-        if let Some(last) = self.heap.pop()
-            && index < self.heap.len()
-        {
-            self.settle(index, last);
-        }
+    fn die(&mut self, slot: u32) {
+        let turn = &mut self.current[slot as usize];
+        *turn = turn.wrapping_add(1);
+        self.alive -= 1;
     }
 
-    /// Puts the entry where it belongs, given a free place at `index`: the free place moves, not the entry.
-    fn settle(&mut self, index: usize, entry: Entry) {
-        if index > 0 && entry.at < self.heap[parent(index)].at {
-            self.rise(index, entry);
-        } else {
-            self.sink(index, entry);
+    /// Takes dead entries from the top, so that whatever is there is alive; and all of them, where they outnumber the
+    /// living.
+    fn sweep(&mut self) {
+        let current = &self.current;
+        let is_alive = |entry: &Entry| current[entry.slot as usize] == entry.turn;
+        if self.heap.len() > 2 * self.alive + SWEEP_FROM {
+            self.heap.retain(|Reverse(entry)| is_alive(entry));
         }
-    }
-
-    fn rise(&mut self, mut index: usize, entry: Entry) {
-        while index > 0 {
-            let above = self.heap[parent(index)];
-            if above.at <= entry.at {
-                break;
-            }
-            self.put(index, above);
-            index = parent(index);
+        while self.heap.peek().is_some_and(|Reverse(entry)| !is_alive(entry)) {
+            self.heap.pop();
         }
-        self.put(index, entry);
-    }
-
-    fn sink(&mut self, mut index: usize, entry: Entry) {
-        loop {
-            let left = 2 * index + 1;
-            let (child, below) = match self.heap.get(left..) {
-                Some([a, b, ..]) if b.at < a.at => (left + 1, *b),
-                Some([a, ..]) => (left, *a),
-                _ => break,
-            };
-            if entry.at <= below.at {
-                break;
-            }
-            self.put(index, below);
-            index = child;
-        }
-        self.put(index, entry);
-    }
-
-    fn put(&mut self, index: usize, entry: Entry) {
-        self.heap[index] = entry;
-        self.place[entry.slot as usize] = index as u32;
     }
 }
 
-fn parent(index: usize) -> usize {
-    (index - 1) / 2
+fn is_odd(turn: u32) -> bool {
+    turn % 2 == 1
 }
 
 #[cfg(test)]

@@ -17,9 +17,15 @@ const GRAIN: Duration = Duration::from_millis(8);
 /// phase, it does not ask.
 const COARSE_GRAIN: Duration = Duration::from_millis(60);
 
-/// The longest that the program may work from one poll to the next: two of its turns' budgets (bringing targets, and the
-/// turn itself), and one piece of work at the end of each.
-const WORK_MAX: Duration = Duration::from_millis(12);
+/// The longest that the program may work from one poll to the next: what it allows itself for bringing targets, for
+/// events and for starts.
+const WORK_MAX: Duration = Duration::from_millis(9);
+
+/// How many system calls may come on top: the last piece of each, begun in time.
+const CALLS_MAX: u32 = 220;
+
+/// How many may lie between what happened and its time stamp.
+const STAMP_CALLS_MAX: u32 = 8;
 
 /// How late the end of a run may be after it was told to end: the longest wait of the loop and then some.
 const END_MAX: Duration = Duration::from_millis(700);
@@ -102,11 +108,19 @@ fn judge_outcome(outcome: &Value, expected: &Expected, plan: &Plan, world: &Worl
     if reason == "retried" && outcome["attempts"] != 2 {
         wrong.push("retried at the first attempt".to_owned());
     }
-    let early = if plan.work.is_zero() { Duration::from_millis(1) } else { COARSE_GRAIN };
+    let stamps = STAMP_CALLS_MAX * longest_call(world);
+    let early = stamps
+        + match (plan.work.is_zero(), world.slowness) {
+            (true, 1) => Duration::from_millis(1),
+            (true, _) => GRAIN,
+            (false, _) => COARSE_GRAIN,
+        };
     // Nobody is charged with what we did meanwhile, and a deadline is neither early nor much too late.
     // An absence of less than a quarter of a second is looked into only where times are judged.
     if let Some(takes) = expected.takes.filter(|_| expected.is_judged || plan.absent.is_zero())
-        && total > takes + if expected.is_judged || plan.work.is_zero() { GRAIN } else { COARSE_GRAIN }
+        && total
+            > takes
+                + if expected.is_judged || plan.work.is_zero() { GRAIN + 4 * stamps } else { COARSE_GRAIN + 4 * stamps }
     {
         wrong.push(format!("it took {total:?}, and really {takes:?}"));
     }
@@ -117,7 +131,6 @@ fn judge_outcome(outcome: &Value, expected: &Expected, plan: &Plan, world: &Worl
     if reason != "ok" && expected.in_full && total + early < expected.timeout {
         wrong.push(format!("its time was over after {total:?} of {:?}", expected.timeout));
     }
-    let _ = world;
 }
 
 fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool, wrong: &mut Vec<String>) {
@@ -135,7 +148,7 @@ fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool
     if world.open() > 0 {
         wrong.push(format!("{} descriptors are left open", world.open()));
     }
-    if world.longest_work > WORK_MAX {
+    if world.longest_work > WORK_MAX + CALLS_MAX * longest_call(world) {
         wrong.push(format!("it worked for {:?} without a poll", world.longest_work));
     }
     if let Some((at, how)) = plan.ended {
@@ -148,6 +161,11 @@ fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool
     if let Some(interval) = plan.interval {
         judge_pace(interval, world, wrong);
     }
+}
+
+/// What a system call takes at most.
+fn longest_call(world: &World) -> Duration {
+    Duration::from_micros(4) * world.slowness
 }
 
 /// What a slow reader of the results may take.

@@ -605,6 +605,9 @@ impl Maker {
             };
         }
         if self.random.one_in(4) {
+            self.world.slowness = self.random.between(10, 50) as u32;
+        }
+        if self.random.one_in(4) {
             // Descriptors of the program itself, a name server's, and some checks'.
             self.world.descriptors = 8 + self.random.between(2, 30) as usize;
         }

@@ -240,6 +240,8 @@ pub struct World {
     asked: HashMap<SocketAddr, u32>,
     pub files: HashMap<&'static str, Result<String, i32>>,
     pub faults: Faults,
+    /// How slow this machine is: a system call takes a few microseconds, so many times.
+    pub slowness: u32,
     /// The most descriptors at once.
     pub descriptors: usize,
     /// No socket of this family can be connected from here.
@@ -284,6 +286,7 @@ impl World {
             asked: HashMap::new(),
             files: HashMap::new(),
             faults: Faults::default(),
+            slowness: 1,
             descriptors: usize::MAX,
             has_ipv6: true,
             absences: VecDeque::new(),
@@ -354,7 +357,7 @@ impl World {
 
     fn system_call(&mut self) {
         let cost = 1 + self.random.below(4) as u32;
-        self.pass(cost * MICRO);
+        self.pass(cost * self.slowness * MICRO);
     }
 
     fn chance(&mut self, thousandths: u32) -> bool {
