@@ -317,6 +317,11 @@ impl Check {
         matches!(self.state, State::ExpectBody)
     }
 
+    /// How many bytes of an answer that is under way are kept.
+    pub fn kept_bytes(&self) -> usize {
+        self.hop.body.len() + self.hop.decoder.kept_bytes()
+    }
+
     /// Settles for one address of the target's host, for this attempt and all that follow.
     pub fn pin(&mut self, address: IpAddr) {
         self.target.pinned = Some(address);

@@ -44,7 +44,7 @@ use options::{
     CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help,
     read_file_for_line,
 };
-pub(super) use options::{dumb, read_file};
+pub(super) use options::{MEMORY, dumb, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -231,6 +231,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         persistence: Persistence { until_up: options.wait.is_some(), end },
         names: options.names,
         secure: Secure::new(options.verify_cache, default_roots),
+        memory: options.memory,
     };
     let engine = Engine::new(reactor, config);
     let mut run = Run {

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Instant;
 
+use super::budget::Unread;
 use super::unsent::Unsent;
 use super::{Engine, Job, Link, Seen, secure, trouble};
 use crate::check::machine::Input;
@@ -85,12 +86,54 @@ impl<O: Copy> Engine<O> {
     /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
     pub(super) fn readable(&mut self, id: u32, key: Key, ended: bool, seen: Seen) {
         let now = self.came_at(id, key, seen);
+        self.read(id, key, ended, now);
+        self.account(id);
+    }
+
+    /// Notes how much of its answer the check keeps now.
+    fn account(&mut self, id: u32) {
+        // Nearly all have seen enough and are over.
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let held = job.check.kept_bytes();
+        self.budget.change(job.held, held);
+        job.held = held;
+    }
+
+    /// Reads on where there was no room for what more comes.
+    pub(super) fn read_on(&mut self, until: Instant) {
+        while let Some(unread) = self.budget.next() {
+            let Some(job) = self.jobs[unread.id as usize].as_mut().filter(|job| job.key == unread.key) else {
+                continue;
+            };
+            let now = self.reactor.clock().now();
+            if let Some(lag) = job.lag(unread.since, now) {
+                job.check.excuse(lag);
+            }
+            self.reactor.arm(job.key, job.check.deadline());
+            if self.reactor.is_open(unread.connection) {
+                // Whether there is an end is not known any more, so it must be looked for.
+                self.readable(unread.id, unread.connection, true, Seen::now(unread.since));
+            }
+            if now >= until {
+                return;
+            }
+        }
+    }
+
+    fn read(&mut self, id: u32, key: Key, ended: bool, now: Instant) {
         for _ in 0..READS_PER_TURN {
-            let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
+            let Some(Job { link: Link::Open { attempt, unsent, .. }, check, key: check_key, held, .. }) =
+                &mut self.jobs[id as usize]
+            else {
                 return;
             };
             if attempt.key != key {
                 return;
+            }
+            if *held > 0 && !self.budget.may_read(*check_key) {
+                // The time until it may is ours, and so is its deadline.
+                self.reactor.disarm(*check_key);
+                return self.budget.wait(Unread { id, key: *check_key, connection: key, since: now });
             }
             let filled = attempt.conn.fill(&mut self.buffer[..]);
             // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.

@@ -17,6 +17,7 @@
 //! machine answers is done at once in `advance`. This file has the turn and the queue (1, 2, 7); `connecting` has 3 and 4,
 //! `exchange` 5 and 6. The engine prints nothing and judges nothing.
 
+mod budget;
 mod connecting;
 pub mod dial;
 mod exchange;
@@ -40,6 +41,7 @@ use crate::os;
 use crate::proto::http::reuse::CloseReason;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::random::Numbers;
+use budget::Budget;
 use dial::{Attempt, Dial};
 use pool::{Origin, Pool};
 use queue::{Limits, Queue};
@@ -156,6 +158,8 @@ struct Job {
     since: Instant,
     last: Option<Reason>,
     in_vain: u32,
+    /// How many bytes of its answer it keeps.
+    held: usize,
     /// What this program took for others until then has been taken off its time.
     excused_to: Instant,
 }
@@ -261,6 +265,8 @@ pub struct Config {
     pub names: Names,
     /// How TLS is spoken.
     pub secure: Secure,
+    /// How many bytes of answers may be kept at once, over all checks.
+    pub memory: usize,
 }
 
 /// Drives checks over sockets. See the module's text.
@@ -273,6 +279,7 @@ pub struct Engine<O> {
     numbers: Numbers,
     pool: Pool<Idle>,
     secure: Secure,
+    budget: Budget,
     resolver: Resolver,
     jobs: Vec<Option<Job>>,
     free: Vec<u32>,
@@ -306,6 +313,7 @@ impl<O: Copy> Engine<O> {
             numbers: os::numbers(),
             resolver: Resolver::new(config.names, move || numbers.next_u64()),
             secure: config.secure,
+            budget: Budget::new(config.memory),
             jobs: Vec::with_capacity(config.limits.in_flight.min(JOBS_AT_FIRST)),
             free: Vec::new(),
             finished: Vec::new(),
@@ -375,6 +383,7 @@ impl<O: Copy> Engine<O> {
         for id in 0..self.jobs.len() as u32 {
             if let Some(job) = self.jobs[id as usize].take_if(|job| job.number == number) {
                 self.queue.ended(job.check.target().url.host());
+                self.budget.give_back(job.key, job.held);
                 self.release(id, job.key, job.link, Err(CloseReason::Unfinished));
             }
         }
@@ -394,7 +403,12 @@ impl<O: Copy> Engine<O> {
     pub fn turn(&mut self, out: &mut Vec<Event<O>>) -> io::Result<Instant> {
         // What ended while targets were being added must not wait for a socket to turn ready, and what is left from the
         // turn before must not wait at all. The OS is asked in every turn all the same.
-        if !self.finished.is_empty() || !self.backlog.is_empty() || !self.named.is_empty() || self.has_more_to_end() {
+        if !self.finished.is_empty()
+            || !self.backlog.is_empty()
+            || !self.named.is_empty()
+            || self.budget.has_next()
+            || self.has_more_to_end()
+        {
             self.go_on();
         }
         let mut ready = std::mem::take(&mut self.ready);
@@ -424,6 +438,7 @@ impl<O: Copy> Engine<O> {
                 }
             }
         }
+        self.read_on(until);
         self.hear_of_names(now, until);
         self.end_some(now, until);
         self.start_waiting();
@@ -538,8 +553,18 @@ impl<O: Copy> Engine<O> {
         let key = self.reactor.open(Tag::Check(id));
         let queue = now.saturating_duration_since(since);
         let check = Check::new(target, attempt, queue, now, self.reactor.clock().wall(now));
-        self.jobs[id as usize] =
-            Some(Job { number, check, key, link: Link::None, may_send: false, since, last, in_vain, excused_to: now });
+        self.jobs[id as usize] = Some(Job {
+            number,
+            check,
+            key,
+            link: Link::None,
+            may_send: false,
+            since,
+            last,
+            in_vain,
+            held: 0,
+            excused_to: now,
+        });
         if let Some(job) = &mut self.jobs[id as usize] {
             job.check.handle(Input::Start, now);
         }
@@ -605,6 +630,7 @@ impl<O: Copy> Engine<O> {
     /// again.
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
         let Some(job) = self.jobs[id as usize].take() else { return };
+        self.budget.give_back(job.key, job.held);
         self.release(id, job.key, job.link, Err(CloseReason::Unfinished));
         let Job { number, since, last, in_vain, .. } = job;
         let attempt = job.check.attempt();
@@ -643,6 +669,7 @@ impl<O: Copy> Engine<O> {
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
         let Some(job) = self.jobs[id as usize].take() else { return };
+        self.budget.give_back(job.key, job.held);
         self.release(id, job.key, job.link, job.check.keeps());
         self.queue.ended(job.check.target().url.host());
         // Nearly all; the time, a random number and another move are for those that may have to be tried again.

@@ -81,6 +81,7 @@ pub fn plan(seed: u64) -> Plan {
         names: NameServer::default(),
         next_address: 0,
         has_ipv6: !random.one_in(3),
+        is_bulky: false,
         has_tls: cfg!(feature = "tls") && random.one_in(12),
         work: if random.one_in(5) { ms(random.between(20, 70)) } else { Duration::ZERO },
         // In some worlds nearly all are of one kind: it is what many do together that starves others.
@@ -94,7 +95,7 @@ pub fn plan(seed: u64) -> Plan {
 }
 
 /// How many kinds of targets there are.
-const KINDS: u64 = 20;
+const KINDS: u64 = 21;
 
 struct Maker {
     random: Random,
@@ -107,6 +108,7 @@ struct Maker {
     work: Duration,
     only: Option<u64>,
     has_tls: bool,
+    is_bulky: bool,
 }
 
 impl Maker {
@@ -230,6 +232,7 @@ impl Maker {
             // They cost much, and there are enough seeds.
             18 if self.has_tls => self.secure(),
             18 => self.healthy(),
+            19 => self.bulky(),
             _ => self.connect_timeout(),
         }
     }
@@ -501,6 +504,22 @@ impl Maker {
         self.line(format!("http://{at}/"), "", expected);
     }
 
+    /// An answer so large that not many of its kind can be kept at once, which comes little by little.
+    fn bulky(&mut self) {
+        let at = self.address();
+        let number = self.lines.len();
+        let length = self.random.between(20_000, 300_000) as usize;
+        let body = format!("{};this is {number}", "x".repeat(length));
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (pieces, took) = self.pieces(ms(30), response.as_bytes());
+        let answer = Answer { when: When::Asked, pieces, noise: Vec::new(), end: End::Stays };
+        let stands = self.stands(at);
+        self.peer(at, stands, move |_, _| Some(answer.clone()));
+        let expected = Expected { address: Some(at), ..self.expecting(&["ok"], took + ms(1200)) };
+        self.line(format!("http://{at}/"), &format!("expect='body contains \";this is {number}\"'"), expected);
+        self.is_bulky = true;
+    }
+
     /// A peer that takes the connection and leaves at once.
     fn leaves(&mut self) {
         let at = self.address();
@@ -586,6 +605,9 @@ impl Maker {
         } as usize;
         let mut flags: Vec<String> = ["--no-progress", "-o", "ndjson"].map(str::to_owned).to_vec();
         flags.push(format!("-c{in_flight}"));
+        if self.is_bulky && self.random.one_in(2) {
+            flags.push(format!("--max-memory={}KiB", self.random.between(1, 400)));
+        }
         let mut absent = Duration::ZERO;
         if self.random.one_in(3) {
             let mut at = Duration::ZERO;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::flags::{self, Flag, Given};
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting, TlsWanted};
-use crate::check::units::{number, positive_duration};
+use crate::check::units::{number, positive_duration, size};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure;
 use crate::sys::plain;
@@ -48,6 +48,8 @@ pub(super) enum What {
     Resolve,
     /// A name server.
     DnsServer,
+    /// The bytes of answers that are kept at once.
+    MaxMemory,
     /// How many of one host at once.
     PerHost,
     /// How many starts a second.
@@ -131,6 +133,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
          nothing for 2s gets no more of the results (exit 3)"),
     Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
+    Flag::new(What::MaxMemory, "max-memory", None, Some("SIZE"), "Load",
+        "for all bytes of answers that are kept at once; who needs more waits unread [64MiB]"),
     Flag::new(What::PerHost, "concurrency-per-host", None, Some("N"), "Load",
         "how many at once of one host [no cap]").also("parallel-max-host", None),
     Flag::new(What::Rate, "rate", None, Some("N"), "Load",
@@ -245,6 +249,8 @@ pub(super) struct Options {
     pub(super) progress: bool,
     pub(super) verify_cache: bool,
     pub(super) names: Names,
+    /// How many bytes of answers are kept at once.
+    pub(super) memory: usize,
     pub(super) per_host: Option<usize>,
     pub(super) pace: Option<Pace>,
     pub(super) wait: Option<Duration>,
@@ -279,6 +285,9 @@ impl Pace {
 /// How many checks at once where nothing is said.
 pub(super) const CONCURRENCY: usize = 1024;
 
+/// How many bytes of answers are kept at once, where nobody says.
+pub(in crate::command) const MEMORY: usize = 64 * 1024 * 1024;
+
 impl Options {
     pub(super) fn of(flags: Vec<Given<What>>, arguments: Vec<String>) -> Result<Options, String> {
         let mut options = Options {
@@ -295,6 +304,7 @@ impl Options {
             progress: true,
             verify_cache: true,
             names: Names::default(),
+            memory: MEMORY,
             per_host: None,
             pace: None,
             wait: None,
@@ -318,6 +328,7 @@ impl Options {
             What::Setting(setting) => self.draft.set(setting, value, read_file)?,
             What::File => self.files.push(value.to_owned()),
             What::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
+            What::MaxMemory => self.memory = usize::try_from(size(value)?).unwrap_or(usize::MAX),
             What::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
             What::Deadline => self.deadline = Some(positive_duration(value)?),
             What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),

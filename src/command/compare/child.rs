@@ -14,7 +14,7 @@ use super::strategy::Strategy;
 use super::work::{COUNT_MAX, Work};
 use crate::check::outcome::Verdict;
 use crate::check::units;
-use crate::command::check::{Beside, DESCRIPTORS_RESERVED, START_BATCH};
+use crate::command::check::{Beside, DESCRIPTORS_RESERVED, MEMORY, START_BATCH};
 use crate::command::exit;
 use crate::command::flags::{self, Asked, Flag};
 use crate::engine::queue::Limits;
@@ -160,6 +160,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
         persistence: Persistence::default(),
         names: Names::default(),
         secure: Secure::new(true, None),
+        memory: MEMORY,
     };
     let mut engine = Engine::new(reactor, config);
     let mut reader = work.reader();

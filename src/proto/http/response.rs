@@ -197,6 +197,11 @@ impl Decoder {
         }
     }
 
+    /// How many bytes it keeps: a head that is not whole, or one that somebody wants to look into.
+    pub fn kept_bytes(&self) -> usize {
+        self.partial.len() + self.kept.as_ref().map_or(0, Vec::len)
+    }
+
     /// The final response's head as it came, if it was to be kept; empty until it is there.
     pub fn head_bytes(&self) -> &[u8] {
         self.kept.as_deref().unwrap_or_default()
