@@ -21,7 +21,7 @@ impl<O: Copy> Engine<O> {
     pub(super) fn writable(&mut self, id: u32, key: Key, seen: Seen) {
         match &self.jobs[id as usize] {
             Some(Job { link: Link::Open { .. }, .. }) => {
-                self.hold_up(id, seen.at);
+                self.hold_up(id, seen.likely_since);
                 self.flush(id);
             }
             Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {

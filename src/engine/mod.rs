@@ -39,7 +39,7 @@ use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::os;
 use crate::proto::http::reuse::CloseReason;
-use crate::reactor::{Key, Reactor, Ready};
+use crate::reactor::{Key, LONG_WAIT, Reactor, Ready, Sight};
 use crate::sys::random::Numbers;
 use budget::Budget;
 use dial::{Attempt, Dial};
@@ -64,10 +64,6 @@ const START_FOR: Duration = Duration::from_millis(2);
 
 /// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
-
-/// After so long a wait, too: this program may have been stopped meanwhile, and the check's time must not go with it. Most
-/// waits of a loop that has much to do are shorter.
-const LONG_WAIT: Duration = Duration::from_millis(50);
 
 /// How often a check is put off, and for how long each time, when the system has no memory for its socket.
 const IN_VAIN_MAX: u32 = 20;
@@ -180,8 +176,8 @@ impl Job {
 struct Seen {
     /// When the OS told it.
     at: Instant,
-    /// When it was, if nobody knows better: of all times the one that favours the target.
-    since: Instant,
+    /// It has probably not been before.
+    likely_since: Instant,
     /// It cannot have been before.
     earliest: Instant,
     doubt: Doubt,
@@ -199,26 +195,32 @@ enum Doubt {
 }
 
 impl Seen {
-    /// What a turn brought at `at`: nobody has looked since `blind_since`, and since `asked` the OS was waited for. It tells
-    /// at once, unless this program was not there to be told.
-    fn new(at: Instant, blind_since: Instant, asked: Instant) -> Seen {
-        let blind = at.saturating_duration_since(blind_since);
-        let waited = at.saturating_duration_since(asked);
-        let doubt = if blind >= DOUBTFUL || waited >= LONG_WAIT {
+    /// What a turn brought at `at`. Where the OS was waited for it tells at once, unless this program was not there to be
+    /// told.
+    fn new(at: Instant, sight: &Sight) -> Seen {
+        let since = |then| at.saturating_duration_since(then);
+        let blind = since(sight.likely_since);
+        let doubt = if blind >= DOUBTFUL || since(sight.asked_at) >= LONG_WAIT {
             Doubt::Yes
-        } else if blind.max(waited) >= WIDE {
+        } else if since(sight.surely_since) >= WIDE {
             Doubt::IfJudged
         } else {
             Doubt::None
         };
-        // Where the system does not know, a wait is taken to have been one.
-        let since = if blind >= DOUBTFUL { blind_since } else { at };
-        Seen { at, since, doubt, earliest: blind_since.min(asked) }
+        Seen { at, likely_since: sight.likely_since, earliest: sight.surely_since, doubt }
     }
 
     /// At this time, and that is certain.
     fn now(at: Instant) -> Seen {
-        Seen { at, since: at, doubt: Doubt::None, earliest: at }
+        Seen { at, likely_since: at, earliest: at, doubt: Doubt::None }
+    }
+
+    /// When it was, where nobody knows better: of all times the one that favours the target, if they are far apart.
+    fn favourable(self) -> Instant {
+        match self.at.saturating_duration_since(self.likely_since) >= DOUBTFUL {
+            true => self.likely_since,
+            false => self.at,
+        }
     }
 
     /// Whether the system is to be asked when it really was. Otherwise that costs no call.
@@ -234,7 +236,7 @@ impl Seen {
     fn known(self, ago: Option<Duration>, now: Instant) -> Instant {
         match ago {
             Some(ago) => now.checked_sub(ago).map_or(self.earliest, |at| at.clamp(self.earliest, self.at)),
-            None => self.since,
+            None => self.favourable(),
         }
     }
 }
@@ -413,7 +415,7 @@ impl<O: Copy> Engine<O> {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
-        let seen = Seen::new(now, self.reactor.blind_since(), self.reactor.asked_at());
+        let seen = Seen::new(now, self.reactor.sight());
         self.excuse(now);
         // What happens in this turn goes into `out` itself and is not moved again.
         out.append(&mut self.finished);
@@ -462,7 +464,7 @@ impl<O: Copy> Engine<O> {
             }
             Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
                 self.resolver.handle(part, event, now, &mut self.reactor);
-                self.note_names(seen.since);
+                self.note_names(seen.favourable());
             }
             // What may start now is started at the end of the turn.
             Ready::Deadline { tag: Tag::Queue, .. } => {}

@@ -24,6 +24,7 @@
 //! This layer refuses to know what the sockets are for: no protocol, no connection, no request.
 
 pub mod clock;
+mod sight;
 mod timers;
 mod token;
 
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use crate::os::{self, Events, Interest, Poll, Source};
 use clock::Clock;
+pub use sight::{LONG_WAIT, Sight};
 use timers::Timers;
 pub use token::Key;
 
@@ -56,9 +58,6 @@ const GATHER: Duration = Duration::from_micros(500);
 /// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out,
 /// starved.
 const ABSENCE_MIN: Duration = Duration::from_millis(250);
-
-/// A wait that took at least this long was one: the OS had nothing to tell when it began.
-const AWOKEN: Duration = Duration::from_millis(1);
 
 /// The longest wait that is asked for at once. When an absence began can only be told from when it was asked last: a
 /// loop that asks twice a second knows it well enough, and moves no deadline by much more than the absence took.
@@ -137,11 +136,7 @@ pub struct Reactor<T> {
     clock: Clock,
     /// When the last turn handed out its events, and how many.
     handed_out: (Instant, usize),
-    /// See [`blind_since`](Self::blind_since).
-    blind_since: Instant,
-    asked_at: Instant,
-    /// When the OS last told all that there was to tell.
-    looked_at: Instant,
+    sight: Sight,
     stats: Stats,
 }
 
@@ -163,9 +158,7 @@ impl<T: Copy> Reactor<T> {
             again: Vec::new(),
             clock,
             handed_out: (clock.started(), 0),
-            blind_since: clock.started(),
-            asked_at: clock.started(),
-            looked_at: clock.started(),
+            sight: Sight::new(clock.started()),
             stats: Stats::default(),
         })
     }
@@ -265,9 +258,7 @@ impl<T: Copy> Reactor<T> {
         };
         let due_back = wait.map(|wait| asked_at + wait);
 
-        // What is ready already may have been so since the OS was last asked; what the wait brings is known when it comes.
-        self.blind_since = self.looked_at;
-        self.asked_at = asked_at;
+        self.sight.begin(asked_at);
         let before = out.len();
         let mut polled_at;
         let mut now = asked_at;
@@ -289,12 +280,9 @@ impl<T: Copy> Reactor<T> {
             // 3. What time is it?
             now = self.clock.now();
 
-            if polls == 0 && now.saturating_duration_since(asked_at) >= AWOKEN {
-                self.blind_since = now;
-            }
-
+            // Where not all was told, it has not been looked.
             if !more {
-                self.looked_at = now;
+                self.sight.looked(polled_at, now, out.len() == before && self.events.iter().next().is_none(), due_back);
             }
 
             // 4. Who is ready?
@@ -338,7 +326,7 @@ impl<T: Copy> Reactor<T> {
         if due_back.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN) {
             // Since when it did not run cannot be known; it may be since it asked.
             self.excuse(now.saturating_duration_since(asked_at));
-            self.blind_since = asked_at;
+            self.sight.was_absent();
         }
         while let Some(slot) = self.timers.pop_due(polled_at) {
             let slot = &self.slots[slot as usize];
@@ -358,14 +346,9 @@ impl<T: Copy> Reactor<T> {
         stats
     }
 
-    /// What the last turn brought may have been so since this time: in between nobody looked.
-    pub fn blind_since(&self) -> Instant {
-        self.blind_since
-    }
-
-    /// When the last turn began to wait.
-    pub fn asked_at(&self) -> Instant {
-        self.asked_at
+    /// Since when what the last turn brought may have been so.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// How long this program was away in all; see [`Stats::absent`].

@@ -34,8 +34,9 @@ const END_MAX: Duration = Duration::from_millis(700);
 const STALL_MAX: Duration = Duration::from_millis(4500);
 
 /// All that is wrong with a run, in words.
-pub fn judge(plan: Plan, result: &command::Result, world: &World) -> Vec<String> {
+pub fn judge(mut plan: Plan, result: &command::Result, world: &World) -> Vec<String> {
     let mut wrong = world.broken.clone();
+    plan.absent += world.preempted;
     let output = String::from_utf8_lossy(&world.output);
     let mut outcomes: HashMap<usize, Vec<Value>> = HashMap::new();
     let mut summary = None;

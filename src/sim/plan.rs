@@ -624,6 +624,7 @@ impl Maker {
                 interrupted: self.random.below(30) as u32,
                 no_buffers: self.random.below(10) as u32,
                 spurious: self.random.below(30) as u32,
+                preempted: if self.random.one_in(3) { self.random.below(20) as u32 } else { 0 },
             };
         }
         if self.random.one_in(4) {

@@ -222,6 +222,8 @@ pub struct Faults {
     pub interrupted: u32,
     pub no_buffers: u32,
     pub spurious: u32,
+    /// The program loses the processor between being told and looking at the clock.
+    pub preempted: u32,
 }
 
 /// The world. See the module's text.
@@ -248,6 +250,8 @@ pub struct World {
     pub has_ipv6: bool,
     /// When this program does not run, and for how long; in order.
     pub absences: VecDeque<(Duration, Duration)>,
+    /// For how long it did not run beside those.
+    pub preempted: Duration,
     pub reading: HashMap<&'static str, Reading>,
     signals: VecDeque<i32>,
     /// What was written.
@@ -290,6 +294,7 @@ impl World {
             descriptors: usize::MAX,
             has_ipv6: true,
             absences: VecDeque::new(),
+            preempted: Duration::ZERO,
             reading: HashMap::new(),
             signals: VecDeque::new(),
             output: Vec::new(),
@@ -650,6 +655,12 @@ impl World {
         self.imposed = Duration::ZERO;
         let asked = self.now;
         let result = self.wait(out, capacity, wait);
+        if self.chance(self.faults.preempted) {
+            let absence = Duration::from_millis(self.random.between(250, 1500));
+            self.imposed += absence;
+            self.preempted += absence;
+            self.pass(absence);
+        }
         if self.imposed > Duration::ZERO {
             self.blind.push((asked, self.now));
         }
