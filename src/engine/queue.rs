@@ -15,9 +15,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, Instant};
 
-/// The most targets that are parked, or come back later, before no new ones are brought. What is under way may always
-/// come back, so twice the cap must fit.
-const ASIDE_MAX: usize = 64 * 1024;
+/// The most targets that come back later before no new ones are brought. What is under way may always come back, so twice
+/// the cap must fit.
+const LATER_MAX: usize = 64 * 1024;
+
+/// The most that are parked or held before no new ones are brought. They wait for others of their kind to end, while the
+/// lines behind them stay lines: a target takes some ten times the memory.
+const ASIDE_MAX: usize = 8 * 1024;
 
 /// How late a start may be and the next still keep to the plan: the loop wakes up once a millisecond at most, and what
 /// fell due meanwhile starts together.
@@ -98,10 +102,11 @@ impl<T> Queue<T> {
 
     /// Whether one more could start soon, so that it makes sense to bring one.
     pub fn has_room(&self) -> bool {
-        let aside_max = ASIDE_MAX.max(2 * self.limits.in_flight);
+        let may_come_back = 2 * self.limits.in_flight;
         !self.short
             && self.in_flight + self.waiting.len() < self.limits.in_flight
-            && self.parked_count + self.held.len() + self.later.len() < aside_max
+            && self.parked_count + self.held.len() < ASIDE_MAX.max(may_come_back)
+            && self.later.len() < LATER_MAX.max(may_come_back)
     }
 
     /// Brings one.

@@ -141,6 +141,10 @@ fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool
         Ok(1) if healthy && plan.ended.is_none() && !plan.reader_goes => {
             wrong.push("exit 1, and all are healthy".to_owned());
         }
+        // Whether or not somebody has read it.
+        Ok(0) if plan.expected.iter().any(|expected| !expected.may_be_healthy()) => {
+            wrong.push("exit 0, and some cannot be healthy".to_owned());
+        }
         Ok(0 | 1) => {}
         Ok(130) if ended_by_signal => {}
         Err(_) if plan.reader_stalls => {}
@@ -154,7 +158,7 @@ fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool
     }
     if let Some((at, how)) = plan.ended {
         let patience = if plan.reader_stalls { STALL_MAX } else { Duration::ZERO };
-        let by = at + plan.absent + plan.work + END_MAX + patience + slowness(plan, world);
+        let by = when_noticed(at, world) + plan.work + END_MAX + patience + slowness(plan, world);
         if world.elapsed() > by {
             wrong.push(format!("told to end ({how}) at {at:?}, it ended at {:?}", world.elapsed()));
         }
@@ -162,6 +166,11 @@ fn judge_run(plan: &Plan, result: &command::Result, world: &World, healthy: bool
     if let Some(interval) = plan.interval {
         judge_pace(interval, world, wrong);
     }
+}
+
+/// When a program could know that this time has come that did not run for a while.
+fn when_noticed(at: Duration, world: &World) -> Duration {
+    world.blind.iter().fold(at, |by, (from, to)| if *from <= by + END_MAX { by.max(*to) } else { by })
 }
 
 /// What a system call takes at most.

@@ -41,6 +41,13 @@ pub struct Expected {
     pub in_full: bool,
 }
 
+impl Expected {
+    /// Whether any of what may come of it is healthy.
+    pub fn may_be_healthy(&self) -> bool {
+        self.in_full || self.reasons.iter().any(|reason| ["ok", "retried"].contains(reason))
+    }
+}
+
 /// A run.
 pub struct Plan {
     pub world: World,
