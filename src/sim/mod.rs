@@ -12,6 +12,7 @@
 
 mod judge;
 mod names;
+mod owners;
 mod plan;
 mod random;
 #[cfg(feature = "tls")]
@@ -95,46 +96,4 @@ fn a_seed_makes_the_same_run_each_time() {
     });
     assert_eq!(outputs[0], outputs[1]);
     assert!(outputs[0].3 > 1, "{outputs:?}");
-}
-#[test]
-fn zz_debug() {
-    let Some(seed) = number("DBG") else { return };
-    let p = plan(seed);
-    for (l, e) in p.lines.iter().zip(&p.expected) {
-        if std::env::var("DBGL").is_ok_and(|n| l.contains(&format!("name={n} "))) {
-            eprintln!("{} {:?}", &l[..l.len().min(200)], e);
-        }
-    }
-    eprintln!(
-        "{:?} absences {:?} work {:?} if {} desc {} v6 {} ended {:?} faults {:?}",
-        p.flags, p.world.absences, p.work, p.in_flight, p.world.descriptors, p.world.has_ipv6, p.ended, p.world.faults
-    );
-    let only = std::env::var("DBGA").unwrap_or_default();
-    for (a, peer) in &p.world.peers {
-        if only.split(',').any(|o| a.ip().to_string() == o) {
-            eprintln!(
-                "{a} {:?} distance {:?} room {} reads {} work {:?} {:?}",
-                peer.connect,
-                peer.distance,
-                peer.room,
-                peer.reads,
-                peer.work,
-                (peer.script)(b"GET / HTTP/1.1\r\n\r\n", 0).map(|a| (
-                    a.when,
-                    a.pieces.iter().map(|(g, b)| (*g, b.len())).collect::<Vec<_>>(),
-                    a.end
-                ))
-            );
-        }
-    }
-    let mut p = plan(seed);
-    let file = std::env::temp_dir().join("dbg");
-    std::fs::write(&file, p.lines.join("\n")).unwrap();
-    p.flags.extend(["-f".into(), file.display().to_string()]);
-    let (_, w) = world::run(p.world, || crate::command::check::run_alone(p.flags));
-    for (a, t) in &w.truths {
-        if only.split(',').any(|o| a.ip().to_string() == o) {
-            eprintln!("{a} {t:?}");
-        }
-    }
 }
