@@ -8,11 +8,11 @@
 //!
 //! ```text
 //!       PURE: values in, values out                   OS: bytes and time, never HTTP
-//!    report --> check --> proto {url, http, dns, ...}   conn {tcp, unix, tls}  reactor   sys
-//!                 ^         ^                                ^                 ^       ^
-//!                 +---------+------------ engine ------------+-----------------+       |
-//!                                           ^                                          |
-//!     main --> command {check, demo, mock, compare} -------------------------------------+
+//!    report --> check --> proto {url, http, dns, ...}   conn {tcp, unix, tls}   reactor     os: one seam: time, poll, sockets
+//!                 ^         ^                                ^   \________________/__________^        ^          ^
+//!                 +---------+------------ engine ------------+-----------------+           sys, mio    sim: a world
+//!                                           ^                                                          (tests only)
+//!     main --> command {check, demo, mock, compare}
 //! ```
 //!
 //! | layer | what it is | may import |
@@ -21,25 +21,30 @@
 //! | [`check`] | a target, the machine that checks it, the outcome | `proto` |
 //! | [`report`] | what outcomes look like, a format a file | `check` |
 //! | [`sys`] | what std lacks; the only folder with `unsafe` | libc |
-//! | [`reactor`] | the event loop | mio |
-//! | [`conn`] | connections: TCP, unix sockets, TLS | mio, rustls, webpki-roots |
+//! | [`os`] | the seam: what a loop needs from a system, real or, in unit tests, simulated | mio, `sys` |
+//! | [`reactor`] | the event loop | `os` |
+//! | [`conn`] | connections: TCP, unix sockets, TLS | `os`, rustls, webpki-roots |
 //! | [`engine`] | the shell: moves checks over connections on the loop | all above but `report` |
 //! | [`command`] | what a user asks for | everything but `conn`, except `mock` |
 //!
 //! A test reads the sources and fails on an import against this table, on `unsafe` outside `sys`, and on a clock read
-//! outside `reactor::clock`.
+//! outside [`os`].
 //!
 //! # Reading order, for who came to learn event loops
 //!
-//! 1. [`reactor`]: a loop is "next deadline -> wait -> what time is it -> who is ready -> whose time is up". Then its
-//!    two helpers: `token.rs`, why an event for a socket just closed cannot hit the next one, and `timers.rs`.
+//! 1. [`os`]: what an event loop needs from a system, on one page. [`reactor`]: a loop is "next deadline -> wait -> what
+//!    time is it -> who is ready -> whose time is up". Then its helpers: `token.rs`, why an event for a socket just closed
+//!    cannot hit the next one; `timers.rs`; `sight.rs`, what can be known of when something happened.
 //! 2. [`command::mock`]: a whole server on that loop.
 //! 3. [`conn::tcp`], [`conn::tls`]: connecting without waiting, and TLS as bytes in and bytes out.
 //! 4. `proto/http/chunked.rs`, [`proto::http::response`]: parsers that can be stopped at every byte.
 //! 5. [`check::machine`]: one check, which a test steps by hand.
-//! 6. [`engine`]: the other 999 of them; [`engine::pool`], what becomes of connections that are kept.
+//! 6. [`engine`]: the other 999 of them: the turn and the queue; `connecting.rs`, `exchange.rs`; [`engine::pool`], what
+//!    becomes of connections that are kept.
 //! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
-//! 8. [`command::check`]: everything else that a program waits for (its input, its output, signals), in the same loop.
+//! 8. [`command::check`]: everything else that a program waits for (its input, signals, a progress line), in the same loop;
+//!    [`command::reports`]: who waits for its readers.
+//! 9. `sim`: all of it in a world of scripted peers and troubles, a seed a run.
 //!
 //! # One check, end to end
 //!
@@ -55,10 +60,11 @@
 //!
 //! # Time
 //!
-//! Nobody but [`reactor::clock`] reads a clock; everybody else is told the time. A phase ends with the time stamp of
-//! the turn that saw its end, also where it is dealt with a turn later, and the next begins with a fresh reading, so what
-//! the one thread did for others in between is charged to nobody. A turn works for a few milliseconds, then the OS is
-//! asked again.
+//! Nobody but [`os`] reads a clock; everybody else is told the time. A phase ends with the time stamp of the turn that saw
+//! its end, also where it is dealt with a turn later, and the next begins with a fresh reading, so what the one thread did
+//! for others in between is charged to nobody; and a check's deadline moves by as much. Where it is in doubt when something
+//! came, because nobody looked for a while or this program was not there, the kernel is asked, or the time is taken that
+//! favours the target. A turn works for a few milliseconds, then the OS is asked again.
 
 pub mod check;
 pub mod command;
