@@ -51,7 +51,7 @@ pub(super) use options::{MEMORY, dumb, read_file};
 pub(super) const START_BATCH: usize = 128;
 
 /// How long targets are brought before the loop looks round again, however few of them there are among the lines.
-const BRING_FOR: Duration = Duration::from_millis(2);
+const BRING_FOR: Duration = Duration::from_millis(4);
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 16;

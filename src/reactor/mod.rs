@@ -50,7 +50,7 @@ const POLLS_PER_TURN_MAX: usize = 64;
 const GATHER_FROM: usize = 512;
 
 /// See [`GATHER_FROM`].
-const GATHER_BELOW: usize = 16;
+const GATHER_BELOW: usize = 64;
 
 /// See [`GATHER_FROM`].
 const GATHER: Duration = Duration::from_micros(500);
