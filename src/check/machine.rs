@@ -24,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::expect::{Expectation, Headers, Mismatch, Seen};
+use super::expect::{Document, Expectation, Headers, Mismatch, Seen};
 use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
 use super::route::Proxy;
 use super::settings::{Redirects, Settings};
@@ -746,7 +746,13 @@ impl Check {
     fn judge(&mut self, now: Instant) {
         self.end_phase(now);
         let settings = self.target.settings.clone();
-        let (mut reason, mut failed) = self.mismatches(&settings.expect);
+        // A body is read as JSON once, whatever number of expectations ask for something in it.
+        let document = self.hop.decoder.status().and_then(|_| {
+            let mut paths = settings.json_paths().peekable();
+            paths.peek().is_some().then(|| Document::read(&self.hop.body, paths))
+        });
+        let document = document.as_ref();
+        let (mut reason, mut failed) = self.mismatches(&settings.expect, document);
         let status = self.hop.decoder.status();
         let status_is_judged =
             settings.expect.iter().any(|expectation| Reason::of(expectation.subject()) == Reason::Status);
@@ -754,7 +760,7 @@ impl Check {
             reason = Some(Reason::Status);
             failed.insert(0, Mismatch { expected: "status in 200-399".into(), got: format!("status was {status}") });
         }
-        let (warned, warnings) = self.mismatches(&settings.warn);
+        let (warned, warnings) = self.mismatches(&settings.warn, document);
         failed.extend(warnings);
         let number = self.attempt.number;
         let (reason, detail) = match (reason, warned) {
@@ -769,7 +775,11 @@ impl Check {
     }
 
     /// Which of the expectations do not hold, and the reason that the first of them makes.
-    fn mismatches(&self, expectations: &[Expectation]) -> (Option<Reason>, Vec<Mismatch>) {
+    fn mismatches(
+        &self,
+        expectations: &[Expectation],
+        document: Option<&Document<'_>>,
+    ) -> (Option<Reason>, Vec<Mismatch>) {
         if expectations.is_empty() {
             return (None, Vec::new());
         }
@@ -779,6 +789,7 @@ impl Check {
             http_version: self.hop.decoder.http_version(),
             headers: Headers::new(self.hop.decoder.head_bytes()),
             body: &self.hop.body,
+            document,
             // More than --max-body is no answer to be judged.
             body_whole: true,
             body_bytes: self.hop.decoder.body_bytes(),

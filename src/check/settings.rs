@@ -11,6 +11,7 @@ use super::expect::{Expectation, Subject};
 use super::route::{Proxy, Route, socket_path};
 use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
+use crate::proto::json;
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
 /// flags.
@@ -319,6 +320,14 @@ impl Settings {
         let is_time =
             |subject: &Subject| matches!(subject, Subject::Total | Subject::Connect | Subject::Tls | Subject::Wait);
         self.expectations().any(|expectation| is_time(expectation.subject()))
+    }
+
+    /// The paths at which expectations look into a JSON body.
+    pub fn json_paths(&self) -> impl Iterator<Item = &json::Path> {
+        self.expectations().filter_map(|expectation| match expectation.subject() {
+            Subject::Json(path) => Some(path),
+            _ => None,
+        })
     }
 
     /// Whether the response's body must be kept.

@@ -66,7 +66,6 @@ pub struct Plan {
     pub work: Duration,
     /// The time between two starts.
     pub interval: Option<Duration>,
-    pub in_flight: usize,
 }
 
 fn ms(ms: u64) -> Duration {
@@ -698,7 +697,6 @@ impl Maker {
             reader_goes,
             reader_stalls,
             interval,
-            in_flight,
         }
     }
 }

@@ -116,18 +116,47 @@ impl Expectation {
         }
     }
 
-    /// Reads the body again for each JSON expectation. If a target with many of them ever shows in a profile, find
-    /// all their paths in one pass.
     fn judge_json(&self, seen: &Seen<'_>, path: &json::Path) -> Result<(), String> {
         if !seen.body_whole {
             let kept = seen.body.len();
             return Err(format!("the body was cut: its first {kept} bytes cannot be read as JSON"));
         }
-        match json::find(seen.body, path) {
-            Ok(Some(found)) => self.judge_value(&Value::from_json(&found)),
+        let read;
+        let document = match seen.document {
+            Some(document) => document,
+            None => {
+                read = Document::read(seen.body, [path]);
+                &read
+            }
+        };
+        match document.at(path) {
+            Ok(Some(found)) => self.judge_value(&Value::from_json(found)),
             Ok(None) => Err(format!("{} is missing", self.subject)),
             Err(error) => Err(format!("the body is not JSON ({error})")),
         }
+    }
+}
+
+/// A body read as JSON, once for all that is to be looked at in it: a mebibyte takes milliseconds, in which everybody else
+/// waits.
+#[derive(Debug)]
+pub struct Document<'a> {
+    paths: Vec<&'a json::Path>,
+    found: Result<Vec<Option<json::Found<'a>>>, json::JsonError>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a body for what stands at these paths.
+    pub fn read(body: &'a [u8], paths: impl IntoIterator<Item = &'a json::Path>) -> Document<'a> {
+        let paths: Vec<_> = paths.into_iter().collect();
+        Document { found: json::find_all(body, paths.iter().copied()), paths }
+    }
+
+    /// What stands at one of the paths for which it was read.
+    fn at(&self, path: &json::Path) -> Result<Option<&json::Found<'a>>, &json::JsonError> {
+        let found = self.found.as_ref()?;
+        let index = self.paths.iter().position(|known| *known == path);
+        Ok(index.and_then(|index| found.get(index)?.as_ref()))
     }
 }
 
@@ -353,6 +382,7 @@ mod tests {
             http_version: Some("1.1"),
             headers: Headers::new(HEAD),
             body,
+            document: None,
             body_whole: true,
             body_bytes: body.len() as u64,
             redirects: 2,
@@ -374,6 +404,7 @@ mod tests {
             http_version: None,
             headers: Headers::default(),
             body: b"",
+            document: None,
             body_whole: true,
             body_bytes: 0,
             redirects: 0,

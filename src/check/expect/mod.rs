@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use crate::proto::json;
 
+pub use judge::Document;
 pub use parse::{MAX_EXPRESSION, MAX_PATTERN, ParseError};
 
 /// How long [`Mismatch::got`] may be, in characters.
@@ -89,6 +90,8 @@ pub struct Seen<'a> {
     pub headers: Headers<'a>,
     /// The body, or its kept beginning.
     pub body: &'a [u8],
+    /// The body read as JSON for all paths that expectations name. `None`: each reads it for itself.
+    pub document: Option<&'a Document<'a>>,
     /// Whether `body` is the whole body; `false` when only a bounded part was kept.
     pub body_whole: bool,
     /// How many bytes the body had, kept or not.

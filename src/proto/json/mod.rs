@@ -1,7 +1,7 @@
 //! A strict JSON reader (RFC 8259) for expectations: one pass says whether a document is JSON, and finds the
-//! value at a path.
+//! values at any number of paths.
 //!
-//! It builds no tree and keeps nothing but the value asked for: a check wants one field of a body, and wants to know
+//! It builds no tree and keeps nothing but the values asked for: a check wants a few fields of a body, and wants to know
 //! exactly where a body stops being JSON. It knows no other types than JSON's own, never turns a number into a
 //! float, and does not write JSON.
 //!
@@ -75,9 +75,21 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// A [`JsonError`] says where `text` stops being JSON: the first such place, be it the grammar or the encoding.
 pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<Found<'a>>, JsonError> {
+    find_all(text, [path]).map(|mut found| found.pop().flatten())
+}
+
+/// As [`find`], for several paths in one pass: what is found at each, in the order of the paths.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_all<'a, 'p>(
+    text: &'a [u8],
+    paths: impl IntoIterator<Item = &'p Path>,
+) -> Result<Vec<Option<Found<'a>>>, JsonError> {
     let (valid, tail) = valid_utf8(text);
     let mut reader = Reader::new(valid, tail);
-    reader.document(&path.steps).map_err(|fault| fault.in_text(valid))
+    let ways = paths.into_iter().enumerate().map(|(path, Path { steps, .. })| Way { path, steps }).collect();
+    reader.document(ways).map_err(|fault| fault.in_text(valid))
 }
 
 /// Reads the JSON string that `text` starts with; gives its value and the text behind its closing quote.
@@ -152,6 +164,35 @@ impl Fault {
     }
 }
 
+/// What is left of a path where the reader stands.
+#[derive(Clone, Copy)]
+struct Way<'p> {
+    /// Which of the paths it is.
+    path: usize,
+    steps: &'p [Step],
+}
+
+/// The ways on which the reader is, and what has been found so far.
+struct Search<'a, 'p> {
+    /// Those of the value that is read stand last; those of the values around it before them.
+    ways: Vec<Way<'p>>,
+    found: Vec<Option<Found<'a>>>,
+}
+
+impl<'p> Search<'_, 'p> {
+    /// Adds the ways that lead on below a member or item of the value whose ways begin at `from`. Of equal names the last
+    /// one wins, so what an earlier one held is forgotten.
+    fn descend(&mut self, from: usize, below: impl Fn(&'p [Step]) -> Option<&'p [Step]>) {
+        for index in from..self.ways.len() {
+            let Way { path, steps } = self.ways[index];
+            if let Some(steps) = below(steps) {
+                self.found[path] = None;
+                self.ways.push(Way { path, steps });
+            }
+        }
+    }
+}
+
 /// Walks over the text. `at` is a character boundary whenever a token starts or ends, and wherever a fault is found:
 /// every token ends with an ASCII byte, and a fault stands behind one.
 struct Reader<'a> {
@@ -166,26 +207,26 @@ impl<'a> Reader<'a> {
         Reader { text, tail, at: 0, depth: 0 }
     }
 
-    fn document(&mut self, steps: &[Step]) -> Result<Option<Found<'a>>, Fault> {
+    fn document(&mut self, ways: Vec<Way<'_>>) -> Result<Vec<Option<Found<'a>>>, Fault> {
+        let mut search = Search { found: vec![None; ways.len()], ways };
         if self.text.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len_utf8();
         }
-        let found = self.value(Some(steps))?;
+        self.value(&mut search, 0)?;
         self.skip_space();
         if !self.rest().is_empty() || self.tail != Tail::End {
             return Err(self.expected("the end"));
         }
-        Ok(found)
+        Ok(search.found)
     }
 
-    /// Reads any value. `steps` is what is left of the path here; `None` when this value lies beside the path.
-    fn value(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+    /// Reads any value. The ways that lead to it or through it begin at `from`; none do where it lies beside all paths.
+    fn value(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
         self.skip_space();
         let start = self.at;
-        let mut inside = None;
         match self.peek() {
-            Some(b'{') => inside = self.object(steps)?,
-            Some(b'[') => inside = self.array(steps)?,
+            Some(b'{') => self.object(search, from)?,
+            Some(b'[') => self.array(search, from)?,
             Some(b'"') => drop(self.string()?),
             Some(b't') => self.word("true")?,
             Some(b'f') => self.word("false")?,
@@ -193,51 +234,52 @@ impl<'a> Reader<'a> {
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ => return Err(self.expected("a value")),
         }
-        match steps {
-            Some([]) => Ok(Some(Found::from_raw(self.since(start)))),
-            _ => Ok(inside),
+        for way in &search.ways[from..] {
+            if way.steps.is_empty() {
+                search.found[way.path] = Some(Found::from_raw(self.since(start)));
+            }
         }
+        Ok(())
     }
 
-    fn object(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+    fn object(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
         self.enter()?;
-        let mut found = None;
         self.skip_space();
         if !self.eat(b'}') {
             loop {
                 let name = self.name()?;
-                let below = steps.and_then(|steps| below_name(steps, name));
-                let value = self.value(below)?;
-                if below.is_some() {
-                    found = value;
+                let below = search.ways.len();
+                if below > from {
+                    let name = unescape(name);
+                    search.descend(from, |steps| below_name(steps, &name));
                 }
+                self.value(search, below)?;
+                search.ways.truncate(below);
                 if self.last_item(b'}')? {
                     break;
                 }
             }
         }
         self.depth -= 1;
-        Ok(found)
+        Ok(())
     }
 
-    fn array(&mut self, steps: Option<&[Step]>) -> Result<Option<Found<'a>>, Fault> {
+    fn array(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
         self.enter()?;
-        let mut found = None;
         self.skip_space();
         if !self.eat(b']') {
             for index in 0.. {
-                let below = steps.and_then(|steps| below_index(steps, index));
-                let value = self.value(below)?;
-                if below.is_some() {
-                    found = value;
-                }
+                let below = search.ways.len();
+                search.descend(from, |steps| below_index(steps, index));
+                self.value(search, below)?;
+                search.ways.truncate(below);
                 if self.last_item(b']')? {
                     break;
                 }
             }
         }
         self.depth -= 1;
-        Ok(found)
+        Ok(())
     }
 
     /// Steps over an opening bracket.
@@ -289,7 +331,7 @@ impl<'a> Reader<'a> {
                 Some(0..=0x1f) => {
                     return Err(self.fault("a control character in a string is escaped".into()));
                 }
-                Some(_) => self.at += 1,
+                Some(_) => self.at += plain_length(&self.text.as_bytes()[self.at..]),
                 None => return Err(self.expected("'\"' at the end of the string")),
             }
         }
@@ -395,10 +437,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The steps left below the member `name` (still escaped), if the path leads through it.
+/// How many bytes of a string stand for themselves before one that does not: most of any document, and so the loop in which
+/// most of its time goes.
+fn plain_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(bytes.len())
+}
+
+/// The steps left below the member `name`, if the path leads through it.
 fn below_name<'s>(steps: &'s [Step], name: &str) -> Option<&'s [Step]> {
     match steps {
-        [Step::Name(wanted), below @ ..] if unescape(name) == *wanted => Some(below),
+        [Step::Name(wanted), below @ ..] if name == *wanted => Some(below),
         _ => None,
     }
 }
@@ -750,5 +798,69 @@ mod tests {
                 assert!(error.at <= text.len(), "seed {SEED:#x}, round {round}");
             }
         }
+    }
+
+    /// Many paths in one pass, against another reader: documents made up from a seed, equal names among them.
+    #[test]
+    fn many_paths_at_once_are_found_as_another_reader_finds_them() {
+        fn document(random: &mut impl FnMut(u64) -> u64, depth: u32, out: &mut String) {
+            match random(if depth > 3 { 4 } else { 7 }) {
+                0 => out.push_str(["null", "true", "false"][random(3) as usize]),
+                1 => out.push_str(&random(1000).to_string()),
+                2 => out.push_str("\"a\\n\\u00e9\\\"b\""),
+                3 => out.push_str("\"plain \u{e9}\""),
+                4 => {
+                    out.push('[');
+                    for index in 0..random(4) {
+                        out.push_str(if index > 0 { " , " } else { "" });
+                        document(random, depth + 1, out);
+                    }
+                    out.push(']');
+                }
+                _ => {
+                    out.push('{');
+                    for index in 0..random(5) {
+                        out.push_str(if index > 0 { "," } else { "" });
+                        out.push_str(["\"a\":", "\"b\" : ", "\"\\u0061\":", "\"c\":"][random(4) as usize]);
+                        document(random, depth + 1, out);
+                    }
+                    out.push('}');
+                }
+            }
+        }
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let texts = ["a", "b", "c", "a.a", "a.b", "b[0]", "a[1]", "a.b.c", "c[2].a", "a.a[0].b", "b.b", "a"];
+        let paths: Vec<Path> = texts.iter().map(|text| path(&format!(".{text}"))).collect();
+        let mut seen = 0;
+        for _ in 0..3000 {
+            let mut text = String::new();
+            document(&mut random, 0, &mut text);
+            let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let found = find_all(text.as_bytes(), &paths).unwrap();
+            for (path, (found, name)) in paths.iter().zip(found.iter().zip(texts)) {
+                let pointer = format!("/{}", name.replace(['.', '['], "/").replace(']', ""));
+                let expected = expected.pointer(&pointer);
+                let same = match (found, expected) {
+                    (None, None) => true,
+                    (Some(Found::Null), Some(serde_json::Value::Null)) => true,
+                    (Some(Found::Bool(a)), Some(serde_json::Value::Bool(b))) => a == b,
+                    (Some(Found::Number(a)), Some(serde_json::Value::Number(b))) => *a == b.to_string(),
+                    (Some(Found::String(a)), Some(serde_json::Value::String(b))) => a == b,
+                    (Some(Found::Array(raw)), Some(b @ serde_json::Value::Array(_)))
+                    | (Some(Found::Object(raw)), Some(b @ serde_json::Value::Object(_))) => {
+                        serde_json::from_str::<serde_json::Value>(raw).unwrap() == *b
+                    }
+                    _ => false,
+                };
+                assert!(same, "{name} in {text}: {found:?}, {expected:?}");
+                seen += usize::from(found.is_some());
+                assert_eq!(find(text.as_bytes(), path).unwrap(), *found, "one path alone");
+            }
+        }
+        assert!(seen > 1000, "{seen} values were found at all");
     }
 }
