@@ -50,8 +50,9 @@ pub(super) use options::{MEMORY, dumb, read_file};
 /// answers waiting.
 pub(super) const START_BATCH: usize = 128;
 
-/// How long targets are brought before the loop looks round again, however few of them there are among the lines.
-const BRING_FOR: Duration = Duration::from_millis(4);
+/// How long at least targets are brought before the loop looks round again, however few of them there are among the lines
+/// and however long the turn has taken already.
+const BRING_FOR: Duration = Duration::from_millis(1);
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
@@ -350,7 +351,7 @@ impl Run {
 
     /// Brings targets while there is room: whether all have been brought.
     fn bring(&mut self) -> Result<bool, String> {
-        let until = self.engine.reactor().clock().now() + BRING_FOR;
+        let until = self.engine.work_until().max(self.engine.reactor().clock().now() + BRING_FOR);
         for _ in 0..START_BATCH {
             if self.engine.reactor().clock().now() >= until {
                 break;

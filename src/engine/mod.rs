@@ -57,10 +57,10 @@ const READ_BUFFER: usize = 16 * 1024;
 
 /// How long the engine works before it asks the OS again. What is left over waits with the time at which it was seen, so
 /// that nobody is charged with the work that was done for others before it.
-const WORK_PER_TURN: Duration = Duration::from_millis(4);
+const WORK_PER_TURN: Duration = Duration::from_millis(3);
 
-/// How long it starts waiting checks before it asks the OS again.
-const START_FOR: Duration = Duration::from_millis(2);
+/// How long at least it starts waiting checks, however long the turn has taken already.
+const START_FOR: Duration = Duration::from_micros(500);
 
 /// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
@@ -296,6 +296,8 @@ pub struct Engine<O> {
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
     /// How much of the time that this program was away the checks have been given back.
     excused: Duration,
+    /// When the OS is to be asked again.
+    work_until: Instant,
     /// Kept between turns so that their memory is, too.
     ready: Vec<Ready<Tag<O>>>,
     request: Vec<u8>,
@@ -306,6 +308,7 @@ impl<O: Copy> Engine<O> {
     /// An engine on this loop.
     pub fn new(mut reactor: Reactor<Tag<O>>, config: Config) -> Engine<O> {
         let mut numbers = os::numbers();
+        let started = reactor.clock().started();
         Engine {
             queue_key: reactor.open(Tag::Queue),
             reactor,
@@ -324,6 +327,7 @@ impl<O: Copy> Engine<O> {
             starved: VecDeque::new(),
             named: VecDeque::new(),
             excused: Duration::ZERO,
+            work_until: started,
             ready: Vec::new(),
             request: Vec::new(),
             buffer: Box::new([0; READ_BUFFER]),
@@ -393,6 +397,11 @@ impl<O: Copy> Engine<O> {
         self.start_waiting();
     }
 
+    /// When the work of this turn should be over, so that the OS is asked again: the owner's share of it included.
+    pub fn work_until(&self) -> Instant {
+        self.work_until
+    }
+
     /// Makes the next turn not wait: its owner has more to do.
     pub fn go_on(&mut self) {
         self.reactor.again(self.queue_key);
@@ -431,6 +440,7 @@ impl<O: Copy> Engine<O> {
         }
         self.ready = ready;
         let until = now + WORK_PER_TURN;
+        self.work_until = until;
         while let Some((event, seen)) = self.backlog.pop_front() {
             // An earlier event may have undone this one.
             if self.reactor.is_current(&event) {
@@ -528,9 +538,10 @@ impl<O: Copy> Engine<O> {
         }
         self.feed_races();
         let now = self.reactor.clock().now();
+        let until = self.work_until.max(now + START_FOR);
         while let Some(waiting) = self.queue.start(now) {
             // Thousands may be due at one moment. They start in pieces, and the OS is asked between them.
-            if self.begin(waiting) >= now + START_FOR {
+            if self.begin(waiting) >= until {
                 self.reactor.again(self.queue_key);
                 break;
             }

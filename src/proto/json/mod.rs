@@ -144,7 +144,8 @@ fn valid_utf8(text: &[u8]) -> (&str, Tail) {
     }
 }
 
-/// A fault before its line and column are counted: only the one that is reported needs them.
+/// A fault before its line and column are counted: only the one that is reported needs them. It is boxed, so that what every
+/// function here gives back when all is well fits a register.
 struct Fault {
     at: usize,
     what: String,
@@ -180,6 +181,15 @@ struct Search<'a, 'p> {
 }
 
 impl<'p> Search<'_, 'p> {
+    /// The glances of all names that the ways from `from` on lead through.
+    fn sketch(&self, from: usize) -> u64 {
+        let glance_of = |way: &Way<'_>| match way.steps.first() {
+            Some(Step::Name(name)) => glance(name.as_bytes()),
+            _ => 0,
+        };
+        self.ways[from..].iter().fold(0, |sketch, way| sketch | glance_of(way))
+    }
+
     /// Adds the ways that lead on below a member or item of the value whose ways begin at `from`. Of equal names the last
     /// one wins, so what an earlier one held is forgotten.
     fn descend(&mut self, from: usize, below: impl Fn(&'p [Step]) -> Option<&'p [Step]>) {
@@ -207,7 +217,7 @@ impl<'a> Reader<'a> {
         Reader { text, tail, at: 0, depth: 0 }
     }
 
-    fn document(&mut self, ways: Vec<Way<'_>>) -> Result<Vec<Option<Found<'a>>>, Fault> {
+    fn document(&mut self, ways: Vec<Way<'_>>) -> Result<Vec<Option<Found<'a>>>, Box<Fault>> {
         let mut search = Search { found: vec![None; ways.len()], ways };
         if self.text.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len_utf8();
@@ -221,7 +231,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads any value. The ways that lead to it or through it begin at `from`; none do where it lies beside all paths.
-    fn value(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
+    fn value(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
         self.skip_space();
         let start = self.at;
         match self.peek() {
@@ -234,22 +244,24 @@ impl<'a> Reader<'a> {
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ => return Err(self.expected("a value")),
         }
-        for way in &search.ways[from..] {
-            if way.steps.is_empty() {
+        if from < search.ways.len() {
+            for way in search.ways[from..].iter().filter(|way| way.steps.is_empty()) {
                 search.found[way.path] = Some(Found::from_raw(self.since(start)));
             }
         }
         Ok(())
     }
 
-    fn object(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
+    fn object(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
         self.enter()?;
         self.skip_space();
+        let sketch = search.sketch(from);
         if !self.eat(b'}') {
             loop {
                 let name = self.name()?;
                 let below = search.ways.len();
-                if below > from {
+                // Most members lie beside all paths, which a glance tells.
+                if sketch != 0 && (sketch & glance(name.as_bytes()) != 0 || name.as_bytes().contains(&b'\\')) {
                     let name = unescape(name);
                     search.descend(from, |steps| below_name(steps, &name));
                 }
@@ -264,7 +276,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn array(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Fault> {
+    fn array(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
         self.enter()?;
         self.skip_space();
         if !self.eat(b']') {
@@ -283,7 +295,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over an opening bracket.
-    fn enter(&mut self) -> Result<(), Fault> {
+    fn enter(&mut self) -> Result<(), Box<Fault>> {
         if self.depth == MAX_DEPTH {
             return Err(self.fault(format!("nested deeper than {MAX_DEPTH}")));
         }
@@ -293,7 +305,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A name and its colon; the name is still escaped.
-    fn name(&mut self) -> Result<&'a str, Fault> {
+    #[inline]
+    fn name(&mut self) -> Result<&'a str, Box<Fault>> {
         self.skip_space();
         if self.peek() != Some(b'"') {
             return Err(self.expected("a name in double quotes"));
@@ -307,7 +320,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over what follows an item: a comma, or the closing bracket (then it is true).
-    fn last_item(&mut self, close: u8) -> Result<bool, Fault> {
+    #[inline]
+    fn last_item(&mut self, close: u8) -> Result<bool, Box<Fault>> {
         self.skip_space();
         if self.eat(close) {
             return Ok(true);
@@ -315,11 +329,11 @@ impl<'a> Reader<'a> {
         if self.eat(b',') {
             return Ok(false);
         }
-        Err(self.expected(&format!("',' or '{}'", char::from(close))))
+        Err(self.expected(if close == b'}' { "',' or '}'" } else { "',' or ']'" }))
     }
 
     /// A string; what stands between its quotes, still escaped.
-    fn string(&mut self) -> Result<&'a str, Fault> {
+    fn string(&mut self) -> Result<&'a str, Box<Fault>> {
         if !self.eat(b'"') {
             return Err(self.expected("'\"'"));
         }
@@ -340,7 +354,7 @@ impl<'a> Reader<'a> {
         Ok(raw)
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), Box<Fault>> {
         self.at += 1;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
@@ -358,13 +372,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Fault> {
+    fn number(&mut self) -> Result<(), Box<Fault>> {
         self.eat(b'-');
         let starts_with_zero = self.eat(b'0');
         if !starts_with_zero {
             self.digits()?;
         } else if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             return Err(self.fault("a number has no leading zero".into()));
+        }
+        // Most numbers are whole.
+        if !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            return Ok(());
         }
         if self.eat(b'.') {
             self.digits()?;
@@ -377,18 +395,18 @@ impl<'a> Reader<'a> {
     }
 
     /// One digit or more.
-    fn digits(&mut self) -> Result<(), Fault> {
+    #[inline]
+    fn digits(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        let rest = &self.text.as_bytes()[start..];
+        self.at += rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         if self.at == start {
             return Err(self.expected("a digit"));
         }
         Ok(())
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Fault> {
+    fn word(&mut self, word: &str) -> Result<(), Box<Fault>> {
         for byte in word.bytes() {
             if !self.eat(byte) {
                 return Err(self.expected(&format!("`{word}`")));
@@ -397,18 +415,25 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     fn skip_space(&mut self) {
+        // In most documents that machines write there is none.
+        if self.peek().is_some_and(|byte| byte > b' ') {
+            return;
+        }
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn eat(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -422,7 +447,8 @@ impl<'a> Reader<'a> {
         self.text.get(start..self.at).unwrap_or("")
     }
 
-    fn expected(&self, what: &str) -> Fault {
+    #[cold]
+    fn expected(&self, what: &str) -> Box<Fault> {
         let found = match self.rest().chars().next() {
             Some('\'') => "'\\''".into(),
             Some('"') => "'\"'".into(),
@@ -432,8 +458,8 @@ impl<'a> Reader<'a> {
         self.fault(format!("expected {what}, found {found}"))
     }
 
-    fn fault(&self, what: String) -> Fault {
-        Fault { at: self.at, what }
+    fn fault(&self, what: String) -> Box<Fault> {
+        Box::new(Fault { at: self.at, what })
     }
 }
 
@@ -441,6 +467,15 @@ impl<'a> Reader<'a> {
 /// most of its time goes.
 fn plain_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(bytes.len())
+}
+
+/// One bit of 64 that hardly ever is the same for two names.
+fn glance(name: &[u8]) -> u64 {
+    let mixed = match name {
+        [.., a, b, c] => name.len() + usize::from(*a) * 3 + usize::from(*b) * 7 + usize::from(*c) * 13,
+        _ => name.iter().fold(name.len(), |mixed, byte| mixed * 5 + usize::from(*byte)),
+    };
+    1 << (mixed % 64)
 }
 
 /// The steps left below the member `name`, if the path leads through it.
