@@ -547,7 +547,8 @@ fn one_silent_name_among_a_thousand_delays_nobody_but_itself() {
     assert_eq!((report.summary["up"].as_u64(), not_up.len()), (Some(GOOD as u64), 1), "{not_up:#?}");
     assert_eq!(not_up[0]["reason"], "dns_timeout", "{}", not_up[0]);
     let total = |check: &serde_json::Value| check["seconds"]["total"].as_f64().expect("a number");
-    assert!((LIMIT..LIMIT + 2.0).contains(&total(not_up[0])), "{}", not_up[0]);
+    // What the others took of our time in the beginning is not booked as its own.
+    assert!((LIMIT - 0.1..LIMIT + 2.0).contains(&total(not_up[0])), "{}", not_up[0]);
     // Under load the others may take a while, but not for the silent one's sake.
     let slowest = report.checks.iter().filter(|check| check["verdict"] == "up").map(total).fold(0.0, f64::max);
     assert!(slowest < LIMIT - 1.0, "{slowest} s");

@@ -717,7 +717,7 @@ impl<O: Copy> Engine<O> {
         self.reactor.close(key);
         match link {
             Link::None | Link::Resolved(_) => {}
-            Link::Resolving(ticket) => self.resolver.forget(ticket, Waiter { id, key }, &mut self.reactor),
+            Link::Resolving(ticket) => self.resolver.forget(ticket, &mut self.reactor),
             Link::Dialing(dial) => dial.keys().for_each(|key| self.reactor.close(key)),
             link @ Link::Open { .. } => self.leave(keeps, link),
         }

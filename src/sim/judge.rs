@@ -22,7 +22,7 @@ const COARSE_GRAIN: Duration = Duration::from_millis(60);
 const WORK_MAX: Duration = Duration::from_micros(4500);
 
 /// How many system calls may come on top: the last piece of each, begun in time.
-const CALLS_MAX: u32 = 220;
+const CALLS_MAX: u32 = 60;
 
 /// How many may lie between what happened and its time stamp.
 const STAMP_CALLS_MAX: u32 = 8;

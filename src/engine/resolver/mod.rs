@@ -48,6 +48,9 @@ use sockets::{Fault, Places, Query, READ_BUFFER, READS_PER_TURN, Received, Socke
 /// nothing wrong.
 const WAVE: usize = 100;
 
+/// How long lookups are started before the loop looks round again.
+const START_FOR: Duration = Duration::from_millis(1);
+
 /// After so long without a start the rest of a wave is taken to be slow or dead, and the next one goes out: it delays
 /// nobody for longer.
 const WAVE_PAUSE: Duration = Duration::from_millis(20);
@@ -187,7 +190,10 @@ struct Flight {
     /// Carries the lookup's deadline.
     key: Key,
     lookup: Lookup,
+    /// Everybody who asked for it. Some may have given up since, which their owner knows.
     waiters: Vec<Waiter>,
+    /// How many have not.
+    waiting: usize,
     places: Places,
     /// The wave in which it was started.
     wave: Option<u32>,
@@ -278,16 +284,14 @@ impl Resolver {
     }
 
     /// Somebody no longer waits. A lookup for which nobody waits ends.
-    pub(super) fn forget<T: Tagged>(&mut self, ticket: Ticket, waiter: Waiter, reactor: &mut Reactor<T>) {
+    pub(super) fn forget<T: Tagged>(&mut self, ticket: Ticket, reactor: &mut Reactor<T>) {
         let Some(flight) = self.flight(ticket) else { return };
-        if let Some(index) = flight.waiters.iter().position(|other| *other == waiter) {
-            flight.waiters.swap_remove(index);
-        }
-        if flight.waiters.is_empty() {
+        flight.waiting -= 1;
+        if flight.waiting == 0 {
             self.land(ticket, reactor);
         }
         // The room that it left may be another's to start in, or have gone to a connection that failed at once.
-        if self.sockets.has_faults() || !self.unstarted.is_empty() {
+        if self.sockets.has_news() || !self.unstarted.is_empty() {
             self.go_on_next_turn(reactor);
         }
     }
@@ -350,6 +354,7 @@ impl Resolver {
         if let Some(&ticket) = self.by_host.get(host) {
             if let Some(flight) = self.flight(ticket) {
                 flight.waiters.push(waiter);
+                flight.waiting += 1;
             }
             return Ok(ticket);
         }
@@ -364,7 +369,15 @@ impl Resolver {
         let ticket = Ticket { slot, key };
         let host: Rc<str> = host.into();
         self.by_host.insert(Rc::clone(&host), ticket);
-        self.flights.insert(Flight { host, key, lookup, waiters: vec![waiter], places: Places::default(), wave: None });
+        self.flights.insert(Flight {
+            host,
+            key,
+            lookup,
+            waiters: vec![waiter],
+            waiting: 1,
+            places: Places::default(),
+            wave: None,
+        });
         if self.unstarted.is_empty() {
             self.go_on_next_turn(reactor);
         }
@@ -384,7 +397,11 @@ impl Resolver {
         if self.wave.over_at.is_some_and(|at| at <= now) {
             self.wave = Wave { number: self.wave.number.wrapping_add(1), size: 0, over_at: None };
         }
+        let until = reactor.clock().now() + START_FOR;
         while self.wave.size < WAVE {
+            if reactor.clock().now() >= until {
+                return self.go_on_next_turn(reactor);
+            }
             let Some(ticket) = self.unstarted.pop_front() else { return };
             let number = self.wave.number;
             let Some(flight) = self.flight(ticket) else { continue };
@@ -443,6 +460,9 @@ impl Resolver {
     }
 
     fn settle_faults<T: Tagged>(&mut self, now: Instant, reactor: &mut Reactor<T>) {
+        while let Some((ticket, record)) = self.sockets.next_begun() {
+            self.tell(ticket, Input::TcpBegun { record }, now, reactor);
+        }
         // It ends: each of these uses up one of the turns that a lookup has with its servers.
         while let Some((ticket, fault)) = self.sockets.next_fault() {
             match fault {
@@ -467,7 +487,9 @@ impl Resolver {
                 }
                 Action::OpenTcp { record, server, bytes } => {
                     self.stats.queries += 1;
-                    self.sockets.open_tcp(ticket, record, server, bytes, reactor);
+                    if !self.sockets.open_tcp(ticket, record, server, bytes, reactor) {
+                        flight.lookup.handle(Input::TcpWaits { record }, now, &mut *self.random);
+                    }
                 }
                 Action::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
                 Action::Arm(at) => reactor.arm(flight.key, at),
@@ -1002,18 +1024,18 @@ mod tests {
     fn a_lookup_for_which_nobody_waits_ends() {
         let server = Server::start(silent);
         let mut bench = Bench::asking(&[server.address]);
-        let (ticket, first) = bench.later("www.example");
-        let (same, second) = bench.later("www.example");
+        let (ticket, _) = bench.later("www.example");
+        let (same, _) = bench.later("www.example");
         assert_eq!(same, ticket);
         bench.turn();
-        bench.resolver.forget(ticket, first, &mut bench.reactor);
+        bench.resolver.forget(ticket, &mut bench.reactor);
         assert_eq!(bench.resolver.flights.len(), 1);
-        bench.resolver.forget(ticket, second, &mut bench.reactor);
+        bench.resolver.forget(ticket, &mut bench.reactor);
         bench.assert_idle();
         // Told again, and by somebody who comes too late: nothing happens, not even to a new lookup in the same place.
         let (other, third) = bench.later("other.example");
         assert_ne!(other, ticket);
-        bench.resolver.forget(ticket, second, &mut bench.reactor);
+        bench.resolver.forget(ticket, &mut bench.reactor);
         assert_eq!(bench.next_done().waiters, [third]);
     }
 
@@ -1021,10 +1043,30 @@ mod tests {
     fn a_lookup_forgotten_before_its_start_is_never_sent() {
         let server = Server::start(good);
         let mut bench = Bench::asking(&[server.address]);
-        let (ticket, waiter) = bench.later("forgotten.example");
-        bench.resolver.forget(ticket, waiter, &mut bench.reactor);
+        let (ticket, _) = bench.later("forgotten.example");
+        bench.resolver.forget(ticket, &mut bench.reactor);
         assert_eq!(bench.look_up("www.example"), found(&BOTH));
         assert!(server.seen().iter().all(|(name, _)| name == "www.example"));
+    }
+
+    /// Ten thousand questions over TCP to a server that says nothing: those that wait are not told that time is up, and all
+    /// are forgotten in no time worth speaking of.
+    #[test]
+    fn thousands_wait_for_a_connection_and_are_forgotten_at_little_cost() {
+        let server = Server::start(silent);
+        let mut bench = Bench::asking(&[server.address]);
+        let ticket = |slot| Ticket { slot, key: bench.guard };
+        let tickets: Vec<Ticket> = (0..10_000).map(ticket).collect();
+        for ticket in &tickets {
+            bench.resolver.sockets.open_tcp(*ticket, RecordType::A, server.address, b"\0\x01x", &mut bench.reactor);
+        }
+        assert_eq!(bench.resolver.sockets.most(), TCP_MAX);
+        // The last ones first: each would be looked for through all others.
+        for ticket in tickets.iter().rev() {
+            bench.resolver.sockets.close_tcp(*ticket, RecordType::A, &mut bench.reactor);
+        }
+        bench.resolver.sockets.assert_idle();
+        assert_eq!(bench.resolver.sockets.next_begun(), None, "nobody wants what is not there any more");
     }
 
     #[test]
@@ -1036,8 +1078,8 @@ mod tests {
         while bench.resolver.stats().answers < 2 * TCP_MAX as u64 && bench.resolver.next_done().is_none() {
             bench.turn();
         }
-        for (ticket, waiter) in tickets {
-            bench.resolver.forget(ticket, waiter, &mut bench.reactor);
+        for (ticket, _) in tickets {
+            bench.resolver.forget(ticket, &mut bench.reactor);
         }
         bench.assert_idle();
     }

@@ -7,7 +7,7 @@
 //! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
 //! that the OS drops what others send, and tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -35,7 +35,7 @@ pub(super) const SOCKETS_MAX: usize = MAX_SERVERS * UDP_PER_SERVER_MAX + TCP_MAX
 /// A datagram longer than this is cut, and then is no message. We tell servers to send no more than 1232 bytes.
 pub(super) const READ_BUFFER: usize = 4096;
 /// How often one socket is read in one turn before others get theirs.
-pub(super) const READS_PER_TURN: usize = 256;
+pub(super) const READS_PER_TURN: usize = 32;
 /// The most places that one lookup holds: two questions, each asked of every server.
 const PLACES_MAX: usize = 2 * MAX_SERVERS;
 
@@ -97,11 +97,27 @@ pub(super) struct Sockets {
     /// The empty table of a socket that was closed: the next one would make the same.
     spare: Option<Asked>,
     tcp: Slab<Tcp>,
-    /// Connections that wait for another to be closed: at most two a lookup, oldest first.
+    /// Connections that wait for another to be closed, oldest first. Some may not be wanted any more: those that are
+    /// stand in `whereabouts`.
     unopened: VecDeque<Unopened>,
+    /// Where the connection is that a lookup wants for a record type, at most one for each.
+    whereabouts: BTreeMap<(u32, u16), Whereabouts>,
+    /// Counts the connections that had to wait, to tell each from a later one of the same lookup.
+    waits: u64,
+    /// Those that had to wait and are being made now, whose lookups have not been told.
+    begun: VecDeque<(Ticket, RecordType)>,
     /// At most a few a lookup; drained after every input.
     faults: VecDeque<(Ticket, Fault)>,
     most: usize,
+}
+
+/// Where a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    /// In the queue, under this number.
+    Waits(u64),
+    /// In this place.
+    Open(u32),
 }
 
 /// Whose query has which id.
@@ -134,6 +150,7 @@ struct Tcp {
 
 #[derive(Debug)]
 struct Unopened {
+    number: u64,
     ticket: Ticket,
     record: RecordType,
     server: SocketAddr,
@@ -147,6 +164,9 @@ impl Sockets {
             spare: None,
             tcp: Slab::new(),
             unopened: VecDeque::new(),
+            whereabouts: BTreeMap::new(),
+            waits: 0,
+            begun: VecDeque::new(),
             faults: VecDeque::new(),
             most: 0,
         }
@@ -157,9 +177,9 @@ impl Sockets {
         self.faults.pop_front()
     }
 
-    /// Whether anything went wrong that nobody has been told.
-    pub(super) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
+    /// Whether anything happened that nobody has been told.
+    pub(super) fn has_news(&self) -> bool {
+        !self.faults.is_empty() || !self.begun.is_empty()
     }
 
     /// The most sockets that were ever open at once.
@@ -329,7 +349,12 @@ impl Sockets {
         self.faults.extend(tickets.into_iter().map(|ticket| (ticket, Fault::Unreachable(server))));
     }
 
-    /// Connects, sends and waits for one message, as soon as there is room for another connection.
+    /// The next connection that is being made now and had to wait before.
+    pub(super) fn next_begun(&mut self) -> Option<(Ticket, RecordType)> {
+        self.begun.pop_front()
+    }
+
+    /// Connects, sends and waits for one message, as soon as there is room for another connection: whether there is.
     pub(super) fn open_tcp<T: Tagged>(
         &mut self,
         ticket: Ticket,
@@ -337,34 +362,50 @@ impl Sockets {
         server: SocketAddr,
         framed: &[u8],
         reactor: &mut Reactor<T>,
-    ) {
-        self.unopened.push_back(Unopened { ticket, record, server, framed: framed.to_vec() });
-        self.connect_next(reactor);
+    ) -> bool {
+        let has_room = self.tcp.len() < TCP_MAX;
+        self.waits += 1;
+        let number = self.waits;
+        self.whereabouts.insert(owner(ticket, record), Whereabouts::Waits(number));
+        let unopened = Unopened { number, ticket, record, server, framed: framed.to_vec() };
+        match has_room {
+            true => self.begin(unopened, reactor),
+            false => self.unopened.push_back(unopened),
+        }
+        has_room
     }
 
     fn connect_next<T: Tagged>(&mut self, reactor: &mut Reactor<T>) {
         while self.tcp.len() < TCP_MAX {
             let Some(next) = self.unopened.pop_front() else { return };
-            let (ticket, record) = (next.ticket, next.record);
-            match self.connect(next, reactor) {
-                Ok(()) => {}
-                Err(error) => match of_dns_socket(&error) {
-                    Some(failure) => self.fault(ticket, Fault::Shortage(failure)),
-                    None => self.fault(ticket, Fault::TcpFailed(record)),
-                },
+            let wanted = self.whereabouts.get(&owner(next.ticket, next.record));
+            if wanted == Some(&Whereabouts::Waits(next.number)) {
+                self.begun.push_back((next.ticket, next.record));
+                self.begin(next, reactor);
+            }
+        }
+    }
+
+    fn begin<T: Tagged>(&mut self, unopened: Unopened, reactor: &mut Reactor<T>) {
+        let (ticket, record) = (unopened.ticket, unopened.record);
+        if let Err(error) = self.connect(unopened, reactor) {
+            match of_dns_socket(&error) {
+                Some(failure) => self.fault(ticket, Fault::Shortage(failure)),
+                None => self.fault(ticket, Fault::TcpFailed(record)),
             }
         }
     }
 
     fn connect<T: Tagged>(&mut self, unopened: Unopened, reactor: &mut Reactor<T>) -> io::Result<()> {
-        let Unopened { ticket, record, server, framed } = unopened;
+        let Unopened { ticket, record, server, framed, .. } = unopened;
         let mut conn = Conn::new(tcp::connect(server)?);
         let key = reactor.open(Part::Tcp(self.tcp.next_place()).into());
         if let Err(error) = reactor.watch(key, &mut conn, Interest::READABLE | Interest::WRITABLE) {
             reactor.close(key);
             return Err(error);
         }
-        self.tcp.insert(Tcp { key, conn, ticket, record, unsent: framed, received: Vec::new() });
+        let slot = self.tcp.insert(Tcp { key, conn, ticket, record, unsent: framed, received: Vec::new() });
+        self.whereabouts.insert(owner(ticket, record), Whereabouts::Open(slot));
         self.note_most();
         Ok(())
     }
@@ -386,9 +427,7 @@ impl Sockets {
     /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is
     /// none.
     pub(super) fn close_tcp<T: Tagged>(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<T>) {
-        self.unopened.retain(|unopened| (unopened.ticket, unopened.record) != (ticket, record));
-        let open = self.tcp.iter().find(|(_, tcp)| (tcp.ticket, tcp.record) == (ticket, record));
-        if let Some((slot, _)) = open {
+        if let Some(Whereabouts::Open(slot)) = self.whereabouts.remove(&owner(ticket, record)) {
             self.remove_tcp(slot, reactor);
             self.connect_next(reactor);
         }
@@ -420,12 +459,17 @@ impl Sockets {
         for (_, udp) in self.udp.iter() {
             assert!(udp.asked.is_empty() && udp.sent < QUERIES_PER_SOCKET, "{udp:?}");
         }
-        assert_eq!((self.tcp.len(), self.unopened.len(), self.faults.len()), (0, 0, 0));
+        assert_eq!((self.tcp.len(), self.whereabouts.len(), self.faults.len()), (0, 0, 0));
     }
 
     fn note_most(&mut self) {
         self.most = self.most.max(self.udp.len() + self.tcp.len());
     }
+}
+
+/// A lookup under way has its place to itself.
+fn owner(ticket: Ticket, record: RecordType) -> (u32, u16) {
+    (ticket.slot, record as u16)
 }
 
 impl Tcp {

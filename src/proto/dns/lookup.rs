@@ -61,6 +61,16 @@ pub enum Input<'a> {
         /// The server.
         server: SocketAddr,
     },
+    /// The connection of this record type has to wait for room: not the server's fault, whose time does not run.
+    TcpWaits {
+        /// Whose connection.
+        record: RecordType,
+    },
+    /// It is being made now.
+    TcpBegun {
+        /// Whose connection.
+        record: RecordType,
+    },
     /// The time of the last [`Action::Arm`] has come.
     Deadline,
 }
@@ -237,6 +247,18 @@ impl Lookup {
             }
             Input::Unreachable { server } => {
                 self.on_unreachable(server, now);
+                Ok(())
+            }
+            Input::TcpWaits { record } => {
+                if let Some(index) = self.on_tcp(record) {
+                    self.questions[index].put_off(now);
+                }
+                Ok(())
+            }
+            Input::TcpBegun { record } => {
+                if let Some(index) = self.on_tcp(record) {
+                    self.questions[index].begin_tcp(&self.plan, now);
+                }
                 Ok(())
             }
             Input::Deadline => {
@@ -879,6 +901,20 @@ mod tests {
         assert_eq!(bench.datagram(ONE, reply), []);
         let reply = bench.reply(A).a("www.example", 60, 1);
         assert_eq!(bench.tcp(A, reply), [Did::Closed(A), Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
+    }
+
+    #[test]
+    fn a_server_is_waited_for_from_when_its_connection_is_begun() {
+        let mut bench = Bench::started(&[ONE, TWO], Families::V4);
+        let reply = bench.reply(A).truncated();
+        bench.datagram(ONE, reply);
+        bench.step(Input::TcpWaits { record: A });
+        assert_eq!(bench.after(20 * SECOND), [Did::Armed(60 * SECOND)], "there is no room yet");
+        assert_eq!(bench.step(Input::TcpBegun { record: A }), [Did::Armed(25 * SECOND)]);
+        bench.after(5 * SECOND);
+        assert_eq!(bench.step(Input::TcpBegun { record: A }), [], "another server is asked, and not over TCP");
+        let reply = bench.reply(A).a("www.example", 60, 1);
+        assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
     }
 
     #[test]

@@ -66,6 +66,9 @@ impl Plan {
     }
 }
 
+/// The longest that a question waits for room for its connection. Whoever waits for the name gives up before.
+const QUEUE_MAX: Duration = Duration::from_secs(60);
+
 /// The A or the AAAA half of a lookup.
 #[derive(Debug)]
 pub(super) struct Question {
@@ -164,6 +167,21 @@ impl Question {
 
     fn resend(&mut self, plan: &Plan, now: Instant) {
         self.now_awaits(Awaits::Datagram { until: now + plan.patience(self.turn) });
+    }
+
+    /// There is no room for the connection yet, which is not the server's fault: for so long it is not waited for.
+    pub(super) fn put_off(&mut self, now: Instant) {
+        if let Awaits::TcpMessage { until } = &mut self.awaits {
+            *until = now + QUEUE_MAX;
+        }
+    }
+
+    /// The connection is being made: from now on the server is waited for.
+    pub(super) fn begin_tcp(&mut self, plan: &Plan, now: Instant) {
+        let patience = plan.patience(self.turn);
+        if let Awaits::TcpMessage { until } = &mut self.awaits {
+            *until = now + patience;
+        }
     }
 
     pub(super) fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {

@@ -140,6 +140,7 @@ impl Session {
             }
             11 => self.tell(Input::TcpFailed { record }),
             12 => self.tell(Input::Unreachable { server }),
+            13 if which == 0 => self.tell(Input::TcpWaits { record }),
             13 => self.tell(Input::Deadline),
             14 => {
                 self.now = self.armed.unwrap_or(self.now).max(self.now);
