@@ -59,6 +59,9 @@ const READ_BUFFER: usize = 16 * 1024;
 /// that nobody is charged with the work that was done for others before it.
 const WORK_PER_TURN: Duration = Duration::from_millis(3);
 
+/// How long a turn that brought nothing may go on with starts before the OS is asked again.
+const IDLE_WORK: Duration = Duration::from_millis(8);
+
 /// How long at least it starts waiting checks, however long the turn has taken already.
 const START_FOR: Duration = Duration::from_micros(500);
 
@@ -440,7 +443,8 @@ impl<O: Copy> Engine<O> {
         }
         self.ready = ready;
         let until = now + WORK_PER_TURN;
-        self.work_until = until;
+        // Where nothing is ready nobody waits for the owner either.
+        self.work_until = if self.backlog.is_empty() { now + IDLE_WORK } else { until };
         while let Some((event, seen)) = self.backlog.pop_front() {
             // An earlier event may have undone this one.
             if self.reactor.is_current(&event) {

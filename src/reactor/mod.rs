@@ -46,14 +46,14 @@ const POLLS_PER_TURN_MAX: usize = 64;
 
 /// With this many keys open (two a check), a turn that brought less than [`GATHER_BELOW`] events waits for [`GATHER`]
 /// and then asks once more. It is what network cards do with their interrupts: a thousand answers that trickle in cost
-/// hundreds of wake-ups less, and each time stamp is late by half a millisecond at most.
-const GATHER_FROM: usize = 512;
+/// hundreds of wake-ups less, and each time stamp is late by a millisecond at most.
+const GATHER_FROM: usize = 128;
 
 /// See [`GATHER_FROM`].
 const GATHER_BELOW: usize = 64;
 
 /// See [`GATHER_FROM`].
-const GATHER: Duration = Duration::from_micros(500);
+const GATHER: Duration = Duration::from_millis(1);
 
 /// An absence of this much more than was asked for means that this program did not run: it was stopped, swapped out,
 /// starved.
