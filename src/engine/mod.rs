@@ -65,7 +65,8 @@ const IDLE_WORK: Duration = Duration::from_millis(8);
 /// How long at least it starts waiting checks, however long the turn has taken already.
 const START_FOR: Duration = Duration::from_micros(500);
 
-/// What a check waited for our own work, if it is so much, is taken off its time.
+/// What a check waited for our own work, if it is so much, is taken off its time; and where it is not known to within so much
+/// when something happened, the system is asked. Few turns take as long.
 const WIDE: Duration = Duration::from_millis(5);
 
 /// How often a check is put off, and for how long each time, when the system has no memory for its socket.
@@ -73,9 +74,6 @@ const IN_VAIN_MAX: u32 = 20;
 
 /// See [`IN_VAIN_MAX`].
 const IN_VAIN_PAUSE: Duration = Duration::from_millis(50);
-
-/// When it is not known to within this time when something happened, the system is asked; two turns' work is less.
-const DOUBTFUL: Duration = Duration::from_millis(25);
 
 /// For how many checks there is room from the start, if so many may be under way. The system gives memory when it is
 /// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
@@ -203,7 +201,7 @@ impl Seen {
     fn new(at: Instant, sight: &Sight) -> Seen {
         let since = |then| at.saturating_duration_since(then);
         let blind = since(sight.likely_since);
-        let doubt = if blind >= DOUBTFUL || since(sight.asked_at) >= LONG_WAIT {
+        let doubt = if blind >= WIDE || since(sight.asked_at) >= LONG_WAIT {
             Doubt::Yes
         } else if since(sight.surely_since) >= WIDE {
             Doubt::IfJudged
@@ -220,7 +218,7 @@ impl Seen {
 
     /// When it was, where nobody knows better: of all times the one that favours the target, if they are far apart.
     fn favourable(self) -> Instant {
-        match self.at.saturating_duration_since(self.likely_since) >= DOUBTFUL {
+        match self.at.saturating_duration_since(self.likely_since) >= WIDE {
             true => self.likely_since,
             false => self.at,
         }
