@@ -60,14 +60,16 @@ const READ_BUFFER: usize = 16 * 1024;
 const WORK_PER_TURN: Duration = Duration::from_millis(3);
 
 /// How long a turn that brought nothing may go on with starts before the OS is asked again.
-const IDLE_WORK: Duration = Duration::from_millis(8);
+const IDLE_WORK: Duration = Duration::from_millis(4);
 
 /// How long at least it starts waiting checks, however long the turn has taken already.
 const START_FOR: Duration = Duration::from_micros(500);
 
-/// What a check waited for our own work, if it is so much, is taken off its time; and where it is not known to within so much
-/// when something happened, the system is asked. Few turns take as long.
+/// What a check waited for our own work, if it is so much, is taken off its time.
 const WIDE: Duration = Duration::from_millis(5);
+
+/// When it is not known to within this time when something happened, the system is asked. Few turns take as long.
+const DOUBTFUL: Duration = Duration::from_millis(8);
 
 /// How often a check is put off, and for how long each time, when the system has no memory for its socket.
 const IN_VAIN_MAX: u32 = 20;
@@ -201,7 +203,7 @@ impl Seen {
     fn new(at: Instant, sight: &Sight) -> Seen {
         let since = |then| at.saturating_duration_since(then);
         let blind = since(sight.likely_since);
-        let doubt = if blind >= WIDE || since(sight.asked_at) >= LONG_WAIT {
+        let doubt = if blind >= DOUBTFUL || since(sight.asked_at) >= LONG_WAIT {
             Doubt::Yes
         } else if since(sight.surely_since) >= WIDE {
             Doubt::IfJudged
@@ -218,7 +220,7 @@ impl Seen {
 
     /// When it was, where nobody knows better: of all times the one that favours the target, if they are far apart.
     fn favourable(self) -> Instant {
-        match self.at.saturating_duration_since(self.likely_since) >= WIDE {
+        match self.at.saturating_duration_since(self.likely_since) >= DOUBTFUL {
             true => self.likely_since,
             false => self.at,
         }

@@ -25,7 +25,7 @@ const ASIDE_MAX: usize = 8 * 1024;
 
 /// How late a start may be and the next still keep to the plan: the loop wakes up once a millisecond at most, and what
 /// fell due meanwhile starts together.
-const CATCH_UP: Duration = Duration::from_millis(20);
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// How much may be under way, and how fast it may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ const COARSE_GRAIN: Duration = Duration::from_millis(60);
 
 /// The longest that the program may work from one poll to the next: what it allows itself for bringing targets, for
 /// events and for starts.
-const WORK_MAX: Duration = Duration::from_micros(8500);
+const WORK_MAX: Duration = Duration::from_micros(4500);
 
 /// How many system calls may come on top: the last piece of each, begun in time.
 const CALLS_MAX: u32 = 60;
