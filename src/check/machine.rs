@@ -747,10 +747,12 @@ impl Check {
         self.end_phase(now);
         let settings = self.target.settings.clone();
         // A body is read as JSON once, whatever number of expectations ask for something in it.
-        let document = self.hop.decoder.status().and_then(|_| {
-            let mut paths = settings.json_paths().peekable();
-            paths.peek().is_some().then(|| Document::read(&self.hop.body, paths))
-        });
+        let document = match self.hop.decoder.status() {
+            Some(_) if !self.hop.body.is_empty() && settings.json_paths().next().is_some() => {
+                Some(Document::read(&self.hop.body, settings.json_paths()))
+            }
+            _ => None,
+        };
         let document = document.as_ref();
         let (mut reason, mut failed) = self.mismatches(&settings.expect, document);
         let status = self.hop.decoder.status();

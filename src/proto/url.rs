@@ -389,6 +389,9 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
         let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, Problem::Ipv6))?;
         return Ok(Some(IpAddr::V6(address)));
     }
+    if let Some(address) = ipv4(host) {
+        return Ok(Some(IpAddr::V4(address)));
+    }
     let name = host.strip_suffix('.').unwrap_or(host);
     let mut last = 0;
     let mut is_too_long = name.len() > NAME_MAX;
@@ -412,11 +415,28 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
     }
     let is_number = last.iter().all(u8::is_ascii_digit)
         || matches!(last, [b'0', b'x' | b'X', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
-    if is_number {
-        let address: Ipv4Addr = host.parse().map_err(|_| UrlError::new(at, Problem::Ipv4))?;
-        return Ok(Some(IpAddr::V4(address)));
+    if is_number { Err(UrlError::new(at, Problem::Ipv4)) } else { Ok(None) }
+}
+
+/// Four numbers up to 255 with dots between them, without leading zeros, which some would read as octal. What std's own
+/// parser takes, in a third of the time: most targets of long lists are addresses.
+fn ipv4(host: &str) -> Option<Ipv4Addr> {
+    let (mut octets, mut index, mut octet, mut digits) = ([0; 4], 0, 0u16, 0);
+    for byte in host.bytes() {
+        match byte {
+            b'0'..=b'9' if digits == 0 || digits < 3 && octet > 0 => {
+                octet = octet * 10 + u16::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if index < 3 && digits > 0 => {
+                octets[index] = u8::try_from(octet).ok()?;
+                (index, octet, digits) = (index + 1, 0, 0);
+            }
+            _ => return None,
+        }
     }
-    Ok(None)
+    octets[3] = u8::try_from(octet).ok()?;
+    (index == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 /// A reference that came from somebody else, as it may be shown: where a user and password stand there is `***`.
@@ -528,6 +548,20 @@ fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_read_as_std_reads_them() {
+        let octets = ["0", "1", "9", "10", "99", "100", "199", "255", "256", "300", "00", "01", "1000", "", "a", "-1"];
+        for a in octets {
+            for b in octets {
+                for text in
+                    [format!("{a}.{b}.{a}.{b}"), format!("1.2.{a}.{b}"), format!("{a}.{b}.1"), format!("{a}.0.0.{b}.1")]
+                {
+                    assert_eq!(ipv4(&text), text.parse().ok(), "{text}");
+                }
+            }
+        }
+    }
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).0

@@ -7,7 +7,7 @@
 //! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
 //! that the OS drops what others send, and tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -100,8 +100,8 @@ pub(super) struct Sockets {
     /// Connections that wait for another to be closed, oldest first. Some may not be wanted any more: those that are
     /// stand in `whereabouts`.
     unopened: VecDeque<Unopened>,
-    /// Where the connection is that a lookup wants for a record type, at most one for each.
-    whereabouts: BTreeMap<(u32, u16), Whereabouts>,
+    /// By the place of a lookup: where the connections are that it wants, one a record type.
+    whereabouts: Vec<[Option<Whereabouts>; 2]>,
     /// Counts the connections that had to wait, to tell each from a later one of the same lookup.
     waits: u64,
     /// Those that had to wait and are being made now, whose lookups have not been told.
@@ -164,7 +164,7 @@ impl Sockets {
             spare: None,
             tcp: Slab::new(),
             unopened: VecDeque::new(),
-            whereabouts: BTreeMap::new(),
+            whereabouts: Vec::new(),
             waits: 0,
             begun: VecDeque::new(),
             faults: VecDeque::new(),
@@ -349,6 +349,16 @@ impl Sockets {
         self.faults.extend(tickets.into_iter().map(|ticket| (ticket, Fault::Unreachable(server))));
     }
 
+    /// Where the connection is that this lookup wants for this record type. It has its place to itself while it is under
+    /// way.
+    fn whereabouts(&mut self, ticket: Ticket, record: RecordType) -> &mut Option<Whereabouts> {
+        let place = ticket.slot as usize;
+        if self.whereabouts.len() <= place {
+            self.whereabouts.resize(place + 1, [None; 2]);
+        }
+        &mut self.whereabouts[place][usize::from(record == RecordType::Aaaa)]
+    }
+
     /// The next connection that is being made now and had to wait before.
     pub(super) fn next_begun(&mut self) -> Option<(Ticket, RecordType)> {
         self.begun.pop_front()
@@ -366,7 +376,7 @@ impl Sockets {
         let has_room = self.tcp.len() < TCP_MAX;
         self.waits += 1;
         let number = self.waits;
-        self.whereabouts.insert(owner(ticket, record), Whereabouts::Waits(number));
+        *self.whereabouts(ticket, record) = Some(Whereabouts::Waits(number));
         let unopened = Unopened { number, ticket, record, server, framed: framed.to_vec() };
         match has_room {
             true => self.begin(unopened, reactor),
@@ -378,8 +388,7 @@ impl Sockets {
     fn connect_next<T: Tagged>(&mut self, reactor: &mut Reactor<T>) {
         while self.tcp.len() < TCP_MAX {
             let Some(next) = self.unopened.pop_front() else { return };
-            let wanted = self.whereabouts.get(&owner(next.ticket, next.record));
-            if wanted == Some(&Whereabouts::Waits(next.number)) {
+            if *self.whereabouts(next.ticket, next.record) == Some(Whereabouts::Waits(next.number)) {
                 self.begun.push_back((next.ticket, next.record));
                 self.begin(next, reactor);
             }
@@ -405,7 +414,7 @@ impl Sockets {
             return Err(error);
         }
         let slot = self.tcp.insert(Tcp { key, conn, ticket, record, unsent: framed, received: Vec::new() });
-        self.whereabouts.insert(owner(ticket, record), Whereabouts::Open(slot));
+        *self.whereabouts(ticket, record) = Some(Whereabouts::Open(slot));
         self.note_most();
         Ok(())
     }
@@ -427,7 +436,11 @@ impl Sockets {
     /// Closes the connection of this record type, or one that is still to be opened. Nothing happens where there is
     /// none.
     pub(super) fn close_tcp<T: Tagged>(&mut self, ticket: Ticket, record: RecordType, reactor: &mut Reactor<T>) {
-        if let Some(Whereabouts::Open(slot)) = self.whereabouts.remove(&owner(ticket, record)) {
+        // Nearly no lookup ever wants one.
+        if self.whereabouts.len() <= ticket.slot as usize {
+            return;
+        }
+        if let Some(Whereabouts::Open(slot)) = self.whereabouts(ticket, record).take() {
             self.remove_tcp(slot, reactor);
             self.connect_next(reactor);
         }
@@ -459,17 +472,12 @@ impl Sockets {
         for (_, udp) in self.udp.iter() {
             assert!(udp.asked.is_empty() && udp.sent < QUERIES_PER_SOCKET, "{udp:?}");
         }
-        assert_eq!((self.tcp.len(), self.whereabouts.len(), self.faults.len()), (0, 0, 0));
+        assert_eq!((self.tcp.len(), self.whereabouts.iter().flatten().flatten().count(), self.faults.len()), (0, 0, 0));
     }
 
     fn note_most(&mut self) {
         self.most = self.most.max(self.udp.len() + self.tcp.len());
     }
-}
-
-/// A lookup under way has its place to itself.
-fn owner(ticket: Ticket, record: RecordType) -> (u32, u16) {
-    (ticket.slot, record as u16)
 }
 
 impl Tcp {
