@@ -705,7 +705,9 @@ impl World {
         let nth = self.dialled.entry(to).or_default();
         let Some(peer) = self.peers.get(&to) else { panic!("{to} was dialled, and nobody said what it is") };
         let connect = peer.connect.get(*nth as usize).or(peer.connect.last()).cloned();
-        let (room, ports, distance, speaks) = (peer.room, peer.ports, peer.distance, peer.speaks);
+        let (room, ports, distance) = (peer.room, peer.ports, peer.distance);
+        #[cfg(feature = "tls")]
+        let speaks = peer.speaks;
         *nth += 1;
         if to.is_ipv6() && !self.has_ipv6 {
             return Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL));
