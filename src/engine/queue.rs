@@ -23,8 +23,10 @@ const LATER_MAX: usize = 64 * 1024;
 /// lines behind them stay lines: a target takes some ten times the memory.
 const ASIDE_MAX: usize = 8 * 1024;
 
-/// How late a start may be and the next still keep to the plan: the loop wakes up once a millisecond at most, and what
-/// fell due meanwhile starts together.
+/// The loop wakes up once a millisecond at most. At a quicker pace what fell due meanwhile starts together.
+const WAKE_UP: Duration = Duration::from_millis(1);
+
+/// At such a pace: how late a start may be and the next still keep to the plan.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// How much may be under way, and how fast it may start.
@@ -133,7 +135,9 @@ impl<T> Queue<T> {
             // A start that comes a little late does not push all others back; after a longer pause nothing is made up
             // for.
             let due = self.next_start.unwrap_or(now);
-            let in_time = now < due + interval.max(CATCH_UP);
+            // A slow pace is kept by not hurrying: there, two starts at once would be a burst.
+            let catch_up = if interval <= WAKE_UP { CATCH_UP } else { interval };
+            let in_time = now < due + catch_up;
             self.next_start = Some(if in_time { due + interval } else { now + interval });
         }
         if self.limits.per_host.is_some() {
