@@ -393,7 +393,7 @@ impl Lines {
 
     fn next(&mut self) -> Line<'_> {
         let rest = &self.buffer[self.at..];
-        let end = rest.iter().position(|&b| b == b'\n').map(|at| at + 1);
+        let end = line_end(rest);
         if self.skipping {
             self.at += end.unwrap_or(rest.len());
             self.skipping = end.is_none();
@@ -461,6 +461,15 @@ impl Lines {
     fn cannot(&self, error: &io::Error) -> String {
         format!("{}: {}", self.name, plain(error))
     }
+}
+
+/// How many bytes a line takes, with its end, if the end is there.
+fn line_end(rest: &[u8]) -> Option<usize> {
+    // Without an early end the compiler looks at all bytes of a piece at once.
+    let has_end = |piece: &&[u8; 16]| piece.iter().fold(false, |found, &b| found | (b == b'\n'));
+    let (pieces, _) = rest.as_chunks();
+    let before = 16 * pieces.iter().take_while(|piece| !has_end(piece)).count();
+    rest[before..].iter().position(|&b| b == b'\n').map(|at| before + at + 1)
 }
 
 /// Opens a file of targets; `-` is standard input.

@@ -16,7 +16,6 @@ pub struct Ndjson;
 impl Sink for Ndjson {
     fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
         push_check(outcome, out);
-        out.push(b'\n');
     }
 
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
@@ -25,14 +24,19 @@ impl Sink for Ndjson {
     }
 }
 
-/// Appends the object of one check.
+/// Appends the line of one check. What stands between two values is written in one piece: this is done for every check.
 fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     let phases = &outcome.phases;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
     push_json(&outcome.target.shown(), out);
-    out.extend_from_slice(b",\"name\":");
-    push_json_or_null(outcome.target.name(), out);
-    out.extend_from_slice(b",\"labels\":{");
+    match outcome.target.name() {
+        Some(name) => {
+            out.extend_from_slice(b",\"name\":");
+            push_json(name, out);
+            out.extend_from_slice(b",\"labels\":{");
+        }
+        None => out.extend_from_slice(b",\"name\":null,\"labels\":{"),
+    }
     for (index, (name, value)) in outcome.target.labels().iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -41,11 +45,12 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         out.push(b':');
         push_json(value, out);
     }
-    out.extend_from_slice(b"},\"verdict\":");
-    push_word(outcome.verdict().as_str(), out);
-    out.extend_from_slice(b",\"reason\":");
-    push_word(outcome.reason.as_str(), out);
-    out.extend_from_slice(b",\"detail\":");
+    // Words from our own lists need no escaping.
+    out.extend_from_slice(b"},\"verdict\":\"");
+    out.extend_from_slice(outcome.verdict().as_str().as_bytes());
+    out.extend_from_slice(b"\",\"reason\":\"");
+    out.extend_from_slice(outcome.reason.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"detail\":");
     push_json_or_null(outcome.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[");
     for (index, mismatch) in outcome.failed.iter().enumerate() {
@@ -60,21 +65,22 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         Some(status) => push_number(u64::from(status), out),
         None => out.extend_from_slice(b"null"),
     }
-    out.extend_from_slice(b",\"address\":");
     match outcome.address {
         Some(address) => {
-            out.push(b'"');
+            out.extend_from_slice(b",\"address\":\"");
             push_address(address, out);
-            out.push(b'"');
+            out.extend_from_slice(b"\",\"http_version\":");
         }
-        None => out.extend_from_slice(b"null"),
+        None => out.extend_from_slice(b",\"address\":null,\"http_version\":"),
     }
-    out.extend_from_slice(b",\"http_version\":");
     match outcome.http_version {
-        Some(version) => push_word(version, out),
-        None => out.extend_from_slice(b"null"),
+        Some(version) => {
+            out.push(b'"');
+            out.extend_from_slice(version.as_bytes());
+            out.extend_from_slice(b"\",\"body_bytes\":");
+        }
+        None => out.extend_from_slice(b"null,\"body_bytes\":"),
     }
-    out.extend_from_slice(b",\"body_bytes\":");
     push_number(outcome.body_bytes, out);
     out.extend_from_slice(b",\"seconds\":{\"queue\":");
     push_seconds(phases.queue, out);
@@ -90,26 +96,23 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b",\"total\":");
     push_seconds(phases.total(), out);
-    out.extend_from_slice(b"},\"tls\":");
     match &outcome.tls {
-        Some(tls) => push_tls(tls, outcome.started, out),
-        None => out.extend_from_slice(b"null"),
+        Some(tls) => {
+            out.extend_from_slice(b"},\"tls\":");
+            push_tls(tls, outcome.started, out);
+            out.extend_from_slice(b",\"attempts\":");
+        }
+        None => out.extend_from_slice(b"},\"tls\":null,\"attempts\":"),
     }
-    out.extend_from_slice(b",\"attempts\":");
     push_number(u64::from(outcome.attempts), out);
     out.extend_from_slice(b",\"redirects\":");
     push_number(u64::from(outcome.redirects), out);
-    out.extend_from_slice(if outcome.reused { b",\"reused\":true" } else { b",\"reused\":false" });
-    out.extend_from_slice(b",\"started\":\"");
+    out.extend_from_slice(match outcome.reused {
+        true => b",\"reused\":true,\"started\":\"",
+        false => b",\"reused\":false,\"started\":\"",
+    });
     push_timestamp(outcome.started, out);
-    out.extend_from_slice(b"\"}");
-}
-
-/// Appends a word from our own lists, which needs no escaping.
-fn push_word(word: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(word.as_bytes());
-    out.push(b'"');
+    out.extend_from_slice(b"\"}\n");
 }
 
 /// Appends what TLS showed. `wall` is when: the days left are counted from it.

@@ -100,11 +100,20 @@ fn pair(number: u32) -> [u8; 2] {
 }
 
 /// Appends a number.
-pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
-    // Most are short.
+#[inline]
+pub fn push_number(number: u64, out: &mut Vec<u8>) {
+    // Most have one digit, for which calling anything would be most of the work.
     match number {
-        0..10 => return out.push(b'0' + number as u8),
-        10..100 => return out.extend_from_slice(&pair(number as u32)),
+        0..10 => out.push(b'0' + number as u8),
+        _ => push_digits(number, out),
+    }
+}
+
+/// Appends a number of two digits or more.
+fn push_digits(mut number: u64, out: &mut Vec<u8>) {
+    // Those of an address are short.
+    match number {
+        ..100 => return out.extend_from_slice(&pair(number as u32)),
         100..1000 => {
             let [tens, ones] = pair(number as u32);
             return out.extend_from_slice(&[b'0' + (number / 100) as u8, tens, ones]);
@@ -143,12 +152,18 @@ pub fn push_address(address: SocketAddr, out: &mut Vec<u8>) {
 /// Appends a time in seconds, to the microsecond: `0.203114`.
 pub fn push_seconds(time: Duration, out: &mut Vec<u8>) {
     let micros = time.subsec_micros();
-    let ([a, b], [c, d], [e, f]) = (pair(micros / 10_000), pair(micros / 100), pair(micros));
+    let mut text = *b"0.000000";
+    text[2..4].copy_from_slice(&pair(micros / 10_000));
+    text[4..6].copy_from_slice(&pair(micros / 100));
+    text[6..8].copy_from_slice(&pair(micros));
     match time.as_secs() {
-        seconds @ 0..10 => out.extend_from_slice(&[b'0' + seconds as u8, b'.', a, b, c, d, e, f]),
+        seconds @ 0..10 => {
+            text[0] += seconds as u8;
+            out.extend_from_slice(&text);
+        }
         seconds => {
             push_number(seconds, out);
-            out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+            out.extend_from_slice(&text[1..]);
         }
     }
 }
