@@ -199,7 +199,9 @@ impl Reader {
             return Ok(None);
         }
         let (url, user, socket) = self.place(&first)?;
-        let (settings, tags) = match self.options(&mut words)? {
+        // Most lines end here.
+        let said = if words.at == line.len() { None } else { self.options(&mut words)? };
+        let (settings, tags) = match said {
             None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
             Some(said) => (said.settings, said.shared_tags),
         };
