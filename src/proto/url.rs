@@ -89,10 +89,10 @@ impl Url {
             return Err(UrlError::new(at, Problem::Control));
         }
         let (scheme, authority_at) = split_scheme(text)?;
-        let (user, host_and_port, tail) = split_authority(&text[authority_at..]);
+        let (user, host_and_port, colon, tail) = split_authority(&text[authority_at..]);
         let host_at = authority_at + user.map_or(0, |user| user.len() + 1);
         let user = user.map(|user| percent_decode(user, authority_at)).transpose()?;
-        let (host, digits) = split_port(host_and_port, host_at)?;
+        let (host, digits) = split_port(host_and_port, colon, host_at)?;
         let port = match (digits, scheme.default_port()) {
             (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), Problem::Port))?,
             (None, Some(port)) => port,
@@ -319,23 +319,24 @@ fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
     }
 }
 
-/// The user info, the rest of the authority, and what follows it (RFC 3986, 3.2).
-fn split_authority(rest: &str) -> (Option<&str>, &str, &str) {
-    let (mut end, mut user_end) = (rest.len(), None);
+/// The user info, the rest of the authority with the place of the first colon in it, and what follows (RFC 3986, 3.2).
+fn split_authority(rest: &str) -> (Option<&str>, &str, Option<usize>, &str) {
+    let (mut end, mut user_end, mut colon) = (rest.len(), None, None);
     for (index, byte) in rest.bytes().enumerate() {
         match byte {
             b'/' | b'?' | b'#' => {
                 end = index;
                 break;
             }
-            b'@' => user_end = Some(index),
+            b'@' => (user_end, colon) = (Some(index), None),
+            b':' => colon = colon.or(Some(index)),
             _ => {}
         }
     }
     let (authority, tail) = rest.split_at(end);
     match user_end {
-        Some(at) => (Some(&authority[..at]), &authority[at + 1..], tail),
-        None => (None, authority, tail),
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..], colon.map(|colon| colon - at - 1), tail),
+        None => (None, authority, colon, tail),
     }
 }
 
@@ -347,11 +348,11 @@ pub fn user_info(text: &str) -> Option<Range<usize>> {
 }
 
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
-fn split_port(authority: &str, at: usize) -> Result<(&str, Option<&str>), UrlError> {
+fn split_port(authority: &str, colon: Option<usize>, at: usize) -> Result<(&str, Option<&str>), UrlError> {
     let host_len = if authority.starts_with('[') {
         authority.find(']').ok_or(UrlError::new(at, Problem::Ipv6))? + 1
     } else {
-        authority.bytes().position(|b| b == b':').unwrap_or(authority.len())
+        colon.unwrap_or(authority.len())
     };
     let (host, rest) = authority.split_at(host_len);
     match rest.strip_prefix(':') {
