@@ -323,7 +323,10 @@ impl Look<'_> {
 /// Reads a line, and looks whether the certificates and keys that it names are of use.
 fn read_line(reader: &mut Reader, usable: &mut Usable, line: &[u8]) -> Result<Option<Target>, LineError> {
     let mut target = reader.line(line)?;
-    if let Some(target) = &mut target {
+    // Many lines have the same as the one before.
+    if let Some(target) = &mut target
+        && !usable.is_last(&target.settings.tls)
+    {
         let looked_at = match Rc::get_mut(&mut target.settings) {
             Some(own) => usable.share(&mut own.tls),
             // Many lines have these in common.
@@ -343,6 +346,11 @@ struct Usable(VecDeque<Rc<TlsWanted>>);
 const MAX_USABLE: usize = 16;
 
 impl Usable {
+    /// Whether it is the very one that was found to be of use last.
+    fn is_last(&self, wanted: &Rc<TlsWanted>) -> bool {
+        self.0.back().is_some_and(|last| Rc::ptr_eq(last, wanted))
+    }
+
     /// Puts the one that is known in the place of its equal; one that is not known is looked at first.
     fn share(&mut self, wanted: &mut Rc<TlsWanted>) -> Result<(), String> {
         if let Some(known) = self.0.iter().find(|known| Rc::ptr_eq(known, wanted) || *known == wanted) {
