@@ -414,7 +414,8 @@ fn the_latencies_are_those_of_the_server() {
     let seconds = &report.single()["seconds"];
     let at_least = |phase: &str, least: f64| {
         let value = seconds[phase].as_f64().expect("a number");
-        assert!(value >= least - 0.002, "{phase}: {seconds}");
+        // What an answer may have waited for this program to look is not charged to the server; a busy machine makes it wait.
+        assert!(value >= least - 0.1, "{phase}: {seconds}");
     };
     at_least("total", 0.6);
     at_least("body", 0.2);

@@ -81,6 +81,9 @@ const IN_VAIN_PAUSE: Duration = Duration::from_millis(50);
 /// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
 const JOBS_AT_FIRST: usize = 16 * 1024;
 
+/// For how many events there is room from the start: what one look at the OS may bring.
+const BACKLOG_AT_FIRST: usize = 1024;
+
 /// Whose event it is. `O` is the owner's own tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag<O> {
@@ -326,7 +329,7 @@ impl<O: Copy> Engine<O> {
             free: Vec::new(),
             finished: Vec::new(),
             abandoning: None,
-            backlog: VecDeque::new(),
+            backlog: VecDeque::with_capacity(BACKLOG_AT_FIRST),
             starved: VecDeque::new(),
             named: VecDeque::new(),
             excused: Duration::ZERO,
@@ -543,9 +546,13 @@ impl<O: Copy> Engine<O> {
         self.feed_races();
         let now = self.reactor.clock().now();
         let until = self.work_until.max(now + START_FOR);
+        // Nearly always there is one, for which the clock has just been read.
+        let mut first = Some(now);
         while let Some(waiting) = self.queue.start(now) {
+            let begun = first.take().unwrap_or_else(|| self.reactor.clock().now());
+            self.begin(waiting, begun);
             // Thousands may be due at one moment. They start in pieces, and the OS is asked between them.
-            if self.begin(waiting) >= until {
+            if begun >= until {
                 self.reactor.again(self.queue_key);
                 break;
             }
@@ -560,9 +567,8 @@ impl<O: Copy> Engine<O> {
         Try { number: 1, degrades: !self.persistence.until_up }
     }
 
-    /// 2. Makes a check of it. Gives the time at which it began.
-    fn begin(&mut self, Waiting { number, target, since, attempt, last, in_vain }: Waiting) -> Instant {
-        let now = self.reactor.clock().now();
+    /// 2. Makes a check of it, which begins now.
+    fn begin(&mut self, Waiting { number, target, since, attempt, last, in_vain }: Waiting, now: Instant) {
         let id = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
             self.jobs.len() as u32 - 1
@@ -586,7 +592,6 @@ impl<O: Copy> Engine<O> {
             job.check.handle(Input::Start, now);
         }
         self.perform(id, now);
-        now
     }
 
     /// Tells the check what happened, then does what it wants done.
@@ -654,8 +659,8 @@ impl<O: Copy> Engine<O> {
         let waiting = Waiting { number, target: job.check.into_target(), since, attempt, last, in_vain: in_vain + 1 };
         // Idle connections hold descriptors and ports, too. They are the first to give them back.
         if self.pool.shrink_to(0) {
-            self.begin(waiting);
-            return;
+            let now = self.reactor.clock().now();
+            return self.begin(waiting, now);
         }
         let waits = match failure.reason {
             // Others go elsewhere, where there may be ports.

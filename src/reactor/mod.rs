@@ -251,9 +251,11 @@ impl<T: Copy> Reactor<T> {
         self.note_turn(asked_at);
 
         // 1. How long may we wait?
-        let mut wait = match self.timers.next() {
+        let latest = asked_at + WAIT_MAX;
+        let mut wait = match self.timers.next(latest) {
             _ if !self.again.is_empty() => Some(Duration::ZERO),
-            Some(at) => Some(at.saturating_duration_since(asked_at).min(WAIT_MAX)),
+            Some(at) => Some(at.saturating_duration_since(asked_at)),
+            None if !self.timers.is_empty() => Some(WAIT_MAX),
             None => None,
         };
         let due_back = wait.map(|wait| asked_at + wait);
@@ -302,7 +304,7 @@ impl<T: Copy> Reactor<T> {
             polls += 1;
             // Somebody's answer may have been left behind, or have come since the OS was asked. Fetch it before calling
             // anybody late.
-            let anybody_late = self.timers.next().is_some_and(|at| at <= now && (more || at > polled_at));
+            let anybody_late = self.timers.next(now).is_some_and(|at| more || at > polled_at);
             let go_back = anybody_late && polls < POLLS_PER_TURN_MAX;
             // Under load, waking up for each answer costs more than the answer. Let a few more come.
             let gather = polls == 1 && wait != Some(Duration::ZERO) && self.is_worth_gathering(out.len() - before);
@@ -547,7 +549,8 @@ mod tests {
         let at = reactor.clock().now() + Duration::from_millis(500);
         reactor.arm(key, at);
         reactor.excuse(Duration::from_secs(3));
-        assert_eq!(reactor.timers.next(), Some(at + Duration::from_secs(3)));
+        let moved = at + Duration::from_secs(3);
+        assert_eq!(reactor.timers.next(moved), Some(moved));
         assert_eq!(reactor.stats().absent, Duration::from_secs(3));
     }
 

@@ -1,10 +1,10 @@
 //! Deadlines: at most one a slot, the earliest found at once, any of them replaced or withdrawn at once.
 //!
-//! A heap that is cleaned lazily: what is withdrawn stays in it as a dead entry, is passed over when it comes to the top,
-//! and swept out when the dead outnumber the living. Nearly all deadlines are withdrawn, since nearly all checks end in
-//! time; taking each out of the middle of the heap at once would cost each a walk down its levels, while a sweep costs
-//! each a few steps. Setting is O(log n), and O(1) for a deadline later than all others, as new ones nearly always are;
-//! withdrawing is O(1) over time.
+//! A heap that is cleaned lazily: what is withdrawn stays in it as a dead entry, is passed over when its time is near, and
+//! swept out when the dead outnumber the living. Nearly all deadlines are withdrawn long before they are near, since
+//! nearly all checks end in time; taking each from the heap at once would cost each a walk down its levels, while a sweep
+//! costs each a few steps. Setting is O(log n), and O(1) for a deadline later than all others, as new ones nearly always
+//! are; withdrawing is O(1) over time.
 //!
 //! What a timing wheel would buy: O(1) for all. Beyond a few hundred thousand timers a wheel (tokio has 6 levels of 64
 //! slots) would be worth its code.
@@ -64,18 +64,33 @@ impl Timers {
         self.current.get(slot as usize).is_some_and(|turn| is_odd(*turn))
     }
 
-    /// The earliest deadline.
-    pub(super) fn next(&self) -> Option<Instant> {
-        // The top is alive: see `sweep`.
-        self.heap.peek().map(|Reverse(entry)| entry.at)
+    /// Whether there is any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.alive == 0
+    }
+
+    /// The earliest deadline, if it is not later than this.
+    pub(super) fn next(&mut self, until: Instant) -> Option<Instant> {
+        self.first(until).map(|first| first.at)
     }
 
     /// Takes one slot whose deadline has come, earliest first.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        let Reverse(first) = *self.heap.peek().filter(|Reverse(entry)| entry.at <= now)?;
+        let first = self.first(now)?;
+        self.heap.pop();
         self.die(first.slot);
-        self.sweep();
         Some(first.slot)
+    }
+
+    /// The earliest entry that is alive, if it is not later than this. Dead ones on the way to it are taken out.
+    fn first(&mut self, until: Instant) -> Option<Entry> {
+        while let Some(Reverse(entry)) = self.heap.peek().filter(|Reverse(entry)| entry.at <= until) {
+            if self.current[entry.slot as usize] == entry.turn {
+                return Some(*entry);
+            }
+            self.heap.pop();
+        }
+        None
     }
 
     /// Moves every deadline. The order stays as it is.
@@ -91,16 +106,11 @@ impl Timers {
         self.alive -= 1;
     }
 
-    /// Takes dead entries from the top, so that whatever is there is alive; and all of them, where they outnumber the
-    /// living.
+    /// Takes out all dead entries, where they outnumber the living.
     fn sweep(&mut self) {
-        let current = &self.current;
-        let is_alive = |entry: &Entry| current[entry.slot as usize] == entry.turn;
         if self.heap.len() > 2 * self.alive + SWEEP_FROM {
-            self.heap.retain(|Reverse(entry)| is_alive(entry));
-        }
-        while self.heap.peek().is_some_and(|Reverse(entry)| !is_alive(entry)) {
-            self.heap.pop();
+            let current = &self.current;
+            self.heap.retain(|Reverse(entry)| current[entry.slot as usize] == entry.turn);
         }
     }
 }
@@ -125,25 +135,29 @@ mod tests {
         for (slot, ms) in [(4, 30), (0, 10), (7, 20), (2, 40)] {
             timers.set(slot, at(ms));
         }
-        assert_eq!(timers.next(), Some(at(10)));
+        assert_eq!((timers.next(at(9)), timers.next(at(10))), (None, Some(at(10))));
         assert_eq!(drain(&mut timers, at(30)), [0, 7, 4]);
-        assert_eq!(timers.next(), Some(at(40)));
+        assert_eq!(timers.next(at(1_000)), Some(at(40)));
         assert_eq!(drain(&mut timers, at(30)), [0u32; 0]);
     }
 
     #[test]
     fn setting_again_replaces_and_clearing_withdraws() {
         let start = Instant::now();
+        let later = start + Duration::from_secs(60);
         let mut timers = Timers::default();
         timers.set(1, start + Duration::from_secs(1));
         timers.set(1, start + Duration::from_secs(9));
         timers.set(2, start + Duration::from_secs(5));
         timers.set(2, start + Duration::from_secs(2));
-        assert_eq!(timers.next(), Some(start + Duration::from_secs(2)));
+        assert_eq!(timers.next(later), Some(start + Duration::from_secs(2)));
         timers.clear(2);
         timers.clear(2);
         timers.clear(99);
-        assert_eq!(timers.next(), Some(start + Duration::from_secs(9)));
+        assert_eq!(timers.next(later), Some(start + Duration::from_secs(9)));
+        assert!(!timers.is_empty());
+        timers.clear(1);
+        assert_eq!((timers.next(later), timers.is_empty()), (None, true));
     }
 
     #[test]
@@ -184,7 +198,8 @@ mod tests {
                 }
                 _ => {
                     let first = model.iter().min_by_key(|(_, at)| **at).map(|(slot, at)| (*slot, *at));
-                    assert_eq!(timers.next(), first.map(|(_, at)| at));
+                    let later = start + Duration::from_secs(1);
+                    assert_eq!((timers.next(later), timers.is_empty()), (first.map(|(_, at)| at), first.is_none()));
                     if let Some((slot, at)) = first {
                         assert_eq!(timers.pop_due(at), Some(slot));
                         model.remove(&slot);
