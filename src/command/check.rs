@@ -351,9 +351,10 @@ impl Run {
 
     /// Brings targets while there is room: whether all have been brought.
     fn bring(&mut self) -> Result<bool, String> {
-        let until = self.engine.work_until().max(self.engine.reactor().clock().now() + BRING_FOR);
+        let mut now = self.engine.reactor().clock().now();
+        let until = self.engine.work_until().max(now + BRING_FOR);
         for _ in 0..START_BATCH {
-            if self.engine.reactor().clock().now() >= until {
+            if now >= until {
                 break;
             }
             if !self.reports.have_room() {
@@ -378,10 +379,10 @@ impl Run {
                 // Once nothing more is to be started, nobody waits for what a pipe might still bring.
                 Next::Pending => return Ok(self.stopping.is_some()),
                 Next::Target(target, since) => match &self.stopping {
-                    None => self.engine.add(self.input.taken(), target, since),
+                    None => now = self.engine.add(self.input.taken(), target, since),
                     Some(failure) => {
                         let clock = *self.engine.reactor().clock();
-                        let now = clock.now();
+                        now = clock.now();
                         let queue = now.saturating_duration_since(since);
                         let wall = clock.wall(now);
                         self.finished(&Outcome::not_started(target, failure.clone(), queue, wall));

@@ -376,10 +376,10 @@ impl<O: Copy> Engine<O> {
     }
 
     /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it. `number` is
-    ///    handed back with what comes of it.
-    pub fn add(&mut self, number: u64, target: Target, since: Instant) {
+    ///    handed back with what comes of it. Gives the time at which it was taken.
+    pub fn add(&mut self, number: u64, target: Target, since: Instant) -> Instant {
         self.queue.push(Waiting { number, target, since, attempt: self.first_try(), last: None, in_vain: 0 });
-        self.start_waiting();
+        self.start_waiting()
     }
 
     /// As [`add`](Self::add), for a target that must not start before this time.
@@ -539,12 +539,13 @@ impl<O: Copy> Engine<O> {
         }
     }
 
-    fn start_waiting(&mut self) {
+    /// Starts what may start, now.
+    fn start_waiting(&mut self) -> Instant {
+        let now = self.reactor.clock().now();
         if self.abandoning.is_some() {
-            return;
+            return now;
         }
         self.feed_races();
-        let now = self.reactor.clock().now();
         let until = self.work_until.max(now + START_FOR);
         // Nearly always there is one, for which the clock has just been read.
         let mut first = Some(now);
@@ -561,6 +562,7 @@ impl<O: Copy> Engine<O> {
             Some(at) => self.reactor.arm(self.queue_key, at),
             None => self.reactor.disarm(self.queue_key),
         }
+        now
     }
 
     fn first_try(&self) -> Try {
@@ -696,8 +698,7 @@ impl<O: Copy> Engine<O> {
         self.queue.ended(job.check.target().url.host());
         // Nearly all; the time, a random number and another move are for those that may have to be tried again.
         if job.check.has_passed() {
-            let (number, outcome) = (job.number, job.check.into_outcome());
-            return self.finished.push(Event::Finished { number, outcome });
+            return self.finished.push(Event::Finished { number: job.number, outcome: job.check.into_outcome() });
         }
         let number = job.number;
         let degrades = job.check.attempt().degrades;
