@@ -81,6 +81,9 @@ const IN_VAIN_PAUSE: Duration = Duration::from_millis(50);
 /// first written to, so room costs nothing; growing would copy every check, and hold two copies of all while it does.
 const JOBS_AT_FIRST: usize = 16 * 1024;
 
+/// For how many keys there is room beside those: two a check, its own and its connection's.
+const KEYS_BESIDE: usize = 64;
+
 /// For how many events there is room from the start: what one look at the OS may bring.
 const BACKLOG_AT_FIRST: usize = 1024;
 
@@ -315,6 +318,8 @@ impl<O: Copy> Engine<O> {
     pub fn new(mut reactor: Reactor<Tag<O>>, config: Config) -> Engine<O> {
         let mut numbers = os::numbers();
         let started = reactor.clock().started();
+        let at_first = config.limits.in_flight.min(JOBS_AT_FIRST);
+        reactor.reserve(2 * at_first + KEYS_BESIDE);
         Engine {
             queue_key: reactor.open(Tag::Queue),
             reactor,
@@ -325,8 +330,8 @@ impl<O: Copy> Engine<O> {
             resolver: Resolver::new(config.names, move || numbers.next_u64()),
             secure: config.secure,
             budget: Budget::new(config.memory),
-            jobs: Vec::with_capacity(config.limits.in_flight.min(JOBS_AT_FIRST)),
-            free: Vec::new(),
+            jobs: Vec::with_capacity(at_first),
+            free: Vec::with_capacity(at_first),
             finished: Vec::new(),
             abandoning: None,
             backlog: VecDeque::with_capacity(BACKLOG_AT_FIRST),
@@ -692,17 +697,16 @@ impl<O: Copy> Engine<O> {
 
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
-        let Some(job) = self.jobs[id as usize].take() else { return };
-        self.budget.give_back(job.key, job.held);
-        self.release(id, job.key, job.link, job.check.keeps());
-        self.queue.ended(job.check.target().url.host());
+        let Some(Job { number, check, key, link, held, last, .. }) = self.jobs[id as usize].take() else { return };
+        self.budget.give_back(key, held);
+        self.release(id, key, link, check.keeps());
+        self.queue.ended(check.target().url.host());
         // Nearly all; the time, a random number and another move are for those that may have to be tried again.
-        if job.check.has_passed() {
-            return self.finished.push(Event::Finished { number: job.number, outcome: job.check.into_outcome() });
+        if check.has_passed() {
+            return self.finished.push(Event::Finished { number, outcome: check.into_outcome() });
         }
-        let number = job.number;
-        let degrades = job.check.attempt().degrades;
-        let outcome = job.check.into_outcome();
+        let degrades = check.attempt().degrades;
+        let outcome = check.into_outcome();
         let now = self.reactor.clock().now();
         // Only what may be tried again needs one.
         let may_retry = self.persistence.until_up || outcome.target.settings.retries > 0;
@@ -712,7 +716,7 @@ impl<O: Copy> Engine<O> {
         else {
             return self.finished.push(Event::Finished { number, outcome });
         };
-        if self.persistence.until_up && job.last != Some(outcome.reason) {
+        if self.persistence.until_up && last != Some(outcome.reason) {
             let failure = Failure::new(outcome.reason, outcome.detail.unwrap_or_default());
             self.finished.push(Event::NotYet { number, target: outcome.target.shown().into_owned(), failure });
         }

@@ -163,6 +163,13 @@ impl<T: Copy> Reactor<T> {
         })
     }
 
+    /// Makes room for so many keys and their deadlines, so that nothing has to be copied as their number grows.
+    pub fn reserve(&mut self, keys: usize) {
+        self.slots.reserve(keys);
+        self.free.reserve(keys);
+        self.timers.reserve(keys);
+    }
+
     /// A new identity. The socket comes later, with [`watch`](Self::watch): a check has a deadline before it has a
     /// socket.
     pub fn open(&mut self, tag: T) -> Key {

@@ -36,6 +36,12 @@ struct Entry {
 }
 
 impl Timers {
+    /// Makes room for so many slots.
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.heap.reserve(slots);
+        self.current.reserve(slots);
+    }
+
     /// Sets the slot's deadline, in place of the one it had.
     pub(super) fn set(&mut self, slot: u32, at: Instant) {
         if self.current.len() <= slot as usize {
