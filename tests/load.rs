@@ -171,6 +171,26 @@ fn a_full_house_with_a_rate_sleeps() {
 }
 
 #[test]
+fn large_answers_share_one_budget() {
+    const ANSWERS: usize = 96;
+    let body = format!("{{\"pad\":\"{}\",\"ready\":true}}", "x".repeat(1_000_000));
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    // All of them stand before the first says anything.
+    let server = Server::answering(move |_| vec![Step::Gate, Step::send(answer.as_str())]);
+    let running = Upcheck::new()
+        .args(["-t", "60", "-o", "ndjson", "--max-memory", "8MiB", "-e", "json.ready == true"])
+        .args((0..ANSWERS).map(|n| server.url(&format!("/{n}"))))
+        .spawn();
+    wait_until("all have asked", || server.requests().len() == ANSWERS);
+    server.release();
+    let report = running.finish().report();
+    assert!(report.not("up").is_empty(), "{:?}", report.not("up"));
+    let peak = report.summary["peak_memory_bytes"].as_u64().expect("a number");
+    // What they hold together would be more than twice as much.
+    assert!(peak < 40 << 20, "{peak} bytes");
+}
+
+#[test]
 fn caps_and_rates_are_numbers_from_one() {
     for flag in ["--rate", "--concurrency-per-host", "--concurrency"] {
         for value in ["0", "-1", "1.5", "x", "", "1000001"] {
