@@ -317,9 +317,9 @@ impl Check {
         matches!(self.state, State::ExpectBody)
     }
 
-    /// How many bytes of an answer that is under way are kept.
+    /// How many bytes of memory hold what is kept of an answer that is under way.
     pub fn kept_bytes(&self) -> usize {
-        self.hop.body.len() + self.hop.decoder.kept_bytes()
+        self.hop.body.capacity() + self.hop.decoder.kept_bytes()
     }
 
     /// Settles for one address of the target's host, for this attempt and all that follow.

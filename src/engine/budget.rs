@@ -6,7 +6,7 @@
 //! windows close, and the peer waits, too. That time is ours and not the check's. One check at a time may go beyond the
 //! limit, so that somebody always comes to an end and gives back what it held.
 //!
-//! What a read brings to a check that has kept nothing yet is always taken: nearly all answers come whole in one read.
+//! A check that has kept nothing yet always reads, if only a sip: nearly all answers come whole in one.
 //!
 //! It refuses to know what is kept.
 
@@ -45,7 +45,12 @@ impl Budget {
 
     /// Whether a check that keeps bytes already may read more.
     pub(super) fn may_read(&mut self, key: Key) -> bool {
-        self.used < self.limit || *self.ahead.get_or_insert(key) == key
+        !self.is_used_up() || *self.ahead.get_or_insert(key) == key
+    }
+
+    /// Whether all of it is in use.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.used >= self.limit
     }
 
     /// Lets one wait until there is room again.
@@ -66,7 +71,7 @@ impl Budget {
 
     /// Whether one of those who wait may go on.
     pub(super) fn has_next(&self) -> bool {
-        !self.unread.is_empty() && (self.used < self.limit || self.ahead.is_none())
+        !self.unread.is_empty() && (!self.is_used_up() || self.ahead.is_none())
     }
 
     /// The first of those who wait that may go on.

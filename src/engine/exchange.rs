@@ -6,12 +6,15 @@ use std::time::Instant;
 
 use super::budget::Unread;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, Seen, secure, trouble};
+use super::{Engine, Job, Link, READ_BUFFER, Seen, secure, trouble};
 use crate::check::machine::Input;
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::tls::StreamEnd;
 use crate::conn::{Conn, would_block};
 use crate::reactor::Key;
+
+/// How much is read of an answer of which nothing is kept yet while the budget is used up: more than most answers are.
+const SIP: usize = 2 * 1024;
 
 /// How often one connection is read in one turn before others get theirs.
 pub(super) const READS_PER_TURN: usize = 4;
@@ -87,7 +90,6 @@ impl<O: Copy> Engine<O> {
     pub(super) fn readable(&mut self, id: u32, key: Key, ended: bool, seen: Seen) {
         let now = self.came_at(id, key, seen);
         self.read(id, key, ended, now);
-        self.account(id);
     }
 
     /// Notes how much of its answer the check keeps now.
@@ -135,9 +137,10 @@ impl<O: Copy> Engine<O> {
                 self.reactor.disarm(*check_key);
                 return self.budget.wait(Unread { id, key: *check_key, connection: key, since: now });
             }
-            let filled = attempt.conn.fill(&mut self.buffer[..]);
+            let room = if *held == 0 && self.budget.is_used_up() { SIP } else { READ_BUFFER };
+            let filled = attempt.conn.fill(&mut self.buffer[..room]);
             // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.
-            let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < self.buffer.len());
+            let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < room);
             match filled {
                 Ok(length) if attempt.conn.tls.is_some() => self.feed(id, length, now),
                 Ok(0) => {
@@ -152,6 +155,7 @@ impl<O: Copy> Engine<O> {
                 Err(error) if would_block(&error) => return,
                 Err(error) => self.advance(id, Input::Failed(trouble::of_connection(&error)), now),
             }
+            self.account(id);
             if took_all {
                 return;
             }

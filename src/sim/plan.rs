@@ -101,7 +101,7 @@ pub fn plan(seed: u64) -> Plan {
 }
 
 /// How many kinds of targets there are.
-const KINDS: u64 = 21;
+const KINDS: u64 = 22;
 
 struct Maker {
     random: Random,
@@ -239,6 +239,7 @@ impl Maker {
             18 if self.has_tls => self.secure(),
             18 => self.healthy(),
             19 => self.bulky(),
+            20 => self.behind_a_proxy(),
             _ => self.connect_timeout(),
         }
     }
@@ -275,6 +276,9 @@ impl Maker {
         let name = format!("h{number}.test");
         let lost = if self.random.one_in(4) { 1 } else { 0 };
         self.names.add(&name, Found::Addresses(vec![at.ip()]), ms(self.random.below(100)), lost);
+        if self.random.one_in(4) {
+            self.names.say_over_tcp(&name);
+        }
         let timeout = took + ms(4000);
         let expected = Expected { address: Some(at), ..self.expecting(&["ok"], timeout) };
         let line = format!("expect='body contains \"this is {number};\"'");
@@ -526,6 +530,39 @@ impl Maker {
         self.is_bulky = true;
     }
 
+    /// Reached through a proxy, which looks names up itself: by asking it for all, or through a tunnel.
+    fn behind_a_proxy(&mut self) {
+        let proxy = self.address();
+        let number = self.lines.len();
+        let wait = ms(self.random.below(200));
+        let (answer, took) = self.answer(number, wait);
+        let status = *self.random.pick(&[200, 204, 403, 502]);
+        let stands = self.stands(proxy);
+        self.peer(proxy, stands, move |request, _| match request.starts_with(b"CONNECT ") {
+            true => {
+                // Lengths mean nothing in a tunnel's answer.
+                let said = format!("HTTP/1.1 {status} Said\r\nContent-Length: 5\r\n\r\n");
+                Some(Answer {
+                    when: When::Asked,
+                    pieces: vec![(wait, said.into_bytes())],
+                    noise: Vec::new(),
+                    end: End::Stays,
+                })
+            }
+            false => Some(answer.clone()),
+        });
+        let timeout = took + wait + ms(1500);
+        if self.random.one_in(2) {
+            let expected = self.expecting(&["ok"], timeout);
+            let options = format!("proxy=http://{proxy} expect='body contains \"this is {number};\"'");
+            self.line(format!("http://there{number}.test/"), &options, expected);
+        } else {
+            let reason = if status < 300 { "ok" } else { "connect_refused" };
+            let expected = self.expecting(&[reason], timeout);
+            self.line(format!("tcp://there{number}.test:9"), &format!("proxy=http://{proxy}"), expected);
+        }
+    }
+
     /// A peer that takes the connection and leaves at once.
     fn leaves(&mut self) {
         let at = self.address();
@@ -682,7 +719,12 @@ impl Maker {
         }
         self.world.has_ipv6 = self.has_ipv6;
         let server: SocketAddr = NAME_SERVER.parse().expect("it is one");
-        self.world.names.insert(server, self.names.script(self.random.next()));
+        let (by_datagram, by_connection) = std::mem::take(&mut self.names).scripts(self.random.next());
+        self.world.names.insert(server, by_datagram);
+        self.peer(server, vec![Connect::After(Duration::from_micros(400))], |_, _| None);
+        if let Some(peer) = self.world.peers.get_mut(&server) {
+            (peer.speaks, peer.script) = (Speaks::Dns, by_connection);
+        }
         let conf = format!("nameserver {}\noptions timeout:1 attempts:3\n", server.ip());
         self.world.files.insert("/etc/resolv.conf", Ok(conf));
         let heavies = if self.work.is_zero() { 0 } else { self.expected.len() as u32 };

@@ -648,10 +648,10 @@ impl World {
 
     fn poll(&mut self, out: &mut Vec<Event>, capacity: usize, wait: Option<Duration>) -> io::Result<()> {
         self.polls += 1;
+        self.system_call();
         let work = (self.now - self.poll_returned).saturating_sub(self.imposed);
         self.longest_work = self.longest_work.max(work);
         self.blind.push((self.poll_returned, self.now));
-        self.system_call();
         self.imposed = Duration::ZERO;
         let asked = self.now;
         let result = self.wait(out, capacity, wait);
