@@ -401,11 +401,9 @@ impl Check {
         self.hop.until += by;
     }
 
-    /// As [`excuse`](Self::excuse), where the peer had nothing to answer meanwhile because we had not asked: the phase begins
-    /// so much later, too.
-    pub fn hold_up(&mut self, by: Duration) {
-        self.excuse(by);
-        self.hop.since = self.hop.since.map(|since| since + by);
+    /// For so long, until now, the peer had nothing to answer because we had not asked: the phase begins so much later.
+    pub fn hold_up(&mut self, by: Duration, now: Instant) {
+        self.hop.since = self.hop.since.map(|since| (since + by).min(now));
     }
 
     /// The deadline of what is waited for now. [`Input::Deadline`] changes nothing before it.

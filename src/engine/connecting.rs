@@ -122,9 +122,16 @@ impl<O: Copy> Engine<O> {
         }
     }
 
-    /// A head start or a pause is over.
-    pub(super) fn dial_again(&mut self, id: u32) {
-        let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
+    /// A head start or a pause is over, and has been since `then`.
+    pub(super) fn dial_again(&mut self, id: u32, then: Instant) {
+        let now = self.reactor.clock().now();
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let lag = job.lag(then, now);
+        let Job { link: Link::Dialing(dial), check, key, .. } = job else { return };
+        if let Some(lag) = lag {
+            check.excuse(lag);
+            self.reactor.arm(*key, check.deadline());
+        }
         if let Some(key) = dial.end_pause() {
             self.reactor.close(key);
         }
@@ -174,7 +181,7 @@ impl<O: Copy> Engine<O> {
                             dial.put_back(address);
                             let now = self.reactor.clock().now();
                             self.reactor.arm(beside, now + dial::HEAD_START);
-                            return self.starve(id);
+                            return self.starve(id, failure);
                         }
                     },
                 },
@@ -183,11 +190,11 @@ impl<O: Copy> Engine<O> {
     }
 
     /// The next to give something back gives it to this check's race, before another check starts.
-    fn starve(&mut self, id: u32) {
+    fn starve(&mut self, id: u32, failure: Failure) {
         if let Some(job) = &self.jobs[id as usize]
-            && !self.starved.iter().any(|(_, key)| *key == job.key)
+            && !self.starved.iter().any(|(_, key, _)| *key == job.key)
         {
-            self.starved.push_back((id, job.key));
+            self.starved.push_back((id, job.key, failure));
         }
         self.queue.run_short();
     }
@@ -195,11 +202,23 @@ impl<O: Copy> Engine<O> {
     /// Lets races go on that lack a descriptor, as long as there seems to be one.
     pub(super) fn feed_races(&mut self) {
         while !self.queue.is_short() {
-            let Some((id, key)) = self.starved.pop_front() else { return };
+            let Some((id, key, _)) = self.starved.pop_front() else { return };
             if self.jobs[id as usize].as_ref().is_some_and(|job| job.key == key) {
                 self.dial_next(id);
             }
         }
+    }
+
+    /// A check's deadline has come. Where an address is left that was not tried for want of a descriptor, nobody can say
+    /// that the target did not answer.
+    pub(super) fn time_is_up(&mut self, id: u32, key: Key, now: Instant) {
+        let is_over = self.jobs[id as usize].as_ref().is_some_and(|job| job.check.deadline() <= now);
+        let starved = self.starved.iter().position(|(_, of, _)| is_over && *of == key);
+        let input = match starved.and_then(|at| self.starved.remove(at)) {
+            Some((.., failure)) => Input::Failed(failure),
+            None => Input::Deadline,
+        };
+        self.advance(id, input, now);
     }
 
     fn watch_attempt(&mut self, id: u32, key: Key, at_once: bool) {

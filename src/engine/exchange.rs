@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::budget::Unread;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, READ_BUFFER, Seen, secure, trouble};
+use super::{Engine, Job, Link, READ_BUFFER, Seen, WIDE, secure, trouble};
 use crate::check::machine::Input;
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::tls::StreamEnd;
@@ -24,7 +24,7 @@ impl<O: Copy> Engine<O> {
     pub(super) fn writable(&mut self, id: u32, key: Key, seen: Seen) {
         match &self.jobs[id as usize] {
             Some(Job { link: Link::Open { .. }, .. }) => {
-                self.hold_up(id, seen.likely_since);
+                self.hold_up(id, seen);
                 self.flush(id);
             }
             Some(Job { link: Link::Dialing(_), .. }) => match self.prove(id, key) {
@@ -39,15 +39,26 @@ impl<O: Copy> Engine<O> {
         }
     }
 
-    /// There was room for what waits to be written at `then`: what is left of it has waited for us since.
-    fn hold_up(&mut self, id: u32, then: Instant) {
+    /// There is room for what waits to be written, since the peer's kernel took what was written before: what is left has
+    /// waited for us since then.
+    fn hold_up(&mut self, id: u32, seen: Seen) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        if !matches!(&job.link, Link::Open { unsent, .. } if !unsent.is_empty()) {
+        let Link::Open { attempt, unsent, .. } = &job.link else { return };
+        if unsent.is_empty() {
             return;
         }
         let now = self.reactor.clock().now();
+        let then = match seen.is_doubtful(&job.check) {
+            true => seen.known(attempt.conn.stream.last_word().map(|word| word.acknowledgement), now),
+            false => seen.likely_since,
+        };
+        let held_up = now.saturating_duration_since(then);
+        if held_up >= WIDE {
+            job.check.hold_up(held_up, now);
+        }
+        // Its time may have been given back already, where this program did not run at all.
         if let Some(lag) = job.lag(then, now) {
-            job.check.hold_up(lag);
+            job.check.excuse(lag);
             self.reactor.arm(job.key, job.check.deadline());
         }
     }

@@ -299,8 +299,8 @@ pub struct Engine<O> {
     abandoning: Option<Failure>,
     /// What was seen and not yet dealt with, and when it was seen.
     backlog: VecDeque<(Ready<Tag<O>>, Seen)>,
-    /// Checks whose races lack a descriptor for the next address, with their keys.
-    starved: VecDeque<(u32, Key)>,
+    /// Checks whose races lack a descriptor for the next address, with their keys, and what they lack in words.
+    starved: VecDeque<(u32, Key, Failure)>,
     /// What was found for names, and by when, and whom it was not told yet.
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
     /// How much of the time that this program was away the checks have been given back.
@@ -474,8 +474,8 @@ impl<O: Copy> Engine<O> {
     fn handle(&mut self, event: Ready<Tag<O>>, seen: Seen) {
         let now = seen.at;
         match event {
-            Ready::Deadline { tag: Tag::Check(id), .. } => self.advance(id, Input::Deadline, now),
-            Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id),
+            Ready::Deadline { tag: Tag::Check(id), key } => self.time_is_up(id, key, now),
+            Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id, seen.likely_since),
             Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
                 if writable {
                     self.writable(id, key, seen);

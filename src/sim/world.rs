@@ -211,6 +211,7 @@ struct Stream {
     /// The peer has said its last word, and leaves when it has heard all.
     said_early: bool,
     last_came: Option<Duration>,
+    last_acknowledged: Option<Duration>,
     truth: usize,
     #[cfg(feature = "tls")]
     tls: Option<super::tls::Session>,
@@ -442,8 +443,10 @@ impl World {
             }
             Happening::PeerHears(id, bytes) => self.peer_hears(id, &bytes),
             Happening::HasRoom(id, bytes) => {
+                let now = self.now;
                 let Some(stream) = self.stream(id) else { return };
                 stream.room += bytes;
+                stream.last_acknowledged = Some(now).filter(|_| bytes > 0).or(stream.last_acknowledged);
                 if std::mem::take(&mut stream.wants_room) {
                     self.changed(id);
                 }
@@ -736,6 +739,7 @@ impl World {
             heard: Vec::new(),
             said_early: false,
             last_came: None,
+            last_acknowledged: None,
             truth: truths.len() - 1,
             #[cfg(feature = "tls")]
             tls: (speaks == Speaks::Https).then(super::tls::Session::new),
@@ -990,10 +994,11 @@ pub fn last_word(handle: &Handle) -> Option<LastWord> {
         world.system_call();
         let now = world.now;
         let stream = world.stream(handle.0)?;
-        let (to, truth, came) = (stream.to, stream.truth, stream.last_came);
+        let (to, truth, came, acknowledged) =
+            (stream.to, stream.truth, stream.last_came, stream.last_acknowledged);
         let stood = world.truth(to, truth).stood?;
         let ago = |at: Duration| Duration::from_millis((now - at).as_millis() as u64);
-        Some(LastWord { bytes: ago(came.unwrap_or(stood)), acknowledgement: ago(stood) })
+        Some(LastWord { bytes: ago(came.unwrap_or(stood)), acknowledgement: ago(acknowledged.unwrap_or(stood)) })
     })
 }
 
