@@ -12,7 +12,7 @@ use super::dial::{self, Attempt, Dial, Place};
 use super::resolver::{Addresses, Done, Found, Waiter};
 use super::trouble::{self, Trouble};
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, Seen, Tag, Waiting, reuse};
+use super::{Engine, Job, Link, Seen, Starved, Tag, Waiting, reuse};
 use crate::check::machine::{Input, Opening};
 use crate::check::outcome::{Failure, Reason};
 use crate::check::target::Target;
@@ -124,14 +124,10 @@ impl<O: Copy> Engine<O> {
 
     /// A head start or a pause is over, and has been since `then`.
     pub(super) fn dial_again(&mut self, id: u32, then: Instant) {
-        let now = self.reactor.clock().now();
-        let Some(job) = &mut self.jobs[id as usize] else { return };
-        let lag = job.lag(then, now);
-        let Job { link: Link::Dialing(dial), check, key, .. } = job else { return };
-        if let Some(lag) = lag {
-            check.excuse(lag);
-            self.reactor.arm(*key, check.deadline());
-        }
+        let Some(key) = self.jobs[id as usize].as_ref().map(|job| job.key) else { return };
+        let since = self.no_longer_starved(key).map_or(then, |starved| starved.since);
+        self.give_back_time(id, since);
+        let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return };
         if let Some(key) = dial.end_pause() {
             self.reactor.close(key);
         }
@@ -181,7 +177,7 @@ impl<O: Copy> Engine<O> {
                             dial.put_back(address);
                             let now = self.reactor.clock().now();
                             self.reactor.arm(beside, now + dial::HEAD_START);
-                            return self.starve(id, failure);
+                            return self.starve(id, failure, now);
                         }
                     },
                 },
@@ -190,22 +186,39 @@ impl<O: Copy> Engine<O> {
     }
 
     /// The next to give something back gives it to this check's race, before another check starts.
-    fn starve(&mut self, id: u32, failure: Failure) {
+    fn starve(&mut self, id: u32, failure: Failure, since: Instant) {
         if let Some(job) = &self.jobs[id as usize]
-            && !self.starved.iter().any(|(_, key, _)| *key == job.key)
+            && !self.starved.iter().any(|starved| starved.key == job.key)
         {
-            self.starved.push_back((id, job.key, failure));
+            self.starved.push_back(Starved { id, key: job.key, failure, since });
         }
         self.queue.run_short();
     }
 
-    /// Lets races go on that lack a descriptor, as long as there seems to be one.
+    /// Lets races go on that lack a descriptor, as long as there seems to be one. The time until then was ours.
     pub(super) fn feed_races(&mut self) {
         while !self.queue.is_short() {
-            let Some((id, key, _)) = self.starved.pop_front() else { return };
+            let Some(Starved { id, key, since, .. }) = self.starved.pop_front() else { return };
             if self.jobs[id as usize].as_ref().is_some_and(|job| job.key == key) {
+                self.give_back_time(id, since);
                 self.dial_next(id);
             }
+        }
+    }
+
+    fn no_longer_starved(&mut self, key: Key) -> Option<Starved> {
+        let at = self.starved.iter().position(|starved| starved.key == key)?;
+        self.starved.remove(at)
+    }
+
+    /// A check could not go on since `then` for reasons of ours.
+    fn give_back_time(&mut self, id: u32, then: Instant) {
+        let now = self.reactor.clock().now();
+        let Some(job) = &mut self.jobs[id as usize] else { return };
+        if let Some(lag) = job.lag(then, now) {
+            job.check.excuse(lag);
+            job.check.hold_up(lag, now);
+            self.reactor.arm(job.key, job.check.deadline());
         }
     }
 
@@ -213,9 +226,8 @@ impl<O: Copy> Engine<O> {
     /// that the target did not answer.
     pub(super) fn time_is_up(&mut self, id: u32, key: Key, now: Instant) {
         let is_over = self.jobs[id as usize].as_ref().is_some_and(|job| job.check.deadline() <= now);
-        let starved = self.starved.iter().position(|(_, of, _)| is_over && *of == key);
-        let input = match starved.and_then(|at| self.starved.remove(at)) {
-            Some((.., failure)) => Input::Failed(failure),
+        let input = match Some(key).filter(|_| is_over).and_then(|key| self.no_longer_starved(key)) {
+            Some(starved) => Input::Failed(starved.failure),
             None => Input::Deadline,
         };
         self.advance(id, input, now);

@@ -266,6 +266,15 @@ enum Link {
     },
 }
 
+/// A check whose race could not go on.
+struct Starved {
+    id: u32,
+    key: Key,
+    /// What this machine lacks, in words.
+    failure: Failure,
+    since: Instant,
+}
+
 /// How an engine is to work.
 pub struct Config {
     /// How much at once, and how fast.
@@ -299,8 +308,8 @@ pub struct Engine<O> {
     abandoning: Option<Failure>,
     /// What was seen and not yet dealt with, and when it was seen.
     backlog: VecDeque<(Ready<Tag<O>>, Seen)>,
-    /// Checks whose races lack a descriptor for the next address, with their keys, and what they lack in words.
-    starved: VecDeque<(u32, Key, Failure)>,
+    /// Checks whose races lack a descriptor for the next address.
+    starved: VecDeque<Starved>,
     /// What was found for names, and by when, and whom it was not told yet.
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
     /// How much of the time that this program was away the checks have been given back.

@@ -251,7 +251,9 @@ impl Maker {
     fn healthy(&mut self) {
         let at = self.address();
         let number = self.lines.len();
-        let wait = ms(self.random.below(800));
+        // Some hold what they have for long.
+        let most = if self.random.one_in(6) { 5000 } else { 800 };
+        let wait = ms(self.random.below(most));
         let (answer, took) = self.answer(number, wait);
         let stands = self.stands(at);
         let connect = match stands[0] {
