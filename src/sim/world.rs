@@ -994,8 +994,7 @@ pub fn last_word(handle: &Handle) -> Option<LastWord> {
         world.system_call();
         let now = world.now;
         let stream = world.stream(handle.0)?;
-        let (to, truth, came, acknowledged) =
-            (stream.to, stream.truth, stream.last_came, stream.last_acknowledged);
+        let (to, truth, came, acknowledged) = (stream.to, stream.truth, stream.last_came, stream.last_acknowledged);
         let stood = world.truth(to, truth).stood?;
         let ago = |at: Duration| Duration::from_millis((now - at).as_millis() as u64);
         Some(LastWord { bytes: ago(came.unwrap_or(stood)), acknowledgement: ago(acknowledged.unwrap_or(stood)) })
