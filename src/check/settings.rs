@@ -108,7 +108,8 @@ pub struct Draft {
     method: Option<String>,
     fields: Vec<Field>,
     user_agent: Option<Field>,
-    data: Option<Vec<u8>>,
+    /// Shared by all requests: it may be large.
+    data: Option<Rc<[u8]>>,
     head: bool,
     user: Option<String>,
     timeout: Option<Duration>,
@@ -166,18 +167,16 @@ impl Draft {
                 }
             },
             Setting::Data => {
-                let data = match value.strip_prefix('@') {
-                    None => value.as_bytes().to_vec(),
+                let mut data = value.as_bytes().to_vec();
+                if let Some(file) = value.strip_prefix('@') {
+                    data = read_file(file)?;
                     // As curl does: the file's line ends are not part of the data.
-                    Some(file) => read_file(file)?.into_iter().filter(|b| !matches!(b, b'\r' | b'\n')).collect(),
-                };
-                match &mut self.data {
-                    Some(before) => {
-                        before.push(b'&');
-                        before.extend(data);
-                    }
-                    none => *none = Some(data),
+                    data.retain(|b| !matches!(b, b'\r' | b'\n'));
                 }
+                self.data = Some(match &self.data {
+                    Some(before) => [before, &b"&"[..], &data].concat().into(),
+                    None => data.into(),
+                });
             }
             Setting::UserAgent => {
                 self.user_agent = Some(field(&format!("User-Agent:{value}"))?.everywhere());
@@ -233,11 +232,10 @@ impl Draft {
             (false, Some(_)) => "POST",
             (false, None) => "GET",
         };
-        let body = self.data.as_deref();
         let kept = self.keepalive.then(Field::no_connection);
         let fields: Vec<Field> = kept.into_iter().chain(self.user_agent.iter().chain(&self.fields).cloned()).collect();
         Settings {
-            template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, body),
+            template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, self.data.as_ref()),
             user: self.user.as_deref().map(|user| user.as_bytes().into()),
             timeout: self.timeout.unwrap_or(TIMEOUT),
             connect_timeout: self.connect_timeout,

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::rc::Rc;
 
 use super::{HEAD_MAX, HEADERS_MAX, head_end};
 use crate::proto::url::Url;
@@ -93,7 +94,7 @@ pub fn is_token(text: &str) -> bool {
 #[derive(Debug)]
 pub struct Template {
     method: Box<str>,
-    body: Box<[u8]>,
+    body: Option<Rc<[u8]>>,
     /// For the origin that the user named.
     at_home: Lines,
     /// For any other that a redirect leads to. What the user said of one origin is not told to the next.
@@ -115,7 +116,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<&[u8]>) -> Lines {
+    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body_length: Option<usize>) -> Lines {
         let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
         let (mut host, mut authorized, mut closes) = (None, false, false);
         let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
@@ -135,11 +136,11 @@ impl Lines {
                 None => {}
             }
         }
-        if let Some(body) = body {
+        if let Some(length) = body_length {
             if !is_said("content-type") {
                 push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
             }
-            push_field(&mut body_lines, "Content-Length", &body.len().to_string());
+            push_field(&mut body_lines, "Content-Length", &length.to_string());
         }
         Lines { host, authorized, closes, fields: lines.into(), body_fields: body_lines.into() }
     }
@@ -157,13 +158,14 @@ pub struct Form {
 impl Template {
     /// Puts together what all requests of one kind share. `method` is a token. A body, even an empty one, is sent with
     /// its length. A body that a redirect takes along keeps the fields that describe it: without them it would be another.
-    pub fn new(method: &str, fields: &[Field], body: Option<&[u8]>) -> Template {
+    pub fn new(method: &str, fields: &[Field], body: Option<&Rc<[u8]>>) -> Template {
+        let length = body.map(|body| body.len());
         let goes_along = |field: &&Field| field.everywhere || is_one_of(&field.name, OF_THE_BODY);
         Template {
             method: method.into(),
-            body: body.unwrap_or_default().into(),
-            at_home: Lines::new(fields.iter(), body),
-            elsewhere: Lines::new(fields.iter().filter(goes_along), body),
+            body: body.cloned(),
+            at_home: Lines::new(fields.iter(), length),
+            elsewhere: Lines::new(fields.iter().filter(goes_along), length),
         }
     }
 
@@ -235,14 +237,18 @@ impl Template {
         }
         out.extend_from_slice(b"\r\n");
         if !form.as_get && self.large_body().is_empty() {
-            out.extend_from_slice(&self.body);
+            out.extend_from_slice(self.body());
         }
     }
 
     /// The body, where it is too large for every connection to have a copy of its own. Then it is no part of what
     /// [`encode`](Self::encode) gives, and is to be sent behind it, unless the request has become a GET.
     pub fn large_body(&self) -> &[u8] {
-        if self.body.len() > INLINE_BODY_MAX { &self.body } else { &[] }
+        if self.body().len() > INLINE_BODY_MAX { self.body() } else { &[] }
+    }
+
+    fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
     }
 }
 
@@ -492,7 +498,7 @@ mod tests {
 
     #[test]
     fn a_body_goes_with_its_length() {
-        let text = encode(&Template::new("POST", &fields(&["Accept:", "User-Agent:"]), Some(b"a=1")), "h");
+        let text = encode(&Template::new("POST", &fields(&["Accept:", "User-Agent:"]), Some(&(*b"a=1").into())), "h");
         assert!(
             text.ends_with("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=1"),
             "{text}"
@@ -517,7 +523,7 @@ mod tests {
         let said = ["Accept:", "Host: own", "Cookie: secret", "X: y", "Connection: keep-alive", "content-type: a/b"];
         let mut fields = fields(&said);
         fields.push(Field::parse("User-Agent: me").unwrap().everywhere());
-        let template = Template::new("POST", &fields, Some(b"a=1"));
+        let template = Template::new("POST", &fields, Some(&(*b"a=1").into()));
         let (url, _) = Url::parse("http://h/").unwrap();
         let encode = |form| {
             let mut out = Vec::new();
@@ -621,7 +627,7 @@ mod tests {
 
     #[test]
     fn a_server_reads_what_a_client_writes() {
-        let text = encode(&Template::new("POST", &[], Some(b"body")), "http://h/x");
+        let text = encode(&Template::new("POST", &[], Some(&(*b"body").into())), "http://h/x");
         let head = Head::parse(text.as_bytes()).unwrap().unwrap();
         assert_eq!((head.method.as_str(), head.target.as_str(), head.keep_alive), ("POST", "/x", false));
         assert_eq!((head.body_bytes, head.used), (4, text.len() - 4));
