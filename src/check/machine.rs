@@ -24,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::expect::{Document, Expectation, Headers, Mismatch, Seen};
+use super::expect::{Document, Expectation, Headers, Mismatch, Seen, clip, quote};
 use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
 use super::route::Proxy;
 use super::settings::{Redirects, Settings};
@@ -34,6 +34,9 @@ use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem};
 use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::{Scheme, Url, without_user};
+
+/// How much of a URL that a server made up stands in a detail, in characters.
+const SHOWN_URL: usize = 200;
 
 /// What happened.
 #[derive(Debug)]
@@ -158,8 +161,9 @@ struct Trail {
     /// The user and password that the redirect's own URL had.
     user: Option<Box<[u8]>>,
     form: Form,
-    /// What was asked before, to see a loop: where, and whether as the GET that a redirect may make of a request.
-    before: Vec<(Url, bool)>,
+    /// How many led here. A page may send a client to itself, with a cookie or once it is ready; a loop is ended by their
+    /// number.
+    count: u32,
 }
 
 /// One exchange with one place: all that is known of its connection and its answer. A redirect or a fresh connection
@@ -241,7 +245,7 @@ impl Check {
     /// been `queue` in the queue.
     pub fn new(target: Target, attempt: Try, queue: Duration, now: Instant, wall: Duration) -> Check {
         Check {
-            hop: Hop::new(decoder(&target, false), now),
+            hop: Hop::new(decoder(&target, Form::default()), now),
             target,
             state: State::New,
             started: now,
@@ -376,7 +380,7 @@ impl Check {
 
     /// How many redirects have been followed.
     pub fn redirects(&self) -> u32 {
-        self.trail.as_ref().map_or(0, |trail| trail.before.len() as u32)
+        self.trail.as_ref().map_or(0, |trail| trail.count)
     }
 
     /// Which attempt this is.
@@ -503,7 +507,7 @@ impl Check {
             Some(429 | 503) => Headers::new(self.hop.decoder.head_bytes())
                 .values("retry-after")
                 .next()
-                .and_then(|value| retry_after(value, self.wall.as_secs())),
+                .and_then(|value| retry_after(&value, self.wall.as_secs())),
             _ => None,
         };
         let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
@@ -591,7 +595,7 @@ impl Check {
         self.hop = Hop {
             must_be_fresh: true,
             keeps: Err(CloseReason::Ended),
-            ..Hop::new(decoder(&self.target, self.asks_as_get()), now)
+            ..Hop::new(decoder(&self.target, self.form()), now)
         };
         self.approach(now);
     }
@@ -677,6 +681,10 @@ impl Check {
 
     /// The response is whole.
     fn whole(&mut self, now: Instant) {
+        // What a server says on a connection that it was about to end is no answer to this request (RFC 9110, 15.5.9).
+        if self.hop.decoder.status() == Some(408) && self.hop.reused {
+            return self.start_afresh(now);
+        }
         // 407 is the proxy's own word: no host says it (RFC 9110, 15.5.8).
         if self.hop.decoder.status() == Some(407) && self.target.proxy().is_some() && !self.wants_tunnel() {
             return self.fail(Failure::new(Reason::ConnectRefused, refusal(407)), now);
@@ -699,43 +707,37 @@ impl Check {
         let headers = Headers::new(self.hop.decoder.head_bytes());
         let Some(location) = headers.values("location").next() else { return Ok(None) };
         let here = self.url();
-        let shown = || without_user(location).escape_ascii().to_string();
-        let (url, user) = here.join(location).map_err(|error| format!("redirected to \"{}\": {error}", shown()))?;
-        let (mut before, mut form) = match &self.trail {
-            Some(trail) => (trail.before.clone(), trail.form),
-            None => (Vec::new(), Form::default()),
-        };
-        before.push((here.clone(), form.as_get));
-        if before.len() as u32 > redirects.max {
-            return Err(format!("more than {} redirects (--max-redirs); the last one led to {url}", redirects.max));
+        let (url, user) = here
+            .join(&location)
+            .map_err(|error| format!("redirected to {}: {error}", quote(&without_user(&location))))?;
+        let there = clip(url.as_str(), SHOWN_URL);
+        let count = self.redirects() + 1;
+        if count > redirects.max {
+            return Err(format!("more than {} redirects (--max-redirs); the last one led to {there}", redirects.max));
         }
         match (here.scheme(), url.scheme()) {
-            (_, Scheme::Tcp) => return Err(format!("redirected to {url}, which is not HTTP")),
+            (_, Scheme::Tcp) => return Err(format!("redirected to {there}, which is not HTTP")),
             (_, Scheme::Https) if !cfg!(feature = "tls") => {
-                return Err(format!("redirected to {url}, and this upcheck was built without TLS"));
+                return Err(format!("redirected to {there}, and this upcheck was built without TLS"));
             }
             (Scheme::Https, Scheme::Http) if !redirects.allow_downgrade => {
-                return Err(format!("redirected from https to {url} (--allow-downgrade follows it)"));
+                return Err(format!("redirected from https to {there} (--allow-downgrade follows it)"));
             }
             _ => {}
         }
+        let mut form = self.form();
         form.as_get |= self.target.settings.template.becomes_get(status);
         // What was kept from one origin is not shown to the next, nor to the first again: who could tell who asked for
         // it?
         form.elsewhere |= !url.is_same_origin(&self.target.url);
-        // A form that is posted and then shown under the same URL is no loop.
-        let asked = (url, form.as_get);
-        if before.contains(&asked) {
-            return Err(format!("a redirect loop: {} was visited before", asked.0));
-        }
-        Ok(Some(Trail { url: asked.0, user, form, before }))
+        Ok(Some(Trail { url, user, form, count }))
     }
 
     fn follow(&mut self, trail: Trail, now: Instant) {
         self.end_phase(now);
         // The connection of the hop that is over may be kept, and the engine has not been told yet.
         let keeps = self.hop.keeps;
-        self.hop = Hop { keeps, ..Hop::new(decoder(&self.target, trail.form.as_get), now) };
+        self.hop = Hop { keeps, ..Hop::new(decoder(&self.target, trail.form), now) };
         self.trail = Some(Box::new(trail));
         self.approach(now);
     }
@@ -900,7 +902,7 @@ impl Check {
         if let (Some(trail), Some(detail), Verdict::Down) = (&self.trail, &ending.detail, ending.reason.verdict())
             && ending.reason != Reason::Redirect
         {
-            ending.detail = Some(format!("{detail} (redirected to {})", trail.url).into());
+            ending.detail = Some(format!("{detail} (redirected to {})", clip(trail.url.as_str(), SHOWN_URL)).into());
         }
         self.state = State::Ended(ending);
         self.wants = Wants::default();
@@ -940,9 +942,10 @@ impl Check {
     }
 }
 
-fn decoder(target: &Target, as_get: bool) -> Decoder {
-    let to_head = target.settings.template.is_head() && !as_get;
-    let decoder = Decoder::new(to_head, target.settings.max_body);
+fn decoder(target: &Target, form: Form) -> Decoder {
+    let template = &target.settings.template;
+    let decoder = Decoder::new(template.is_head() && !form.as_get, target.settings.max_body);
+    let decoder = if template.upgrades(form) { decoder.upgrading() } else { decoder };
     let decoder = if target.settings.keepalive { decoder.minding_connection() } else { decoder };
     if target.settings.needs_head() { decoder.keeping_head() } else { decoder }
 }
@@ -1556,11 +1559,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_a_second_time_is_a_loop() {
-        let again = [Input::Resolved, Input::Connected(Some(address())), Input::Bytes(TO_ITSELF)];
-        let bench = asked_with(HTTP, &[(Setting::Location, ""), (Setting::Data, "a=1")]);
-        let (reason, detail) = bench.all([Input::Bytes(TO_ITSELF)]).all(again).ending();
-        assert_eq!((reason, &*detail), (Reason::Redirect, "a redirect loop: http://h/health was visited before"));
+    fn a_redirect_to_itself_is_followed_as_often_as_any() {
+        let again = || [Input::Resolved, Input::Connected(Some(address())), Input::Bytes(TO_ITSELF)];
+        let asked =
+            || asked_with(HTTP, &[(Setting::Location, ""), (Setting::MaxRedirs, "2")]).all([Input::Bytes(TO_ITSELF)]);
+        let (reason, detail) = asked().all(again()).all(again()).ending();
+        let told = "more than 2 redirects (--max-redirs); the last one led to http://h/health";
+        assert_eq!((reason, &*detail), (Reason::Redirect, told));
+        let good = [Input::Resolved, Input::Connected(Some(address())), Input::Bytes(WHOLE)];
+        let outcome = asked().all(again()).all(good).outcome();
+        assert_eq!((outcome.reason, outcome.redirects), (Reason::Ok, 2));
+    }
+
+    #[test]
+    fn what_a_server_makes_up_stays_short_in_a_detail() {
+        let long = "x".repeat(7_000);
+        for location in
+            [format!("http://[{long}"), format!("ftp://{long}"), format!("/{long}"), format!("//{long}.test/")]
+        {
+            let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+            let bench = asked_with(HTTP, &[(Setting::Location, "")]).all([Input::Bytes(answer.as_bytes())]);
+            let refused = Failure::new(Reason::ConnectRefused, "nobody there");
+            let (_, detail) = bench.all([Input::Failed(refused)]).ending();
+            assert!(detail.len() < 400, "{} bytes: {detail}", detail.len());
+        }
+    }
+
+    #[test]
+    fn a_408_on_a_connection_from_before_is_no_answer() {
+        let said: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let mut bench = Bench::with(HTTP, &[(Setting::KeepAlive, "")]);
+        bench.at(0, Input::Start);
+        bench.at(1, Input::Reused(Some(address())));
+        assert!(bench.at(2, Input::Bytes(said)).contains(&Action::Resolve), "it is asked again");
+        bench.at(3, Input::Resolved);
+        bench.at(4, Input::Connected(Some(address())));
+        bench.at(5, Input::Bytes(said));
+        let outcome = bench.outcome();
+        assert_eq!(
+            (outcome.reason, outcome.status, outcome.reused),
+            (Reason::Status, Some(408), false),
+            "on a fresh one it is"
+        );
     }
 
     #[test]

@@ -527,11 +527,17 @@ impl Maker {
         let length = self.random.between(20_000, 300_000) as usize;
         let body = format!("{};this is {number}", "x".repeat(length));
         let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        let (pieces, took) = self.pieces(ms(30), response.as_bytes());
+        let (mut pieces, mut took) = self.pieces(ms(30), response.as_bytes());
+        if let Some((gap, _)) = pieces.get_mut(1) {
+            // While it takes its time, others wait.
+            *gap += ms(self.random.below(700));
+            took += *gap;
+        }
         let answer = Answer { when: When::Asked, pieces, noise: Vec::new(), end: End::Stays };
         let stands = self.stands(at);
         self.peer(at, stands, move |_, _| Some(answer.clone()));
-        let expected = Expected { address: Some(at), ..self.expecting(&["ok"], took + ms(1200)) };
+        let timeout = took + ms(self.random.between(300, 1200));
+        let expected = Expected { address: Some(at), ..self.expecting(&["ok"], timeout) };
         self.line(format!("http://{at}/"), &format!("expect='body contains \";this is {number}\"'"), expected);
         self.is_bulky = true;
     }

@@ -100,16 +100,16 @@ impl Expectation {
 
     /// Of several fields, those of another type than the test's count for nothing, unless all are.
     fn judge_header(&self, headers: &Headers<'_>, name: &str) -> Result<(), String> {
-        let values = || headers.values(name).map(Value::Word);
-        let Some(first) = headers.values(name).next() else {
+        let values: Vec<_> = headers.values(name).collect();
+        let Some(first) = values.first() else {
             return Err(format!("{} is missing", self.subject));
         };
-        let one_passes = values().filter_map(|value| self.test.passes(&value)).reduce(|one, other| one || other);
-        match one_passes {
+        let judged = values.iter().filter_map(|value| self.test.passes(&Value::Word(value)));
+        match judged.reduce(|one, other| one || other) {
             None => self.judge_value(&Value::Word(&shown(name, first))),
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => {
-                let of_name = headers.values(name).take(MAX_LISTED);
+                let of_name = values.iter().take(MAX_LISTED);
                 let shown: Vec<String> = of_name.map(|value| quote(&shown(name, value))).collect();
                 Err(format!("{} was {}", self.subject, shown.join(" and ")))
             }
@@ -348,8 +348,9 @@ fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-/// At most [`MAX_QUOTED`] characters of a text, in quotes, with control characters escaped.
-fn quote(bytes: &[u8]) -> String {
+/// At most 120 characters of a peer's text, in quotes, with control characters escaped. Whatever a peer says goes through
+/// here into a detail.
+pub fn quote(bytes: &[u8]) -> String {
     // A character has at most four bytes; and one more, so that a cut text is seen to be cut.
     let start = bytes.get(..MAX_QUOTED * 4 + 4).unwrap_or(bytes);
     let text = String::from_utf8_lossy(start);
@@ -565,10 +566,15 @@ mod tests {
             &seen,
             "header.content-type is the string \"text/html; charset=utf-8\", not a number",
         );
-        let headers = |head| Headers::new(head).values("a").collect::<Vec<_>>();
+        let headers = |head| Headers::new(head).values("a").map(Cow::into_owned).collect::<Vec<_>>();
         assert_eq!(headers(b""), [b""; 0]);
         assert_eq!(headers(b"a: status line"), [b""; 0]);
         assert_eq!(headers(b"HTTP/1.1 200\nA:1\na:\t2"), [b"1", b"2"]);
+        // Folded, at whatever place, and in the last line of a head that stops there.
+        let folded =
+            b"HTTP/1.1 200 OK\r\na:\r\n 1;\r\n\t \tx=2;\r\n  y\r\nB: 3\r\n a: no\r\nA: 4\r\n \r\n\r\na: behind\r\n";
+        assert_eq!(headers(folded), [&b"1; x=2; y"[..], b"4"]);
+        assert_eq!(headers(b"HTTP/1.1 200 OK\r\nA: 1\r\n 2"), [b"1 2"]);
     }
 
     #[test]

@@ -22,13 +22,14 @@
 mod judge;
 mod parse;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::proto::json;
 
-pub use judge::Document;
+pub use judge::{Document, quote};
 pub use parse::{MAX_EXPRESSION, MAX_PATTERN, ParseError};
 
 /// How long [`Mismatch::got`] may be, in characters.
@@ -242,24 +243,40 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of all fields called `name` (case does not matter), in the order they came, without the white space
-    /// around them. Folded lines (RFC 9112 §5.2, obsolete) are not joined.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.0
-            .split(|byte| *byte == b'\n')
-            .skip(1)
-            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-            .take_while(|line| !line.is_empty())
-            .filter_map(move |line| {
-                let colon = line.iter().position(|byte| *byte == b':')?;
-                let (field, value) = line.split_at_checked(colon)?;
-                let is_it = field.eq_ignore_ascii_case(name.as_bytes());
-                is_it.then(|| value.strip_prefix(b":").unwrap_or(value).trim_ascii())
-            })
+    /// around them. One that is folded over several lines is joined with spaces (RFC 9112, 5.2).
+    pub fn values(&self, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+        let behind_status_line = self.0.iter().position(|b| *b == b'\n').map_or(self.0.len(), |at| at + 1);
+        let mut rest = &self.0[behind_status_line..];
+        let fields = std::iter::from_fn(move || {
+            let field;
+            (field, rest) = rest.split_at(field_length(rest));
+            (!field.trim_ascii().is_empty()).then_some(field)
+        });
+        fields.filter_map(move |field| {
+            let (found, value) = field.split_at(field.iter().position(|b| *b == b':')?);
+            found.eq_ignore_ascii_case(name.as_bytes()).then(|| unfolded(&value[1..]))
+        })
     }
 }
 
+/// How long the field at the start of a head is, with the lines that go on with it.
+fn field_length(head: &[u8]) -> usize {
+    let ends = head.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+    let goes_on = |end: &usize| matches!(head.get(*end), Some(b' ' | b'\t'));
+    ends.skip_while(goes_on).next().unwrap_or(head.len())
+}
+
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    let value = value.trim_ascii();
+    if !value.contains(&b'\n') {
+        return Cow::Borrowed(value);
+    }
+    let lines: Vec<&[u8]> = value.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).collect();
+    Cow::Owned(lines.join(&b' '))
+}
+
 /// At most `limit` characters of a text; a cut one ends in dots.
-fn clip(text: &str, limit: usize) -> String {
+pub fn clip(text: &str, limit: usize) -> String {
     const DOTS: &str = "...";
     if text.chars().nth(limit).is_none() {
         return text.into();

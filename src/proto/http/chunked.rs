@@ -1,7 +1,7 @@
 //! The chunked transfer coding (RFC 9112, 7.1), a function a state:
 //!
 //! ```text
-//!     Size -> Extension -> SizeLf -> Data -> DataCr -> DataLf -> Size ... -> Trailer -> Ended
+//!     Size -> Blank -> Extension -> SizeLf -> Data -> DataCr -> DataLf -> Size ... -> Trailer -> Ended
 //! ```
 //!
 //! Strict, because every liberty taken here is a way to make two readers of one stream disagree on where a message
@@ -22,6 +22,8 @@ const EXTENSION_MAX: usize = 1024;
 pub(super) enum Chunked {
     /// A digit of a chunk's size, or what follows the last one.
     Size { size: u64, digits: usize },
+    /// What follows white space behind a size: more of it, an extension, or the end of the line.
+    Blank { size: u64, length: usize },
     /// The rest of the size line. Nothing in it matters to us.
     Extension { size: u64, length: usize },
     /// The LF of the size line.
@@ -62,6 +64,7 @@ impl Chunked {
     pub(super) fn step<'a>(&mut self, input: &'a [u8]) -> Result<(usize, &'a [u8]), Problem> {
         let (next, used) = match *self {
             Chunked::Size { size, digits } => (Self::size(size, digits, input[0])?, 1),
+            Chunked::Blank { size, length } => (Self::blank(size, length, input[0])?, 1),
             Chunked::Extension { size, length } => Self::extension(size, length, input)?,
             Chunked::SizeLf { size } => (Self::size_lf(size, input[0])?, 1),
             Chunked::Data { left } => {
@@ -85,9 +88,18 @@ impl Chunked {
             Some(digit) => Ok(Chunked::Size { size: size << 4 | u64::from(digit), digits: digits + 1 }),
             // "httparse reads an empty size line as the last chunk": a reason to read it here.
             None if digits == 0 => Err(Problem::ChunkSize),
-            None if byte == b'\r' => Ok(Chunked::SizeLf { size }),
-            None if matches!(byte, b';' | b' ' | b'\t') => Ok(Chunked::Extension { size, length: 1 }),
-            None => Err(Problem::ChunkSize),
+            None => Self::blank(size, 0, byte),
+        }
+    }
+
+    /// An extension has its semicolon; some servers pad a size with spaces.
+    fn blank(size: u64, length: usize, byte: u8) -> Result<Chunked, Problem> {
+        match byte {
+            _ if length == EXTENSION_MAX => Err(Problem::ChunkExtension),
+            b' ' | b'\t' => Ok(Chunked::Blank { size, length: length + 1 }),
+            b';' => Ok(Chunked::Extension { size, length: length + 1 }),
+            b'\r' => Ok(Chunked::SizeLf { size }),
+            _ => Err(Problem::ChunkSize),
         }
     }
 

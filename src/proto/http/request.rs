@@ -16,7 +16,13 @@ pub const USER_AGENT: &str = concat!("upcheck/", env!("CARGO_PKG_VERSION"));
 const INLINE_BODY_MAX: usize = 16 * 1024;
 
 /// Headers that are there unless they are set or removed.
-const DEFAULTS: [(&str, &str); 3] = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Connection", "close")];
+const DEFAULTS: [(&str, &str); 4] = [
+    ("User-Agent", USER_AGENT),
+    ("Accept", "*/*"),
+    // Without it every coding would be welcome (RFC 9110, 12.5.3), and none is understood.
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+];
 
 /// One `-H` as curl reads it: `Name: value` sets, `Name;` sets to nothing, `Name:` removes a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +115,8 @@ struct Lines {
     authorized: bool,
     /// It says that the connection is to be closed behind the answer.
     closes: bool,
+    /// It asks for another protocol.
+    upgrades: bool,
     /// All other header lines, but for the next.
     fields: Box<[u8]>,
     /// Those that belong to the body.
@@ -116,9 +124,10 @@ struct Lines {
 }
 
 impl Lines {
-    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body_length: Option<usize>) -> Lines {
+    /// `body`: how long it is; `None`: there is none. `says_none`: then that is said, too.
+    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<usize>, says_none: bool) -> Lines {
         let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
-        let (mut host, mut authorized, mut closes) = (None, false, false);
+        let (mut host, mut authorized, mut closes, mut upgrades) = (None, false, false, false);
         let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
         for (name, value) in DEFAULTS {
             if !is_said(name) {
@@ -128,6 +137,7 @@ impl Lines {
         }
         for Field { name, value, .. } in said.clone() {
             authorized |= name.eq_ignore_ascii_case("authorization");
+            upgrades |= name.eq_ignore_ascii_case("upgrade") && value.is_some();
             closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
             match value {
                 Some(value) if name.eq_ignore_ascii_case("host") => host = Some(value.clone()),
@@ -136,13 +146,13 @@ impl Lines {
                 None => {}
             }
         }
-        if let Some(length) = body_length {
-            if !is_said("content-type") {
-                push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
-            }
+        if body.is_some() && !is_said("content-type") {
+            push_field(&mut body_lines, "Content-Type", "application/x-www-form-urlencoded");
+        }
+        if let Some(length) = body.or(says_none.then_some(0)) {
             push_field(&mut body_lines, "Content-Length", &length.to_string());
         }
-        Lines { host, authorized, closes, fields: lines.into(), body_fields: body_lines.into() }
+        Lines { host, authorized, closes, upgrades, fields: lines.into(), body_fields: body_lines.into() }
     }
 }
 
@@ -160,12 +170,14 @@ impl Template {
     /// its length. A body that a redirect takes along keeps the fields that describe it: without them it would be another.
     pub fn new(method: &str, fields: &[Field], body: Option<&Rc<[u8]>>) -> Template {
         let length = body.map(|body| body.len());
+        // Their servers expect a body, and some ask for its length where there is none (RFC 9110, 8.6).
+        let says_none = matches!(method, "POST" | "PUT" | "PATCH");
         let goes_along = |field: &&Field| field.everywhere || is_one_of(&field.name, OF_THE_BODY);
         Template {
             method: method.into(),
             body: body.cloned(),
-            at_home: Lines::new(fields.iter(), length),
-            elsewhere: Lines::new(fields.iter().filter(goes_along), length),
+            at_home: Lines::new(fields.iter(), length, says_none),
+            elsewhere: Lines::new(fields.iter().filter(goes_along), length, says_none),
         }
     }
 
@@ -181,6 +193,11 @@ impl Template {
     /// Whether the request says that the connection is to be closed behind the answer.
     pub fn closes(&self, form: Form) -> bool {
         self.lines(form).closes
+    }
+
+    /// Whether the request asks for another protocol, so that a 101 may be its answer.
+    pub fn upgrades(&self, form: Form) -> bool {
+        self.lines(form).upgrades
     }
 
     /// Whether it does no harm to make the request twice (RFC 9110, 9.2.2).
@@ -474,7 +491,8 @@ mod tests {
         assert_eq!(
             encode(&Template::new("GET", &[], None), "http://Example.com:8080/a?b"),
             format!(
-                "GET /a?b HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+                "GET /a?b HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\
+                 Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
             )
         );
     }
@@ -492,8 +510,21 @@ mod tests {
         ]);
         assert_eq!(
             encode(&Template::new("GET", &fields, None), "h"),
-            "GET / HTTP/1.1\r\nHost: other\r\naccept: text/html\r\nX-Empty: \r\nX: 1\r\nX: 2\r\nConnection: close\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: other\r\nAccept-Encoding: identity\r\naccept: text/html\r\nX-Empty: \r\nX: 1\r\nX: 2\r\nConnection: close\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn methods_that_have_a_body_say_that_there_is_none() {
+        for (method, says) in [("POST", true), ("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false)] {
+            let text = encode(&Template::new(method, &[], None), "h");
+            assert_eq!(text.ends_with("\r\nContent-Length: 0\r\n\r\n"), says, "{text}");
+            assert!(!text.contains("Content-Type"), "{text}");
+            let elsewhere = Form { as_get: false, elsewhere: true };
+            let mut out = Vec::new();
+            Template::new(method, &[], None).encode(&Url::parse("h").unwrap().0, None, elsewhere, &mut out);
+            assert_eq!(out.ends_with(b"Content-Length: 0\r\n\r\n"), says, "{method}");
+        }
     }
 
     #[test]
@@ -531,11 +562,11 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let get = encode(Form { as_get: true, elsewhere: false });
-        let own = "Cookie: secret\r\nX: y\r\nConnection: keep-alive\r\nUser-Agent: me\r\n";
+        let own = "Accept-Encoding: identity\r\nCookie: secret\r\nX: y\r\nConnection: keep-alive\r\nUser-Agent: me\r\n";
         assert_eq!(get, format!("GET / HTTP/1.1\r\nHost: own\r\n{own}\r\n"));
         // What was said for the one origin is not told to another, and what it replaced is back.
         let elsewhere = encode(Form { as_get: true, elsewhere: true });
-        let others = "Accept: */*\r\nConnection: close\r\nUser-Agent: me\r\n";
+        let others = "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\nUser-Agent: me\r\n";
         assert_eq!(elsewhere, format!("GET / HTTP/1.1\r\nHost: h\r\n{others}\r\n"));
         let posted = encode(Form { as_get: false, elsewhere: true });
         let body = "content-type: a/b\r\nContent-Length: 3\r\n\r\na=1";
@@ -582,10 +613,10 @@ mod tests {
         };
         assert_eq!(
             text("http://h/a?b", Some(b"a:b")),
-            "GET http://h/a?b HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic YTpi\r\nConnection: close\r\n\
+            "GET http://h/a?b HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic YTpi\r\nAccept-Encoding: identity\r\nConnection: close\r\n\
              Authorization: Bearer x\r\n\r\n"
         );
-        assert!(text("http://h:81", None).starts_with("GET http://h:81/ HTTP/1.1\r\nHost: h:81\r\nConnection"));
+        assert!(text("http://h:81", None).starts_with("GET http://h:81/ HTTP/1.1\r\nHost: h:81\r\nAccept-Encoding"));
 
         let connect = |url: &str, user: Option<&[u8]>| {
             let mut out = Vec::new();

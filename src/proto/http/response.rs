@@ -138,6 +138,8 @@ pub struct Decoder {
     state: State,
     /// The answer to a HEAD request has no body, whatever its head says.
     to_head: bool,
+    /// The request asked for another protocol, so a 101 is the answer.
+    upgrades: bool,
     body_max: u64,
     body_bytes: u64,
     /// What chunks cost beside the body in them.
@@ -159,6 +161,7 @@ impl Decoder {
         Decoder {
             state: State::Head,
             to_head,
+            upgrades: false,
             body_max,
             body_bytes: 0,
             framing_bytes: 0,
@@ -180,6 +183,13 @@ impl Decoder {
     /// The same decoder, which can tell whether [the connection may be kept](Self::keeps).
     pub fn minding_connection(mut self) -> Decoder {
         self.persists = Some(Err(CloseReason::Unfinished));
+        self
+    }
+
+    /// The same decoder, of the answer to a request that asks for another protocol: a 101 is final and ends with its head
+    /// (RFC 9110, 15.2.2). What follows is no HTTP.
+    pub fn upgrading(mut self) -> Decoder {
+        self.upgrades = true;
         self
     }
 
@@ -326,26 +336,27 @@ impl Decoder {
 
     /// Takes one whole head and decides how the body ends.
     fn take_head(&mut self, head: Head, bytes: &[u8]) -> Result<(), Problem> {
-        if head.status == 101 {
+        let is_upgrade = head.status == 101;
+        if is_upgrade && !self.upgrades {
             return Err(Problem::SwitchedProtocols);
         }
-        if head.status < 200 {
+        if head.status < 200 && !is_upgrade {
             self.interim += 1;
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
-        let framing = head.framing?;
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
         if self.persists.is_some() {
-            self.persists = Some(head.persists);
+            self.persists = Some(if is_upgrade { Err(CloseReason::Upgraded) } else { head.persists });
         }
         self.status = Some(head.status);
         self.minor = head.minor;
-        self.state = if self.to_head || matches!(head.status, 204 | 304) {
+        // Where there is no body, the fields that would delimit it mean nothing and cannot be wrong (RFC 9112, 6.3, rule 1).
+        self.state = if self.to_head || is_upgrade || matches!(head.status, 204 | 304) {
             State::Done
         } else {
-            match framing {
+            match head.framing? {
                 Framing::Length(0) => State::Done,
                 Framing::Length(length) if length > self.body_max => return Err(Problem::BodyTooLarge(self.body_max)),
                 Framing::Length(length) => State::Length { left: length },
@@ -462,11 +473,12 @@ fn is_named(header: &httparse::Header<'_>, name: &str) -> bool {
     header.name == name || header.name.eq_ignore_ascii_case(name)
 }
 
-/// Digits and nothing else; a list of the same number (RFC 9110, 8.6) counts as that number. No sign, no folded line.
+/// Digits and nothing else; a list of the same number (RFC 9110, 8.6) counts as that number. No sign. It may be folded
+/// (RFC 9112, 5.2), but not between two digits.
 fn content_length(value: &[u8]) -> Result<u64, Problem> {
     let mut length = None;
     for item in value.split(|&b| b == b',') {
-        let digits = trim(item);
+        let digits = item.trim_ascii();
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(Problem::ContentLength);
         }
@@ -493,7 +505,7 @@ enum Codings {
 impl Codings {
     fn and(mut self, value: &[u8]) -> Result<Codings, Problem> {
         for item in value.split(|&b| b == b',') {
-            let coding = trim(item);
+            let coding = item.trim_ascii();
             if coding.is_empty() {
                 continue;
             }
@@ -505,13 +517,6 @@ impl Codings {
         }
         Ok(self)
     }
-}
-
-fn trim(item: &[u8]) -> &[u8] {
-    let is_space = |b: &u8| matches!(b, b' ' | b'\t');
-    let start = item.iter().position(|b| !is_space(b)).unwrap_or(item.len());
-    let end = item.iter().rposition(|b| !is_space(b)).map_or(start, |at| at + 1);
-    &item[start..end]
 }
 
 /// An answer that is not HTTP/1.x is known by its first byte that differs: nobody waits for the head of an SSH banner.
@@ -579,6 +584,16 @@ mod tests {
         ("HTTP/1.1 200 OK\r\nX-Folded: a\r\n  b\r\nContent-Length: 1\r\n\r\n!", 200, "!"),
         ("HTTP/1.1 200 OK\r\nX-Folded:\r\n \r\n\t\r\nContent-Length: 1\r\n\r\n!", 200, "!"),
         ("HTTP/1.1 200 OK\nContent-Length: 1\nX-Folded: a\n \n\n!", 200, "!"),
+        ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\t1\r\n\r\n!", 200, "!"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip,\r\n chunked\r\n\r\n1  \r\nx\r\n1 ;a=b\r\ny\r\n0\t\r\n\r\n",
+            200,
+            "xy",
+        ),
+        // Fields that mean nothing here cannot be wrong.
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 204, ""),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: -1\r\nContent-Length: 7\r\n\r\n", 304, ""),
+        ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 204, ""),
     ];
 
     #[test]
@@ -610,8 +625,34 @@ mod tests {
 
     #[test]
     fn an_answer_to_head_has_no_body() {
-        let wire = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
-        assert_eq!(read_as(true, 10, &[wire]).unwrap().3, wire.len());
+        for said in
+            ["Content-Length: 99999999999", "Content-Length: 1\r\nTransfer-Encoding: chunked", "Content-Length: x"]
+        {
+            let wire = format!("HTTP/1.1 200 OK\r\n{said}\r\n\r\n");
+            assert_eq!(read_as(true, 10, &[wire.as_bytes()]).unwrap().3, wire.len(), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_that_was_asked_for_is_an_answer() {
+        let wire =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nContent-Length: 5\r\n\r\n\x81\x00";
+        for split in 0..=wire.len() {
+            let mut decoder = Decoder::new(false, MAX).upgrading().minding_connection();
+            let mut used = 0;
+            for piece in [&wire[..split], &wire[split..]] {
+                let mut rest = piece;
+                while !rest.is_empty() && !decoder.is_done() {
+                    let step = decoder.step(rest).unwrap();
+                    assert!(step.body.is_empty());
+                    used += step.used;
+                    rest = &rest[step.used..];
+                }
+            }
+            assert_eq!((decoder.status(), used, decoder.is_done()), (Some(101), wire.len() - 2, true), "at {split}");
+            assert_eq!(decoder.keeps(&[]), Err(CloseReason::Upgraded));
+        }
+        assert_eq!(read(wire), Err(Problem::SwitchedProtocols.to_string()));
     }
 
     #[test]

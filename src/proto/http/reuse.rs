@@ -16,6 +16,8 @@ pub enum CloseReason {
     UntilClose,
     /// Something came behind the answer that was not asked for.
     Surplus,
+    /// It speaks another protocol now.
+    Upgraded,
     /// The peer ended the connection while it lay idle.
     Ended,
     /// It had to make room for another.
@@ -24,13 +26,14 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All of them.
-    pub const ALL: [CloseReason; 8] = [
+    pub const ALL: [CloseReason; 9] = [
         CloseReason::Unfinished,
         CloseReason::Request,
         CloseReason::Answer,
         CloseReason::Http10,
         CloseReason::UntilClose,
         CloseReason::Surplus,
+        CloseReason::Upgraded,
         CloseReason::Ended,
         CloseReason::Room,
     ];
@@ -43,6 +46,7 @@ impl CloseReason {
             CloseReason::Answer => "the server said Connection: close",
             CloseReason::Http10 => "the server spoke HTTP/1.0 without keep-alive",
             CloseReason::UntilClose => "only the end of the connection ended the body",
+            CloseReason::Upgraded => "the server switched to another protocol",
             CloseReason::Surplus => "the server sent more than its answer",
             CloseReason::Ended => "the server closed it while it was idle",
             CloseReason::Room => "it had to make room for another",
