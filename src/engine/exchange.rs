@@ -121,6 +121,7 @@ impl<O: Copy> Engine<O> {
             let now = self.reactor.clock().now();
             if let Some(lag) = job.lag(unread.since, now) {
                 job.check.excuse(lag);
+                job.check.hold_up(lag, now);
             }
             self.reactor.arm(job.key, job.check.deadline());
             if self.reactor.is_open(unread.connection) {
