@@ -23,7 +23,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "os", layers: &["sys"], crates: &["mio"] },
     Layer { name: "reactor", layers: &["os"], crates: &[] },
     Layer { name: "conn", layers: &["os"], crates: &[] },
-    Layer { name: "conn/tls.rs", layers: &["conn", "os"], crates: &["rustls", "webpki_roots"] },
+    Layer { name: "conn/tls.rs", layers: &["conn", "os", "proto"], crates: &["rustls", "webpki_roots"] },
     Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "os", "sys"], crates: &[] },
     Layer {
         name: "command",

@@ -12,6 +12,7 @@ use super::route::{Proxy, Route, socket_path};
 use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 use crate::proto::json;
+use crate::proto::url::is_host;
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
 /// flags.
@@ -194,7 +195,8 @@ impl Draft {
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
             Setting::Key => Rc::make_mut(&mut self.tls).key = Some(read_file(value)?.into()),
-            Setting::ServerName => self.server_name = Some(value.into()),
+            Setting::ServerName if is_host(value) => self.server_name = Some(value.into()),
+            Setting::ServerName => return Err(format!("'{}' is no host name and no address", value.escape_debug())),
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
@@ -405,6 +407,12 @@ mod tests {
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),
+            (Setting::ServerName, ""),
+            (Setting::ServerName, "a b"),
+            (Setting::ServerName, "[::1]"),
+            (Setting::ServerName, "fe80::1%eth0"),
+            (Setting::ServerName, "10.1"),
+            (Setting::ServerName, "\u{e4}.example"),
             (Setting::UnixSocket, ""),
             (Setting::UnixSocket, "/a\0b"),
             (Setting::Proxy, "https://p:1"),

@@ -17,12 +17,12 @@ impl WallClock {
 }
 
 /// Whom to trust.
-#[derive(Debug, Clone, Copy)]
-pub enum Roots<'a> {
-    /// The built-in list.
-    WebPki,
-    /// These.
-    Pem(&'a [u8]),
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Roots<'a> {
+    /// These, or the built-in list.
+    pub pem: Option<&'a [u8]>,
+    /// And these.
+    pub system: &'a [&'a [u8]],
 }
 
 /// A certificate and its key, both PEM.
@@ -47,8 +47,6 @@ pub struct TlsOptions<'a> {
     pub verify_cache: bool,
     /// Resume sessions.
     pub resumption: bool,
-    /// Reads a certificate's validity.
-    pub validity: fn(&[u8]) -> Option<(i64, i64)>,
     /// The time.
     pub clock: WallClock,
 }

@@ -1,9 +1,9 @@
 //! TLS as bytes: wire bytes in and out, plaintext in and out, and the facts of the handshake.
 //!
 //! This is the only file that names rustls. It refuses to know sockets (the owner of a session
-//! reads and writes them), clocks (wall time is put into a [`WallClock`]), what is inside a
-//! certificate (the leaf is handed out as DER; its dates come from a function that the owner passes
-//! in), and the protocol that is spoken inside.
+//! reads and writes them), clocks (wall time is put into a [`WallClock`]), how a certificate is
+//! written (that is [`x509`]'s; the leaf is handed out as DER), and the protocol that is spoken
+//! inside.
 //!
 //! A session moves like this:
 //!
@@ -16,9 +16,8 @@
 //! **After every step that moves a session, drain `wire_out`; after a failed `feed` too, or the
 //! peer never gets the alert that tells it why.**
 //!
-//! Not supported on purpose: TLS 1.1 and older, revocation, and X.509v1 certificates even when
-//! nothing is verified, because the handshake's own signature is checked always and the library
-//! reads the key for it from version 3 alone.
+//! Not supported on purpose: TLS 1.1 and older, and revocation. What the cryptography at hand lacks
+//! is told apart from what is wrong with a peer ([`TlsError::Unsupported`]).
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -26,24 +25,28 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConnection, Resumption, WebPkiServerVerifier};
+use rustls::client::{ClientConnection, Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::ring::{self, cipher_suite::TLS13_AES_128_GCM_SHA256};
 use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ServerConnection;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
+use rustls::server::{ParsedCertificate, ServerConnection};
 use rustls::time_provider::TimeProvider;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, Connection, DigitallySignedStruct, HandshakeKind,
-    InconsistentKeys, PeerIncompatible, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
-    SupportedCipherSuite,
+    InconsistentKeys, OtherError, PeerIncompatible, PeerMisbehaved, ProtocolVersion, RootCertStore, ServerConfig,
+    SignatureScheme, SupportedCipherSuite,
 };
+
+use crate::proto::x509::{self, PublicKey, algorithm};
 
 /// How many verified chains are remembered. Beyond it the oldest is forgotten. An entry takes about
 /// 100 bytes.
@@ -92,13 +95,13 @@ impl TimeProvider for WallClock {
 
 // === Configuration ===
 
-/// Whom a client trusts to issue certificates.
-#[derive(Debug, Clone, Copy)]
-pub enum Roots<'a> {
-    /// Mozilla's list, compiled in.
-    WebPki,
-    /// The certificates in this PEM text, one or many, and nobody else.
-    Pem(&'a [u8]),
+/// Whom a client trusts: to issue certificates, or to show the very one that is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Roots<'a> {
+    /// The certificates in this PEM text, one or many. `None`: Mozilla's list, compiled in.
+    pub pem: Option<&'a [u8]>,
+    /// The texts of a system's store, trusted besides. What cannot be read in them is passed over.
+    pub system: &'a [&'a [u8]],
 }
 
 /// A certificate and its key, both PEM.
@@ -110,15 +113,13 @@ pub struct Identity<'a> {
     pub key: &'a [u8],
 }
 
-/// Reads the first and last valid second (Unix time) from a certificate's DER; `None` if it cannot.
-pub type ReadValidity = fn(&[u8]) -> Option<(i64, i64)>;
-
 /// What a client configuration is made of.
 #[derive(Debug, Clone)]
 pub struct TlsOptions<'a> {
     /// Whom to trust.
     pub roots: Roots<'a>,
-    /// Accept every certificate. The handshake's own signature is still checked.
+    /// Accept every certificate. The handshake's own signature is still checked where the key in it
+    /// is of a kind that is known here.
     pub insecure: bool,
     /// Who this client is, if a server asks.
     pub identity: Option<Identity<'a>>,
@@ -127,8 +128,6 @@ pub struct TlsOptions<'a> {
     /// Resume earlier sessions. **A resumed session verifies no certificate**, not even that it has
     /// ended since: leave it off where the certificate is part of what is checked.
     pub resumption: bool,
-    /// How the cache learns for how long a chain is good.
-    pub validity: ReadValidity,
     /// The time.
     pub clock: WallClock,
 }
@@ -142,8 +141,6 @@ pub enum TlsSetupError {
     Certificate(String),
     /// The own private key cannot be used.
     Key(String),
-    /// This is neither a DNS name nor an address.
-    ServerName(String),
     /// This machine could not begin a handshake: it has no randomness or no time.
     Local(String),
 }
@@ -154,9 +151,6 @@ impl fmt::Display for TlsSetupError {
             TlsSetupError::Roots(why) => write!(f, "trusted certificates: {why}"),
             TlsSetupError::Certificate(why) => write!(f, "certificate: {why}"),
             TlsSetupError::Key(why) => write!(f, "private key: {why}"),
-            TlsSetupError::ServerName(name) => {
-                write!(f, "{name:?} is not a name that a certificate can have")
-            }
             TlsSetupError::Local(why) => write!(f, "cannot begin a TLS handshake: {why}"),
         }
     }
@@ -173,7 +167,7 @@ impl std::error::Error for TlsSetupError {}
 #[derive(Debug)]
 pub struct TlsConfig {
     client: Arc<ClientConfig>,
-    verifier: Arc<Verifier>,
+    judge: Arc<Judge>,
     ignored_roots: usize,
     one_thread: PhantomData<Rc<()>>,
 }
@@ -185,16 +179,15 @@ impl TlsConfig {
     /// [`TlsSetupError::Roots`], [`TlsSetupError::Certificate`] or [`TlsSetupError::Key`] when the
     /// PEM given for it is empty, damaged or of the wrong kind.
     pub fn new(options: &TlsOptions<'_>) -> Result<Self, TlsSetupError> {
-        let (roots, ignored_roots) = match options.roots {
-            Roots::WebPki => (RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, 0),
-            Roots::Pem(pem) => trusted(pem).map_err(TlsSetupError::Roots)?,
-        };
-        let verifier = Arc::new(Verifier::new(roots, options)?);
+        let trusted = Trusted::new(options.roots).map_err(TlsSetupError::Roots)?;
+        let ignored_roots = trusted.ignored;
+        let judge = Arc::new(Judge::new(trusted, options));
+        let verifier = Arc::new(Verifier { judge: judge.clone(), odd_host: None });
         let builder = ClientConfig::builder_with_details(PROVIDER.clone(), Arc::new(options.clock.clone()))
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsSetupError::Local(error.to_string()))?
             .dangerous() // rustls' word for any verifier of one's own; ours asks webpki
-            .with_custom_certificate_verifier(verifier.clone());
+            .with_custom_certificate_verifier(verifier);
         let mut client = match options.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
@@ -208,11 +201,10 @@ impl TlsConfig {
         } else {
             Resumption::disabled()
         };
-        Ok(TlsConfig { client: Arc::new(client), verifier, ignored_roots, one_thread: PhantomData })
+        Ok(TlsConfig { client: Arc::new(client), judge, ignored_roots, one_thread: PhantomData })
     }
 
-    /// How many certificates of [`Roots::Pem`] cannot serve as a root and are left out. At least
-    /// one could.
+    /// How many certificates of [`Roots`] cannot be read and are left out. At least one could.
     pub fn ignored_roots(&self) -> usize {
         self.ignored_roots
     }
@@ -225,7 +217,18 @@ impl TlsConfig {
     /// time at which each of the certificates is valid. The server's proof that it holds the key is
     /// checked every time.
     pub fn verify_cache(&self) -> CacheCounts {
-        self.verifier.lock().counts
+        self.judge.lock().counts
+    }
+
+    /// The configuration for a host whose name rustls has no word for (`a-.example`): it says no
+    /// name, and the certificate's names are compared here. Nothing is resumed, since the library
+    /// would take all such hosts for one.
+    fn for_odd_host(&self, host: &str) -> Arc<ClientConfig> {
+        let mut client = ClientConfig::clone(&self.client);
+        client.resumption = Resumption::disabled();
+        let verifier = Verifier { judge: self.judge.clone(), odd_host: Some(host.into()) };
+        client.dangerous().set_certificate_verifier(Arc::new(verifier));
+        Arc::new(client)
     }
 }
 
@@ -238,27 +241,92 @@ pub struct CacheCounts {
     pub misses: u64,
 }
 
-/// Root certificates from PEM, and how many in it cannot be one.
-fn trusted(pem: &[u8]) -> Result<(RootCertStore, usize), String> {
-    let mut roots = RootCertStore::empty();
-    let (added, ignored) = roots.add_parsable_certificates(certificates(pem)?);
-    if added == 0 {
-        return Err("none of the certificates can be read".into());
+/// Whom a client trusts, read.
+#[derive(Debug)]
+struct Trusted {
+    roots: RootCertStore,
+    /// The certificates themselves, but for Mozilla's: whoever shows one of them needs nobody to vouch for it.
+    certificates: Vec<CertificateDer<'static>>,
+    /// How many could not be read.
+    ignored: usize,
+}
+
+impl Trusted {
+    fn new(wanted: Roots<'_>) -> Result<Trusted, String> {
+        let mut trusted = Trusted { roots: RootCertStore::empty(), certificates: Vec::new(), ignored: 0 };
+        match wanted.pem {
+            None => trusted.roots.roots = webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            Some(pem) => {
+                if !trusted.add(certificates(pem)?) {
+                    return Err("none of the certificates can be read".into());
+                }
+            }
+        }
+        for pem in wanted.system {
+            let readable = CertificateDer::pem_slice_iter(&without_marks(pem)).filter_map(Result::ok).collect();
+            if !trusted.add(readable) {
+                return Err("no certificate in the system's store can be read".into());
+            }
+        }
+        Ok(trusted)
     }
-    Ok((roots, ignored))
+
+    /// Adds those that can be read, each once. Whether there is one at all.
+    fn add(&mut self, certificates: Vec<CertificateDer<'static>>) -> bool {
+        let (before, count) = (self.ignored, certificates.len());
+        for certificate in certificates {
+            if self.certificates.contains(&certificate) {
+                continue;
+            }
+            let is_read = x509::validity(&certificate).is_some();
+            // Whoever is trusted for itself is not trusted to vouch for others.
+            let may_issue = x509::may_issue(&certificate) || !is_read;
+            if may_issue && self.roots.add(certificate.clone()).is_ok() {
+                self.roots.roots.last_mut().into_iter().for_each(forget_directory_names);
+            } else if !is_read {
+                self.ignored += 1;
+                continue;
+            }
+            self.certificates.push(certificate);
+        }
+        self.ignored - before < count
+    }
+}
+
+/// A root may say which directory names it vouches for, and the library refuses whatever is below one that does. Which hosts
+/// it vouches for is another matter, and stays.
+fn forget_directory_names(root: &mut TrustAnchor<'static>) {
+    if let Some(constraints) = &root.name_constraints {
+        let others = x509::without_directory_names(constraints);
+        root.name_constraints = (!others.is_empty()).then(|| others.into());
+    }
+}
+
+/// The text without byte order marks, which editors put at the start of files, and `cat` into the middle of them. No line of
+/// PEM has one.
+fn without_marks(pem: &[u8]) -> Cow<'_, [u8]> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    match contains(pem, MARK) {
+        false => Cow::Borrowed(pem),
+        true => Cow::Owned(String::from_utf8_lossy(pem).replace('\u{feff}', "").into_bytes()),
+    }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&without_marks(pem)).collect();
     match chain {
         Err(error) => Err(error.to_string()),
+        Ok(chain) if chain.is_empty() && contains(pem, b"-----BEGIN TRUSTED CERTIFICATE-----") => {
+            Err("-----BEGIN TRUSTED CERTIFICATE----- is OpenSSL's own form; make it a plain one first (openssl x509)"
+                .into())
+        }
         Ok(chain) if chain.is_empty() => Err(format!("{} -----BEGIN CERTIFICATE-----", missing(pem))),
         Ok(chain) => Ok(chain),
     }
 }
 
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    match PrivateKeyDer::pem_slice_iter(pem).next() {
+    match PrivateKeyDer::pem_slice_iter(&without_marks(pem)).next() {
         Some(key) => key.map_err(|error| error.to_string()),
         None if contains(pem, b"ENCRYPTED PRIVATE KEY") => {
             Err("it is encrypted; decrypt it first (openssl pkey)".into())
@@ -341,8 +409,8 @@ impl TlsAcceptor {
 #[derive(Debug)]
 pub struct TlsSession {
     tls: Connection,
-    /// The client's verifier: it saw the certificate of a handshake that failed.
-    verifier: Option<Arc<Verifier>>,
+    /// The client's: it saw the certificate of a handshake that failed.
+    judge: Option<Arc<Judge>>,
     refused_leaf: Option<Vec<u8>>,
     greeting: Greeting,
     failed: Option<TlsError>,
@@ -381,27 +449,30 @@ pub struct TlsFacts<'a> {
 
 impl TlsSession {
     /// A client that wants to talk to `server_name`: a DNS name, or an address without brackets.
+    /// A name whose labels begin or end in a hyphen is expected like any other, but not said to the
+    /// server (SNI): the library cannot.
     ///
     /// # Errors
-    /// [`TlsSetupError::ServerName`] or [`TlsSetupError::Local`].
+    /// [`TlsSetupError::Local`].
     pub fn new(config: &TlsConfig, server_name: &str) -> Result<Self, TlsSetupError> {
-        let Ok(name) = ServerName::try_from(server_name.to_owned()) else {
-            return Err(TlsSetupError::ServerName(server_name.to_owned()));
-        };
         if config.client.time_provider.current_time().is_none() {
             return Err(TlsSetupError::Local("the time is not known".into()));
         }
-        match ClientConnection::new(config.client.clone(), name) {
-            Ok(client) => Ok(Self::start(Connection::Client(client), Some(config.verifier.clone()))),
+        let (client, name) = match ServerName::try_from(server_name.to_owned()) {
+            Ok(name) => (config.client.clone(), name),
+            Err(_) => (config.for_odd_host(server_name), ServerName::from(Ipv4Addr::UNSPECIFIED)),
+        };
+        match ClientConnection::new(client, name) {
+            Ok(client) => Ok(Self::start(Connection::Client(client), Some(config.judge.clone()))),
             Err(error) => Err(TlsSetupError::Local(error.to_string())),
         }
     }
 
-    fn start(mut tls: Connection, verifier: Option<Arc<Verifier>>) -> Self {
+    fn start(mut tls: Connection, judge: Option<Arc<Judge>>) -> Self {
         tls.set_buffer_limit(Some(MAX_UNSENT));
         TlsSession {
             tls,
-            verifier,
+            judge,
             refused_leaf: None,
             greeting: Greeting::default(),
             failed: None,
@@ -466,10 +537,22 @@ impl TlsSession {
     }
 
     fn fail(&mut self, error: &rustls::Error) -> TlsError {
-        if let Some(verifier) = &self.verifier {
-            self.refused_leaf = verifier.lock().refused.take();
+        let mut told = TlsError::from_rustls(error);
+        if let Some(judge) = &self.judge {
+            self.refused_leaf = judge.lock().refused.take();
+            told = match (told, error) {
+                // Nothing was agreed on yet: it is what was offered that the server has no use for.
+                (TlsError::Alert { code: code @ (40 | 71) }, _) if self.tls.protocol_version().is_none() => {
+                    TlsError::OfferRefused { code }
+                }
+                // It may: see UNCHECKED_SCHEMES. But the library takes in TLS 1.2 what it knows.
+                (_, rustls::Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm)) if judge.insecure => {
+                    unsupported("a key that TLS 1.2 is signed with in a way that is not known here")
+                }
+                (told, _) => told,
+            };
         }
-        self.failed.insert(TlsError::from_rustls(error)).clone()
+        self.failed.insert(told).clone()
     }
 
     fn check(&self) -> Result<(), TlsError> {
@@ -636,6 +719,16 @@ pub enum TlsError {
         /// The alert's number.
         code: u8,
     },
+    /// The peer refused what was offered to it at the start, with this alert. Whose lack it is nobody can tell.
+    OfferRefused {
+        /// The alert's number.
+        code: u8,
+    },
+    /// The cryptography at hand lacks what the certificate, or one that vouches for it, needs. The peer is not to blame.
+    Unsupported {
+        /// What is lacking, in plain words.
+        what: String,
+    },
     /// The peer speaks neither TLS 1.2 nor TLS 1.3.
     OldVersion,
     /// The peer does not speak TLS.
@@ -658,12 +751,18 @@ impl fmt::Display for TlsError {
                 Some(name) => write!(f, "the peer refused with the alert {name}"),
                 None => write!(f, "the peer refused with the alert {code}"),
             },
+            TlsError::OfferRefused { code } => write!(f, "{} ({OFFER})", TlsError::Alert { code: *code }),
+            TlsError::Unsupported { what } => f.write_str(what),
             TlsError::OldVersion => f.write_str("the peer speaks neither TLS 1.2 nor TLS 1.3"),
             TlsError::NotTls { what } => f.write_str(what),
             TlsError::Protocol(how) => f.write_str(how),
         }
     }
 }
+
+/// What every client of ours offers.
+const OFFER: &str = "offered were TLS 1.3 and 1.2, X25519, P-256 and P-384, AES-GCM and ChaCha20 with ECDHE alone, \
+                     and signatures by RSA, ECDSA on P-256 and P-384, and Ed25519";
 
 impl std::error::Error for TlsError {}
 
@@ -710,13 +809,46 @@ impl TlsError {
             Cause::InvalidPurpose | Cause::InvalidPurposeContext { .. } => {
                 untrusted("the certificate is not meant for this use")
             }
-            Cause::UnsupportedSignatureAlgorithmContext { .. }
-            | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-                untrusted("the certificate is signed in a way that is not supported")
+            Cause::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
+                unsupported(format!("a signature by {}", algorithm::name(signature_algorithm_id)))
             }
-            Cause::Other(finer) => refused(&finer.to_string()),
+            Cause::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id,
+                public_key_algorithm_id,
+            } => {
+                let [signature, key] = [signature_algorithm_id, public_key_algorithm_id].map(|id| algorithm::name(id));
+                unsupported(format!("a signature by {signature} with a key of the kind {key}"))
+            }
+            Cause::Other(finer) => match (finer.0.downcast_ref(), finer.to_string().as_str()) {
+                (Some(Lacking(what)), _) => unsupported(what.clone()),
+                (None, "UnsupportedCriticalExtension") => unsupported("a critical extension that is not known here"),
+                (None, "UnsupportedCertVersion") => unsupported("X.509 before version 3"),
+                (None, finer) => refused(finer),
+            },
             other => refused(&other.to_string()),
         }
+    }
+}
+
+/// What the cryptography at hand lacks, on its way through rustls.
+#[derive(Debug)]
+struct Lacking(String);
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Lacking {}
+
+fn lacking(what: String) -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(Lacking(what)))).into()
+}
+
+fn unsupported(what: impl fmt::Display) -> TlsError {
+    TlsError::Unsupported {
+        what: format!("this program lacks what the certificate, or one that vouches for it, needs: {what}"),
     }
 }
 
@@ -784,15 +916,123 @@ pub fn alert_name(code: u8) -> Option<&'static str> {
 
 // === Verification, and what is remembered of it ===
 
+/// Judges the certificates of one session for rustls.
+#[derive(Debug)]
+struct Verifier {
+    judge: Arc<Judge>,
+    /// The host, where rustls was told of another because it has no word for this one.
+    odd_host: Option<Box<str>>,
+}
+
+impl Verifier {
+    /// Whether the handshake is signed with the leaf's key. `library` is rustls' answer.
+    fn signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+        library: fn(
+            &[u8],
+            &CertificateDer<'_>,
+            &DigitallySignedStruct,
+            &WebPkiSupportedAlgorithms,
+        ) -> Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let answer = match library(message, leaf, signature, &self.judge.algorithms) {
+            Ok(valid) => Ok(valid),
+            Err(error) => self.judge.look_again(message, leaf, signature, error),
+        };
+        self.judge.or_keep(leaf, answer)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let expected = match &self.odd_host {
+            Some(host) => Expected { text: Cow::Borrowed(host), name: None },
+            None => Expected { text: server_name.to_str(), name: Some(server_name) },
+        };
+        self.judge.or_keep(leaf, self.judge.certificates(leaf, intermediates, &expected, now))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signature(message, leaf, signature, crypto::verify_tls12_signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signature(message, leaf, signature, crypto::verify_tls13_signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let mut schemes = self.judge.algorithms.supported_schemes();
+        if self.judge.insecure {
+            // The short hashes first: a small key has no room for a long one, and servers do not look.
+            schemes.reverse();
+            schemes.extend(UNCHECKED_SCHEMES);
+        }
+        schemes
+    }
+}
+
+/// What a server may sign with where nobody asks whether it is right (IANA's registry of SignatureScheme): else one whose key is
+/// of such a kind would refuse to speak at all.
+const UNCHECKED_SCHEMES: [SignatureScheme; 15] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    // rsa_pss_pss_sha256, _sha384 and _sha512
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+    // ecdsa_brainpoolP256r1tls13_sha256, P384r1, P512r1
+    SignatureScheme::Unknown(0x081a),
+    SignatureScheme::Unknown(0x081b),
+    SignatureScheme::Unknown(0x081c),
+    SignatureScheme::ML_DSA_44,
+    SignatureScheme::ML_DSA_65,
+    SignatureScheme::ML_DSA_87,
+    // RSA and ECDSA with SHA-224, then with SHA-1
+    SignatureScheme::Unknown(0x0301),
+    SignatureScheme::Unknown(0x0303),
+    SignatureScheme::RSA_PKCS1_SHA1,
+    SignatureScheme::ECDSA_SHA1_Legacy,
+];
+
+/// How many bits an RSA key may have, for the cryptography at hand to look at it.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+
+/// Whom a certificate must be for.
+struct Expected<'a> {
+    text: Cow<'a, str>,
+    /// The same, where rustls has a word for it.
+    name: Option<&'a ServerName<'a>>,
+}
+
 /// Asks webpki about each chain once, and keeps the certificate of a handshake that fails, which
 /// rustls drops.
 #[derive(Debug)]
-struct Verifier {
-    /// `None`: every certificate will do.
-    webpki: Option<Arc<WebPkiServerVerifier>>,
+struct Judge {
+    /// Every certificate will do.
+    insecure: bool,
+    trusted: Trusted,
     algorithms: WebPkiSupportedAlgorithms,
     remember: bool,
-    read_validity: ReadValidity,
     /// One thread uses it; the lock is there because rustls' traits are for any number, and is
     /// never waited for.
     seen: Mutex<Seen>,
@@ -806,21 +1046,15 @@ struct Seen {
     refused: Option<Vec<u8>>,
 }
 
-impl Verifier {
-    fn new(roots: RootCertStore, options: &TlsOptions<'_>) -> Result<Self, TlsSetupError> {
-        let webpki = if options.insecure {
-            None
-        } else {
-            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
-            Some(builder.build().map_err(|error| TlsSetupError::Roots(error.to_string()))?)
-        };
-        Ok(Verifier {
-            webpki,
+impl Judge {
+    fn new(trusted: Trusted, options: &TlsOptions<'_>) -> Self {
+        Judge {
+            insecure: options.insecure,
+            trusted,
             algorithms: PROVIDER.signature_verification_algorithms,
             remember: options.verify_cache,
-            read_validity: options.validity,
             seen: Mutex::default(),
-        })
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -835,21 +1069,19 @@ impl Verifier {
         }
         answer
     }
-}
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
+    /// Whether the certificates are good for the host, as is known or is found out.
+    fn certificates(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        expected: &Expected<'_>,
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(webpki) = &self.webpki else {
+        if self.insecure {
             return Ok(ServerCertVerified::assertion());
-        };
-        let key = self.remember.then(|| chain_key(leaf, intermediates, server_name));
+        }
+        let key = self.remember.then(|| chain_key(leaf, intermediates, &expected.text));
         if let Some(key) = &key {
             let mut seen = self.lock();
             if seen.verified.holds(key, now) {
@@ -858,50 +1090,142 @@ impl ServerCertVerifier for Verifier {
             }
             seen.counts.misses += 1;
         }
-        let answer = webpki.verify_server_cert(leaf, intermediates, server_name, ocsp_response, now);
-        let answer = self.or_keep(leaf, answer)?;
+        if self.trusted.certificates.contains(leaf) {
+            as_it_stands(leaf, &expected.text, now)?;
+        } else {
+            let verified = self.chain(leaf, intermediates, expected, now);
+            verified.map_err(|error| self.explained(error, leaf, intermediates))?;
+        }
         if let Some(key) = key
-            && let Some(window) = Window::of_chain(leaf, intermediates, self.read_validity)
+            && let Some(window) = Window::of_chain(leaf, intermediates)
         {
             self.lock().verified.insert(key, window);
         }
-        Ok(answer)
+        Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
+    /// Whether somebody trusted vouches for the leaf, and it is for the host.
+    fn chain(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        expected: &Expected<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let parsed = ParsedCertificate::try_from(leaf)?;
+        let (roots, algorithms) = (&self.trusted.roots, self.algorithms.all);
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
+        match expected.name {
+            Some(name) => verify_server_name(&parsed, name),
+            None if x509::is_for(leaf, &expected.text) => Ok(()),
+            None => Err(CertificateError::NotValidForName.into()),
+        }
+    }
+
+    /// Tells what is lacking here from what is wrong with a chain, where webpki does not.
+    fn explained(
+        &self,
+        error: rustls::Error,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> rustls::Error {
+        // What is said of directory names by the trusted is forgotten.
+        let constrains = |shown: &&CertificateDer<'_>| {
+            !self.trusted.certificates.contains(shown) && x509::constrains_directory_names(shown)
+        };
+        match &error {
+            // A key of a size that the cryptography does not take makes no signature match.
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                let issuers = std::iter::once(leaf).chain(intermediates).filter_map(|shown| x509::issuer(shown));
+                let roots = self.trusted.roots.roots.iter();
+                let roots = roots.filter(|root| issuers.clone().any(|issuer| issuer == &root.subject[..]));
+                let keys = roots.filter_map(|root| PublicKey::of_info(&root.subject_public_key_info));
+                let shown = intermediates.iter().filter_map(|shown| PublicKey::of_certificate(shown));
+                keys.chain(shown).find_map(odd_rsa_key).map_or(error, lacking)
+            }
+            rustls::Error::InvalidCertificate(CertificateError::Other(finer))
+                if finer.to_string() == "NameConstraintViolation"
+                    && intermediates.iter().any(|shown| constrains(&shown)) =>
+            {
+                lacking("a name constraint on directory names".to_owned())
+            }
+            _ => error,
+        }
+    }
+
+    /// Looks at the handshake's signature once more, which rustls has not found good: it reads keys from certificates of
+    /// version 3 alone that have nothing critical which it does not know.
+    fn look_again(
         &self,
         message: &[u8],
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
+        error: rustls::Error,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_keep(leaf, crypto::verify_tls12_signature(message, leaf, signature, &self.algorithms))
+        // Nothing is asked of a certificate that nobody has to vouch for: what cannot be checked passes.
+        let unless_insecure = |error| match self.insecure {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => Err(error),
+        };
+        let Some(key) = PublicKey::of_certificate(leaf) else { return unless_insecure(error) };
+        let is_about_the_certificate = match &error {
+            // The key was read, and is not of the scheme's kind.
+            rustls::Error::InvalidCertificate(
+                CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            ) => false,
+            rustls::Error::InvalidCertificate(_) => true,
+            _ => false,
+        };
+        if !is_about_the_certificate && !self.insecure {
+            return Err(error);
+        }
+        if let Some(odd) = odd_rsa_key(key) {
+            return unless_insecure(lacking(odd));
+        }
+        let of_scheme = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme);
+        let mut known = of_scheme.into_iter().flat_map(|(_, algorithms)| algorithms.iter());
+        match known.find(|known| known.public_key_alg_id().as_ref() == key.algorithm) {
+            None => unless_insecure(error),
+            Some(known) => match known.verify_signature(key.bits, message, signature.signature()) {
+                Ok(()) => Ok(HandshakeSignatureValid::assertion()),
+                Err(_) => Err(CertificateError::BadSignature.into()),
+            },
+        }
     }
+}
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_keep(leaf, crypto::verify_tls13_signature(message, leaf, signature, &self.algorithms))
+/// Whether a certificate that is trusted as it stands is good for the host: nobody has to vouch for it, but it may have
+/// ended, or be for somebody else.
+fn as_it_stands(leaf: &CertificateDer<'_>, host: &str, now: UnixTime) -> Result<(), rustls::Error> {
+    let (from, until) = x509::validity(leaf).ok_or(CertificateError::BadEncoding)?;
+    // A time before 1970 is as far in the past as 1970 is.
+    let [from, until] = [from, until].map(|time| Duration::from_secs(u64::try_from(time).unwrap_or(0)));
+    let [not_before, not_after] = [from, until].map(UnixTime::since_unix_epoch);
+    if now < not_before {
+        return Err(CertificateError::NotValidYetContext { time: now, not_before }.into());
     }
+    if now > not_after {
+        return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
+    }
+    match x509::is_for(leaf, host) || x509::is_called(leaf, host) {
+        true => Ok(()),
+        false => Err(CertificateError::NotValidForName.into()),
+    }
+}
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+/// In words, an RSA key of a size that the cryptography at hand does not take.
+fn odd_rsa_key(key: PublicKey<'_>) -> Option<String> {
+    let bits = key.rsa_bits().filter(|bits| !RSA_BITS.contains(bits))?;
+    Some(format!("an RSA key of {bits} bits (those of {} to {} are known)", RSA_BITS.start(), RSA_BITS.end()))
 }
 
 type ChainKey = [u8; 32];
 
 /// SHA-256 over the name and every certificate in order, each with its length before it, so that no
 /// two inputs run together.
-fn chain_key(
-    leaf: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    server_name: &ServerName<'_>,
-) -> ChainKey {
+fn chain_key(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], name: &str) -> ChainKey {
     let mut hash = sha256_provider().start();
-    let name = server_name.to_str();
     let chain = std::iter::once(leaf).chain(intermediates).map(AsRef::as_ref);
     for part in std::iter::once(name.as_bytes()).chain(chain) {
         hash.update(&(part.len() as u64).to_le_bytes());
@@ -947,14 +1271,10 @@ struct Window {
 
 impl Window {
     /// `None` if a certificate's dates cannot be read: such a chain is not remembered.
-    fn of_chain(
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        read_validity: ReadValidity,
-    ) -> Option<Self> {
+    fn of_chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
         let mut window = Window { from: i64::MIN, until: i64::MAX };
         for certificate in std::iter::once(leaf).chain(intermediates) {
-            let (from, until) = read_validity(certificate)?;
+            let (from, until) = x509::validity(certificate)?;
             window.from = window.from.max(from);
             window.until = window.until.min(until);
         }
@@ -986,7 +1306,8 @@ fn sized(output: crypto::hash::Output) -> [u8; 32] {
 mod tests {
     use super::*;
     use rcgen::{
-        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd,
+        BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+        Issuer, KeyPair, NameConstraints, date_time_ymd,
     };
     use rustls::server::WebPkiClientVerifier;
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -997,10 +1318,6 @@ mod tests {
     const NOW: u64 = 1_748_736_000;
     const END: i64 = 1_767_225_600;
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-
-    fn leaf_dates(_: &[u8]) -> Option<(i64, i64)> {
-        Some((START, END))
-    }
 
     struct Authority {
         issuer: Issuer<'static, KeyPair>,
@@ -1055,14 +1372,17 @@ mod tests {
         clock
     }
 
+    fn pem(text: &str) -> Roots<'_> {
+        Roots { pem: Some(text.as_bytes()), system: &[] }
+    }
+
     fn options<'a>(roots: &'a str, clock: &WallClock) -> TlsOptions<'a> {
         TlsOptions {
-            roots: Roots::Pem(roots.as_bytes()),
+            roots: pem(roots),
             insecure: false,
             identity: None,
             verify_cache: true,
             resumption: false,
-            validity: leaf_dates,
             clock: clock.clone(),
         }
     }
@@ -1091,7 +1411,7 @@ mod tests {
         authority: &Authority,
         version: &'static rustls::SupportedProtocolVersion,
     ) -> TlsAcceptor {
-        let (roots, _) = trusted(authority.pem.as_bytes()).unwrap();
+        let roots = Trusted::new(pem(&authority.pem)).unwrap().roots;
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone());
         let (chain, key) = read_identity(issued.identity()).unwrap();
         let config = ServerConfig::builder_with_details(PROVIDER.clone(), Arc::new(clock()))
@@ -1310,10 +1630,6 @@ mod tests {
                 assert_eq!(refused, (TlsError::WrongName, Some(issued.der)), "{certified} {asked}");
             }
         }
-        for bad in ["", "a b", "[::1]", "-", "ä.example", "fe80::1%eth0"] {
-            let error = TlsSession::new(&config, bad).unwrap_err();
-            assert_eq!(error, TlsSetupError::ServerName(bad.into()));
-        }
     }
 
     #[test]
@@ -1328,7 +1644,7 @@ mod tests {
         Pair::new(&config, "api.example", &server).exchange(usize::MAX);
 
         let one = TlsConfig::new(&options(&ours.pem, &clock)).unwrap();
-        let mozilla = TlsConfig::new(&TlsOptions { roots: Roots::WebPki, ..options("", &clock) }).unwrap();
+        let mozilla = TlsConfig::new(&TlsOptions { roots: Roots::default(), ..options("", &clock) }).unwrap();
         for config in [one, mozilla] {
             let refused = refusal(&config, "api.example", &server);
             assert_eq!(refused, (untrusted_issuer(), Some(issued.der.clone())));
@@ -1376,6 +1692,184 @@ mod tests {
         assert_eq!(error, untrusted("a signature does not match the certificate"));
         assert_eq!(leaf, Some(issued.der));
         assert_eq!(config.verify_cache(), CacheCounts::default());
+    }
+
+    #[test]
+    fn insecure_takes_what_is_no_certificate_at_all() {
+        let nobody = authority("nobody");
+        let issued = issue(&nobody, &leaf_params("other.example"));
+        let options = TlsOptions { insecure: true, ..options(&nobody.pem, &clock()) };
+        let config = TlsConfig::new(&options).unwrap();
+        let shown = [b"junk".to_vec(), vec![0x30, 0], issued.der[..issued.der.len() - 1].to_vec()];
+        for junk in shown {
+            let server = odd_server(&issued, |chain| chain[0] = junk.clone().into());
+            let pair = Pair::new(&config, "api.example", &server).exchange(usize::MAX);
+            assert_eq!(pair.client.session.facts().leaf, Some(&junk[..]));
+        }
+    }
+
+    #[test]
+    fn a_certificate_among_the_trusted_ones_needs_no_issuer() {
+        let root = authority("root");
+        let mut params = leaf_params("api.example");
+        let issued = issue(&root, &params);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let its_own = issue(&root, &params);
+        let clock = clock();
+        for trusted in [&issued, &its_own] {
+            let config = TlsConfig::new(&options(&trusted.chain, &clock)).unwrap();
+            for asked in ["api.example", "API.example"] {
+                Pair::new(&config, asked, &acceptor(trusted)).exchange(usize::MAX);
+            }
+            assert_eq!(refusal(&config, "other.example", &acceptor(trusted)).0, TlsError::WrongName);
+            clock.set(END as u64 + 1);
+            let expired = TlsError::Expired { not_after: Some(END as u64) };
+            assert_eq!(refusal(&config, "api.example", &acceptor(trusted)).0, expired);
+            clock.set(START as u64 - 1);
+            let early = TlsError::NotYetValid { not_before: Some(START as u64) };
+            assert_eq!(refusal(&config, "api.example", &acceptor(trusted)).0, early);
+            clock.set(NOW);
+            Pair::new(&config, "api.example", &acceptor(trusted)).exchange(usize::MAX);
+
+            // One that it has issued itself, if it may.
+            let key = KeyPair::from_pem(&trusted.key).unwrap();
+            let below = Authority { issuer: Issuer::new(params.clone(), key), pem: String::new() };
+            let issued = acceptor(&issue(&below, &leaf_params("other.example")));
+            match x509::may_issue(&trusted.der) {
+                true => drop(Pair::new(&config, "other.example", &issued).exchange(usize::MAX)),
+                false => assert_eq!(refusal(&config, "other.example", &issued).0, untrusted_issuer()),
+            }
+            // Another certificate of the same issuer, and this one in the hands of somebody without its key.
+            let other = issue(&root, &leaf_params("api.example"));
+            assert_eq!(refusal(&config, "api.example", &acceptor(&other)).0, untrusted_issuer());
+            let stolen = odd_server(&other, |chain| *chain = certificates(trusted.chain.as_bytes()).unwrap());
+            let unsigned = untrusted("a signature does not match the certificate");
+            assert_eq!(refusal(&config, "api.example", &stolen).0, unsigned);
+        }
+    }
+
+    #[test]
+    fn hosts_that_the_library_has_no_word_for() {
+        let root = authority("root");
+        let clock = clock();
+        let cases = [
+            ("*.wild.example", "shop-.wild.example", true),
+            ("*.wild.example", "-.wild.example", true),
+            ("*.wild.example", "-a.b-.wild.example", false),
+            ("*.wild.example", "shop-.other.example", false),
+            ("0.0.0.0", "shop-.wild.example", false),
+        ];
+        for (certified, asked, good) in cases {
+            let acceptor = acceptor(&issue(&root, &leaf_params(certified)));
+            for resumption in [false, true] {
+                let config = TlsConfig::new(&TlsOptions { resumption, ..options(&root.pem, &clock) }).unwrap();
+                if good {
+                    // None is taken for another because rustls is told the same of all.
+                    for _ in 0..2 {
+                        let pair = Pair::new(&config, asked, &acceptor).exchange(usize::MAX);
+                        assert!(!pair.client.session.facts().resumed);
+                    }
+                } else {
+                    assert_eq!(refusal(&config, asked, &acceptor).0, TlsError::WrongName, "{certified} {asked}");
+                }
+                assert_eq!(refusal(&config, "a-.example", &acceptor).0, TlsError::WrongName);
+            }
+            let nobody = authority("nobody");
+            let stranger = TlsConfig::new(&options(&nobody.pem, &clock)).unwrap();
+            assert_eq!(refusal(&stranger, asked, &acceptor).0, untrusted_issuer());
+            let insecure = TlsConfig::new(&TlsOptions { insecure: true, ..options(&nobody.pem, &clock) }).unwrap();
+            Pair::new(&insecure, asked, &acceptor).exchange(usize::MAX);
+        }
+    }
+
+    #[test]
+    fn a_systems_store_may_have_what_cannot_be_read() {
+        let [root, other] = ["root", "other"].map(authority);
+        let server = acceptor(&issue(&root, &leaf_params("api.example")));
+        let clock = clock();
+        let junk =
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n!\n-----END";
+        let store = [junk, root.pem.as_bytes(), root.pem.as_bytes()].join(&b'\n');
+        let with = |pem: Option<&str>, system: &[&[u8]]| {
+            let roots = Roots { pem: pem.map(str::as_bytes), system };
+            TlsConfig::new(&TlsOptions { roots, ..options("", &clock) })
+        };
+        for pem in [None, Some(&other.pem[..]), Some(&root.pem[..])] {
+            let config = with(pem, &[other.pem.as_bytes(), &store]).unwrap();
+            Pair::new(&config, "api.example", &server).exchange(usize::MAX);
+        }
+        for useless in [&b""[..], junk, b"words"] {
+            let error = with(None, &[&store, useless]).unwrap_err().to_string();
+            assert_eq!(error, "trusted certificates: no certificate in the system's store can be read");
+        }
+    }
+
+    #[test]
+    fn pem_as_editors_and_other_tools_leave_it() {
+        let root = authority("root");
+        let issued = issue(&root, &leaf_params("api.example"));
+        let clock = clock();
+        let marked = format!("\u{feff}{}", root.pem);
+        let forms = [
+            marked.clone(),
+            marked.replace('\n', "\r\n"),
+            format!("\u{feff}words\n{0}{marked}{0}", authority("other").pem),
+            format!("Certificate:\n    Data: caf\u{e9}\n{}trailing words", root.pem),
+        ];
+        for form in forms {
+            let config = TlsConfig::new(&options(&form, &clock)).unwrap();
+            Pair::new(&config, "api.example", &acceptor(&issued)).exchange(usize::MAX);
+        }
+        let [chain, key] = [&issued.chain, &issued.key].map(|pem| format!("\u{feff}{pem}"));
+        TlsAcceptor::new(Identity { chain: chain.as_bytes(), key: key.as_bytes() }, &clock).unwrap();
+        let trusted = root.pem.replace(" CERTIFICATE", " TRUSTED CERTIFICATE");
+        let error = TlsConfig::new(&options(&trusted, &clock)).unwrap_err().to_string();
+        assert!(error.contains("OpenSSL's own form"), "{error}");
+    }
+
+    #[test]
+    fn directory_names_are_no_matter_of_hosts() {
+        let constrained = |names: &[GeneralSubtree], by: Option<&Authority>| {
+            let mut params = authority_params("constrained");
+            params.name_constraints =
+                Some(NameConstraints { permitted_subtrees: names.to_vec(), excluded_subtrees: Vec::new() });
+            let key = KeyPair::generate().unwrap();
+            let certificate = match by {
+                None => params.self_signed(&key),
+                Some(by) => params.signed_by(&key, &by.issuer),
+            };
+            Authority { pem: certificate.unwrap().pem(), issuer: Issuer::new(params, key) }
+        };
+        let mut organization = DistinguishedName::new();
+        organization.push(DnType::OrganizationName, "an organization");
+        let directory = GeneralSubtree::DirectoryName(organization);
+        let dns = GeneralSubtree::DnsName("example".into());
+        let clock = clock();
+        let server = |authority: &Authority, name: &str| {
+            let mut issued = issue(authority, &leaf_params(name));
+            issued.chain.push_str(&authority.pem);
+            acceptor(&issued)
+        };
+        for names in [&[directory.clone()][..], &[directory.clone(), dns.clone()]] {
+            let root = constrained(names, None);
+            let config = TlsConfig::new(&options(&root.pem, &clock)).unwrap();
+            Pair::new(&config, "api.example", &server(&root, "api.example")).exchange(usize::MAX);
+        }
+        // What it says of hosts holds.
+        let root = constrained(&[directory.clone(), dns.clone()], None);
+        let config = TlsConfig::new(&options(&root.pem, &clock)).unwrap();
+        let violated = untrusted("the certificate was refused: name constraint violation");
+        assert_eq!(refusal(&config, "api.other", &server(&root, "api.other")).0, violated);
+
+        // Below the root nothing can be taken out; it is our lack, not the server's.
+        let root = authority("root");
+        let config = TlsConfig::new(&options(&root.pem, &clock)).unwrap();
+        let below = constrained(&[directory], Some(&root));
+        let lack = unsupported("a name constraint on directory names");
+        assert_eq!(refusal(&config, "api.example", &server(&below, "api.example")).0, lack);
+        let below = constrained(&[dns], Some(&root));
+        Pair::new(&config, "api.example", &server(&below, "api.example")).exchange(usize::MAX);
+        assert_eq!(refusal(&config, "api.other", &server(&below, "api.other")).0, violated);
     }
 
     #[test]
@@ -1472,7 +1966,8 @@ mod tests {
         let cases: &[(&[u8], TlsError)] = &[
             (&[21, 3, 1, 0, 2, 2, 70], TlsError::OldVersion),
             (&hello, TlsError::OldVersion),
-            (&[21, 3, 3, 0, 2, 2, 40], TlsError::Alert { code: 40 }),
+            (&[21, 3, 3, 0, 2, 2, 40], TlsError::OfferRefused { code: 40 }),
+            (&[21, 3, 3, 0, 2, 2, 71], TlsError::OfferRefused { code: 71 }),
             (&[21, 3, 3, 0, 2, 2, 112], TlsError::Alert { code: 112 }),
             (&[21, 3, 3, 0, 2, 2, 200], TlsError::Alert { code: 200 }),
         ];
@@ -1648,29 +2143,36 @@ mod tests {
         let server = acceptor(&issued);
         let clock = clock();
         let usual = options(&root.pem, &clock);
-        let off = TlsOptions { verify_cache: false, ..usual.clone() };
-        let dateless = TlsOptions { validity: |_| None, ..usual.clone() };
-        let empty = TlsOptions { validity: |_| Some((END, START)), ..usual };
-        for (options, misses) in [(off, 0), (dateless, 2), (empty, 2)] {
-            let config = TlsConfig::new(&options).unwrap();
-            for _ in 0..2 {
-                Pair::new(&config, "api.example", &server).exchange(usize::MAX);
-            }
-            assert_eq!(config.verify_cache(), CacheCounts { hits: 0, misses });
+        let config = TlsConfig::new(&TlsOptions { verify_cache: false, ..usual.clone() }).unwrap();
+        for _ in 0..2 {
+            Pair::new(&config, "api.example", &server).exchange(usize::MAX);
         }
+        assert_eq!(config.verify_cache(), CacheCounts::default());
+
+        // One that cannot be read is shown besides.
+        let dateless = odd_server(&issued, |chain| chain.push(CertificateDer::from(vec![0x30, 0])));
+        let config = TlsConfig::new(&usual).unwrap();
+        for _ in 0..2 {
+            Pair::new(&config, "api.example", &dateless).exchange(usize::MAX);
+        }
+        assert_eq!(config.verify_cache(), CacheCounts { hits: 0, misses: 2 });
     }
 
     #[test]
     fn the_narrowest_dates_of_a_chain_count() {
-        let dates = |der: &[u8]| Some((i64::from(der[0]), i64::from(der[1])));
-        let chain = [[10, 90], [20, 99], [0, 80]].map(|der| CertificateDer::from(der.to_vec()));
-        let window = Window::of_chain(&chain[0], &chain[1..], dates).unwrap();
-        assert_eq!(window, Window { from: 20, until: 80 });
+        let years = |from, until| {
+            let mut params = leaf_params("api.example");
+            (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+            CertificateDer::from(issue(&authority("root"), &params).der)
+        };
+        let chain = [years(2010, 2090), years(2025, 2099), years(2000, 2026)];
+        let window = Window::of_chain(&chain[0], &chain[1..]).unwrap();
+        assert_eq!(window, Window { from: START, until: END });
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let inside = [19, 20, 80, 81, u64::MAX].map(|seconds| window.contains(at(seconds)));
+        let (from, until) = (START as u64, END as u64);
+        let inside = [from - 1, from, until, until + 1, u64::MAX].map(|seconds| window.contains(at(seconds)));
         assert_eq!(inside, [false, true, true, false, false]);
-        let some = |der: &[u8]| (der[0] != 20).then_some((0, 1));
-        assert_eq!(Window::of_chain(&chain[0], &chain[1..], some), None);
+        assert_eq!(Window::of_chain(&chain[0], &[CertificateDer::from(vec![0x30, 0])]), None);
     }
 
     #[test]
@@ -1691,14 +2193,13 @@ mod tests {
     #[test]
     fn chain_keys_do_not_run_together() {
         let der = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
-        let name = |name: &'static str| ServerName::try_from(name).unwrap();
         let keys = [
-            chain_key(&der(b"ab"), &[der(b"c")], &name("a")),
-            chain_key(&der(b"a"), &[der(b"bc")], &name("a")),
-            chain_key(&der(b"abc"), &[], &name("a")),
-            chain_key(&der(b"abc"), &[der(b"")], &name("a")),
-            chain_key(&der(b"c"), &[der(b"ab")], &name("a")),
-            chain_key(&der(b"ab"), &[der(b"c")], &name("b")),
+            chain_key(&der(b"ab"), &[der(b"c")], "a"),
+            chain_key(&der(b"a"), &[der(b"bc")], "a"),
+            chain_key(&der(b"abc"), &[], "a"),
+            chain_key(&der(b"abc"), &[der(b"")], "a"),
+            chain_key(&der(b"c"), &[der(b"ab")], "a"),
+            chain_key(&der(b"ab"), &[der(b"c")], "b"),
         ];
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
@@ -1725,7 +2226,7 @@ mod tests {
         let root = authority("root");
         let clock = clock();
         let roots = |pem: &[u8]| {
-            let options = TlsOptions { roots: Roots::Pem(pem), ..options("", &clock) };
+            let options = TlsOptions { roots: Roots { pem: Some(pem), system: &[] }, ..options("", &clock) };
             TlsConfig::new(&options).unwrap_err().to_string()
         };
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";

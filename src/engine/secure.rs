@@ -126,13 +126,12 @@ fn config(
 ) -> Result<TlsConfig, TlsSetupError> {
     let chain = wanted.cert.as_deref();
     TlsConfig::new(&TlsOptions {
-        roots: roots.map_or(Roots::WebPki, Roots::Pem),
+        roots: Roots { pem: roots, system: &[] },
         insecure: wanted.insecure,
         identity: chain.map(|chain| Identity { chain, key: wanted.key.as_deref().unwrap_or(chain) }),
         verify_cache,
         // A resumed session verifies no certificate, and a certificate is part of what is checked: only on request.
         resumption: wanted.resume,
-        validity: x509::validity,
         clock: clock.clone(),
     })
 }
@@ -141,7 +140,7 @@ fn config(
 pub fn seen(session: &TlsSession) -> TlsSeen {
     let facts = session.facts();
     let certificate = facts.leaf.zip(facts.fingerprint).and_then(|(leaf, fingerprint)| {
-        let read = x509::parse(leaf).ok()?;
+        let read = x509::parse(leaf).ok().or_else(|| x509::outline(leaf))?;
         Some(CertificateSeen {
             subject: read.subject.into(),
             issuer: read.issuer.into(),

@@ -117,9 +117,12 @@ pub(super) fn of_tls(error: &TlsError, seen: &TlsSeen, expected: &str) -> Failur
         TlsError::WrongName => {
             (Reason::TlsName, format!("the certificate is not for {expected} but for {}", names(certificate)))
         }
-        TlsError::Alert { .. } | TlsError::OldVersion | TlsError::NotTls { .. } | TlsError::Protocol(_) => {
-            (Reason::TlsFailed, error.to_string())
-        }
+        TlsError::Unsupported { .. } => (Reason::Unsupported, format!("{error}{whose}")),
+        TlsError::Alert { .. }
+        | TlsError::OfferRefused { .. }
+        | TlsError::OldVersion
+        | TlsError::NotTls { .. }
+        | TlsError::Protocol(_) => (Reason::TlsFailed, error.to_string()),
     };
     Failure::new(reason, detail)
 }
