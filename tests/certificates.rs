@@ -180,3 +180,57 @@ fn labels_may_begin_and_end_in_a_hyphen() {
     output.expect_code(3);
     assert!(output.err().contains("--servername: 'a b' is no host name and no address"), "{output:?}");
 }
+
+#[test]
+fn a_folder_of_certificates_is_trusted_besides() {
+    if !has_openssl() {
+        return;
+    }
+    let folder = TempDir::new();
+    let [root, other] = ["the root", "another"].map(Authority::new);
+    let identity = root.issue("127.0.0.1");
+    let peer = TlsPeer::openssl(&folder, &identity, Demands::default());
+    let [full, empty] = [TempDir::new(), TempDir::new()];
+    full.write("root.pem", &root.pem);
+    full.write("all.crt", other.pem.clone() + &root.pem);
+    full.write("readme", "no certificate is in here\n");
+    std::os::unix::fs::symlink("root.pem", full.path("0a1b2c3d.0")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", full.path("4e5f6071.0")).expect("a link");
+    let file = folder.write("other.pem", &other.pem);
+    let path = |folder: &TempDir| folder.path("").display().to_string();
+    let reason = |variables: &[(&str, &str)], flags: &[&str]| {
+        let program = variables.iter().fold(Upcheck::new(), |program, (name, value)| program.env(name, value));
+        let report = program.args(flags).args(["-t", "20"]).arg(peer.url("/")).report();
+        report.single()["reason"].as_str().expect("a word").to_owned()
+    };
+    let folders = format!("/nowhere:{}", path(&full));
+    assert_eq!(reason(&[("SSL_CERT_DIR", &path(&full))], &[]), "ok");
+    assert_eq!(reason(&[("SSL_CERT_DIR", &folders)], &[]), "ok", "one of several");
+    assert_eq!(reason(&[("SSL_CERT_DIR", &folders), ("SSL_CERT_FILE", &file)], &[]), "ok", "both");
+    assert_eq!(reason(&[("SSL_CERT_DIR", &path(&full))], &["--cacert", &file]), "tls_untrusted", "the flag wins");
+    assert_eq!(reason(&[("SSL_CERT_DIR", "")], &[]), "tls_untrusted", "empty is unset");
+    assert_eq!(reason(&[("SSL_CERT_DIR", "/nowhere")], &[]), "tls_untrusted", "as for others, not there is nothing");
+    assert_eq!(reason(&[("SSL_CERT_DIR", &path(&empty))], &[]), "tls_untrusted");
+}
+
+#[test]
+fn the_systems_store_is_trusted_besides() {
+    if !has_openssl() {
+        return;
+    }
+    let folder = TempDir::new();
+    let root = Authority::new("the root");
+    let peer = TlsPeer::openssl(&folder, &root.issue("127.0.0.1"), Demands::default());
+    let file = folder.write("root.pem", &root.pem);
+    let run = |flags: &[&str]| Upcheck::new().args(["-t", "20", "-o", "ndjson"]).args(flags).arg(peer.url("/")).run();
+    let output = run(&["--ca-native"]);
+    if output.err().contains("no trusted certificates where systems keep them") {
+        output.expect_code(3);
+        return skipped!("this machine has no store of its own");
+    }
+    assert_eq!(output.report().single()["reason"], "tls_untrusted", "{output:?}");
+    assert_eq!(run(&["--ca-native", "--cacert", &file]).report().single()["reason"], "ok");
+    let line = format!("{} ca-native cacert={file}\n", peer.url("/"));
+    let report = Upcheck::new().args(["-t", "20", "-f", "-"]).stdin(line).report();
+    assert_eq!(report.single()["reason"], "ok", "as an option of a line");
+}
