@@ -234,3 +234,26 @@ fn the_systems_store_is_trusted_besides() {
     let report = Upcheck::new().args(["-t", "20", "-f", "-"]).stdin(line).report();
     assert_eq!(report.single()["reason"], "ok", "as an option of a line");
 }
+
+#[test]
+fn what_a_certificate_says_does_not_flood_a_detail() {
+    if !has_openssl() {
+        return;
+    }
+    let folder = TempDir::new();
+    let long = |letter: &str| ["x", "y", "z"].map(|label| label.repeat(50)).join(".") + &letter.repeat(40) + ".test";
+    let names: Vec<String> = ["a", "b", "c", "d", "e", "f", "g"].map(|letter| format!("DNS:{}", long(letter))).into();
+    let subject = format!("/CN=the leaf{}", "/O=an organization of at most sixty-four letters".repeat(20));
+    let extension = format!("subjectAltName={}", names.join(","));
+    let arguments = ["-newkey", "rsa:2048", "-subj", &subject, "-addext", &extension];
+    let identity = Identity::by_openssl_alone(&folder, &arguments);
+    let root = folder.write("its.pem", &identity.chain);
+    let cases: [(&[&str], &str, &str); 2] =
+        [(&[], "tls_untrusted", "issued by"), (&["--cacert", &root], "tls_name", "and 2 more")];
+    for (flags, reason, word) in cases {
+        let it = check(&folder, &identity, None, NAME, flags);
+        expect(&it, reason, "down", reason, &[word, "..."]);
+        let length = it["detail"].as_str().map_or(0, |detail| detail.chars().count());
+        assert!(length <= 600, "{length}: {it:#}");
+    }
+}

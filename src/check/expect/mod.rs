@@ -259,7 +259,7 @@ impl<'a> Headers<'a> {
 }
 
 /// At most `limit` characters of a text; a cut one ends in dots.
-fn clip(text: &str, limit: usize) -> String {
+pub fn clip(text: &str, limit: usize) -> String {
     const DOTS: &str = "...";
     if text.chars().nth(limit).is_none() {
         return text.into();
