@@ -4,6 +4,7 @@
 //! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of
 //! which the same was said.
 
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::route::{Proxy, Route, socket_path};
 use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 use crate::proto::json;
-use crate::proto::url::is_host;
+use crate::proto::url::Url;
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
 /// flags.
@@ -293,6 +294,12 @@ fn system_store(read_file: ReadFile) -> Result<Rc<[u8]>, String> {
     })
 }
 
+/// Whether a URL could have this host, whose brackets are left out where it is an IPv6 address.
+fn is_host(text: &str) -> bool {
+    let is_all = |(url, _): (Url, _)| url.host().eq_ignore_ascii_case(text);
+    text.parse::<Ipv6Addr>().is_ok() || Url::parse(&format!("https://{text}/")).is_ok_and(is_all)
+}
+
 fn field(line: &str) -> Result<Field, String> {
     Field::parse(line).map_err(|error| error.to_string())
 }
@@ -444,6 +451,9 @@ mod tests {
             (Setting::ServerName, "[::1]"),
             (Setting::ServerName, "fe80::1%eth0"),
             (Setting::ServerName, "10.1"),
+            (Setting::ServerName, "a:1"),
+            (Setting::ServerName, "a/b"),
+            (Setting::ServerName, "a@b"),
             (Setting::ServerName, "\u{e4}.example"),
             (Setting::UnixSocket, ""),
             (Setting::UnixSocket, "/a\0b"),
@@ -452,6 +462,15 @@ mod tests {
         ];
         for (setting, value) in cases {
             assert!(Draft::default().set(setting, value, no_files).is_err(), "{setting:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_url_has_for_its_host_can_be_asked_for() {
+        for name in ["api.example", "API.example.", "shop-.example", "-", "a_b", "192.0.2.1", "::1", "2001:DB8::1"] {
+            let mut draft = Draft::default();
+            assert_eq!(draft.set(Setting::ServerName, name, no_files), Ok(()));
+            assert_eq!(draft.settings().server_name.as_deref(), Some(name));
         }
     }
 

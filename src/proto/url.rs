@@ -371,14 +371,6 @@ fn parse_port(digits: &str) -> Option<u16> {
     u16::try_from(port).ok().filter(|&port| port != 0)
 }
 
-/// Whether this can be the host of a URL, or is an IPv6 address without the brackets that it has there.
-pub fn is_host(text: &str) -> bool {
-    match text.starts_with('[') {
-        true => false,
-        false => text.parse::<Ipv6Addr>().is_ok() || check_host(text, 0).is_ok(),
-    }
-}
-
 /// Whether this can be a host; its address where it is written as one.
 fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
     if host.is_empty() {

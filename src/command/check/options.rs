@@ -1,6 +1,5 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -463,29 +462,26 @@ pub(super) fn environment_roots() -> Result<Defaults, String> {
         defaults.roots = Some(roots);
     }
     if let Some(folders) = said("SSL_CERT_DIR") {
-        let folder: Rc<[u8]> = std::env::split_paths(&folders).flat_map(|folder| folder_text(&folder)).collect();
-        let wanted = TlsWanted { native: Some(folder.clone()), ..TlsWanted::default() };
-        defaults.besides = secure::verify(&wanted).is_ok().then_some(folder);
+        let mut text = Vec::new();
+        std::env::split_paths(&folders).for_each(|folder| push_folder(&folder, &mut text));
+        let wanted = TlsWanted { native: Some(text.into()), ..TlsWanted::default() };
+        defaults.besides = secure::verify(&wanted).is_ok().then_some(wanted.native).flatten();
     }
     Ok(defaults)
 }
 
-/// The files in a folder of certificates, one behind the other: each under one name only, since such folders have a link to
-/// each by a hash of its subject, too, and the whole list once more.
-fn folder_text(folder: &Path) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut seen = HashSet::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(file) = entry.path().canonicalize() else { continue };
-        if seen.insert(file.clone()) && file.is_file() {
-            text.extend(read_file(&file.to_string_lossy()).unwrap_or_default());
+/// The files in a folder of certificates, one behind the other. Many such folders have each three times: by its name, by a hash
+/// of its subject, and in a list of all; whoever reads it takes each once.
+fn push_folder(folder: &Path, text: &mut Vec<u8>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
+        let Ok(path) = entry.map(|entry| entry.path()) else { return };
+        // What is no file may never end.
+        if path.is_file() && (text.len() as u64) < FILE_MAX {
+            text.extend(read_file(&path.to_string_lossy()).unwrap_or_default());
             text.push(b'\n');
         }
-        if text.len() as u64 > FILE_MAX {
-            break;
-        }
     }
-    text
 }
 
 /// The largest file that a flag's value may name.
