@@ -118,6 +118,8 @@ fn what_our_cryptography_lacks_is_not_the_servers_fault() {
     let made = |arguments: &[&str]| Identity::by_openssl(&folder, NAME, arguments);
     let [p256, p521] = ["P-256", "P-521"].map(|curve| on_curve(&folder, curve, &["-sha512"]));
     let [rsa, short, ed448] = [["rsa:2048"], ["rsa:1024"], ["ed448"]].map(|[kind]| made(&["-newkey", kind]));
+    let switch = Identity::of_version_1(&folder, NAME);
+    expect(&check(&folder, &switch, None, NAME, &[]), "version 1", "down", "tls_untrusted", &["no trusted authority"]);
     let pss = |salt| ["-sigopt", "rsa_padding_mode:pss", "-sigopt", salt];
     let cases: [(&Identity, &[&str], &[&str]); 8] = [
         (&p521, &["-sha512"], &["ecdsa-with-SHA512"]),

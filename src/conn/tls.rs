@@ -821,12 +821,25 @@ impl TlsError {
             }
             Cause::Other(finer) => match (finer.0.downcast_ref(), finer.to_string().as_str()) {
                 (Some(Lacking(what)), _) => unsupported(what.clone()),
-                (None, "UnsupportedCriticalExtension") => unsupported("a critical extension that is not known here"),
-                (None, "UnsupportedCertVersion") => unsupported("X.509 before version 3"),
+                (None, UNKNOWN_EXTENSION) => unsupported("a critical extension that is not known here"),
+                (None, OLD_VERSION) => unsupported("X.509 before version 3"),
                 (None, finer) => refused(finer),
             },
             other => refused(&other.to_string()),
         }
+    }
+}
+
+/// Words of webpki's that rustls has no variants for.
+const UNKNOWN_EXTENSION: &str = "UnsupportedCriticalExtension";
+const OLD_VERSION: &str = "UnsupportedCertVersion";
+const CONSTRAINED: &str = "NameConstraintViolation";
+
+/// The cause in a word of webpki's, where rustls has no variant for it.
+fn webpki_word(cause: &CertificateError) -> Option<String> {
+    match cause {
+        CertificateError::Other(finer) => Some(finer.to_string()),
+        _ => None,
     }
 }
 
@@ -1129,25 +1142,28 @@ impl Judge {
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
     ) -> rustls::Error {
-        // What is said of directory names by the trusted is forgotten.
-        let constrains = |shown: &&CertificateDer<'_>| {
-            !self.trusted.certificates.contains(shown) && x509::constrains_directory_names(shown)
-        };
-        match &error {
+        let rustls::Error::InvalidCertificate(cause) = &error else { return error };
+        let shown = std::iter::once(leaf).chain(intermediates);
+        let is_named = |root: &&TrustAnchor<'_>| shown.clone().any(|it| x509::issuer(it) == Some(&root.subject[..]));
+        let mut roots = self.trusted.roots.roots.iter().filter(is_named);
+        match (cause, webpki_word(cause).as_deref()) {
             // A key of a size that the cryptography does not take makes no signature match.
-            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
-                let issuers = std::iter::once(leaf).chain(intermediates).filter_map(|shown| x509::issuer(shown));
-                let roots = self.trusted.roots.roots.iter();
-                let roots = roots.filter(|root| issuers.clone().any(|issuer| issuer == &root.subject[..]));
-                let keys = roots.filter_map(|root| PublicKey::of_info(&root.subject_public_key_info));
+            (CertificateError::BadSignature, _) => {
+                let roots = roots.filter_map(|root| PublicKey::of_info(&root.subject_public_key_info));
                 let shown = intermediates.iter().filter_map(|shown| PublicKey::of_certificate(shown));
-                keys.chain(shown).find_map(odd_rsa_key).map_or(error, lacking)
+                roots.chain(shown).find_map(odd_rsa_key).map_or(error, lacking)
             }
-            rustls::Error::InvalidCertificate(CertificateError::Other(finer))
-                if finer.to_string() == "NameConstraintViolation"
-                    && intermediates.iter().any(|shown| constrains(&shown)) =>
-            {
-                lacking("a name constraint on directory names".to_owned())
+            // What cannot be read is not asked who vouches for it; but nobody does.
+            (_, Some(UNKNOWN_EXTENSION | OLD_VERSION)) if roots.next().is_none() => {
+                CertificateError::UnknownIssuer.into()
+            }
+            // What the trusted say of directory names is forgotten.
+            (_, Some(CONSTRAINED)) => {
+                let mut others = intermediates.iter().filter(|shown| !self.trusted.certificates.contains(shown));
+                match others.any(|shown| x509::constrains_directory_names(shown)) {
+                    true => lacking("a name constraint on directory names".to_owned()),
+                    false => error,
+                }
             }
             _ => error,
         }
@@ -1162,24 +1178,21 @@ impl Judge {
         signature: &DigitallySignedStruct,
         error: rustls::Error,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = match &error {
+            // It was read, and is not of the signature's kind.
+            rustls::Error::InvalidCertificate(
+                CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            ) => None,
+            rustls::Error::InvalidCertificate(_) => PublicKey::of_certificate(leaf),
+            _ => None,
+        };
         // Nothing is asked of a certificate that nobody has to vouch for: what cannot be checked passes.
         let unless_insecure = |error| match self.insecure {
             true => Ok(HandshakeSignatureValid::assertion()),
             false => Err(error),
         };
-        let Some(key) = PublicKey::of_certificate(leaf) else { return unless_insecure(error) };
-        let is_about_the_certificate = match &error {
-            // The key was read, and is not of the scheme's kind.
-            rustls::Error::InvalidCertificate(
-                CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
-            ) => false,
-            rustls::Error::InvalidCertificate(_) => true,
-            _ => false,
-        };
-        if !is_about_the_certificate && !self.insecure {
-            return Err(error);
-        }
+        let Some(key) = key else { return unless_insecure(error) };
         if let Some(odd) = odd_rsa_key(key) {
             return unless_insecure(lacking(odd));
         }
@@ -1306,8 +1319,8 @@ fn sized(output: crypto::hash::Output) -> [u8; 32] {
 mod tests {
     use super::*;
     use rcgen::{
-        BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-        Issuer, KeyPair, NameConstraints, date_time_ymd,
+        BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+        GeneralSubtree, IsCa, Issuer, KeyPair, NameConstraints, date_time_ymd,
     };
     use rustls::server::WebPkiClientVerifier;
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -1780,6 +1793,19 @@ mod tests {
             let insecure = TlsConfig::new(&TlsOptions { insecure: true, ..options(&nobody.pem, &clock) }).unwrap();
             Pair::new(&insecure, asked, &acceptor).exchange(usize::MAX);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_our_lack_only_where_somebody_trusted_could_vouch_for_it() {
+        let [root, stranger] = ["root", "stranger"].map(authority);
+        let mut params = leaf_params("api.example");
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions.push(extension);
+        let server = odd_server(&issue(&root, &params), |_| ());
+        let with = |roots: &str| refusal(&TlsConfig::new(&options(roots, &clock())).unwrap(), "api.example", &server).0;
+        assert_eq!(with(&root.pem), unsupported("a critical extension that is not known here"));
+        assert_eq!(with(&stranger.pem), untrusted_issuer());
     }
 
     #[test]
