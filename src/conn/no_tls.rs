@@ -1,4 +1,4 @@
-//! The face of `tls.rs` in a build without TLS: a session is a type that has no value, so nothing here can ever run.
+//! The face of `tls` in a build without TLS: a session is a type that has no value, so nothing here can ever run.
 //!
 //! Whoever wants a session is told that there is none; all other code compiles and is left out. Targets with `https://`
 //! are refused long before, where they are read.
