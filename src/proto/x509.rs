@@ -699,7 +699,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next value, whatever its type.
+    /// The next value, whatever its type. Not copied into each of its many callers: certificates are few.
+    #[inline(never)]
     fn value(&mut self) -> Result<Value<'a>, DerError> {
         let start = self.rest;
         let tag_at = self.at;

@@ -434,7 +434,7 @@ impl TlsSession {
             told = match (told, error) {
                 // Nothing was agreed on yet: it is what was offered that the server has no use for.
                 (TlsError::Alert { code: code @ (40 | 71) }, _) if self.tls.protocol_version().is_none() => {
-                    TlsError::OfferRefused { code }
+                    TlsError::OfferRefused { code, insecure: judge.insecure }
                 }
                 // It may: see UNCHECKED_SCHEMES. But the library takes in TLS 1.2 what it knows.
                 (_, rustls::Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm)) if judge.insecure => {

@@ -679,8 +679,8 @@ fn servers_that_refuse_or_break_the_protocol() {
     let cases: &[(&[u8], TlsError)] = &[
         (&[21, 3, 1, 0, 2, 2, 70], TlsError::OldVersion),
         (&hello, TlsError::OldVersion),
-        (&[21, 3, 3, 0, 2, 2, 40], TlsError::OfferRefused { code: 40 }),
-        (&[21, 3, 3, 0, 2, 2, 71], TlsError::OfferRefused { code: 71 }),
+        (&[21, 3, 3, 0, 2, 2, 40], TlsError::OfferRefused { code: 40, insecure: false }),
+        (&[21, 3, 3, 0, 2, 2, 71], TlsError::OfferRefused { code: 71, insecure: false }),
         (&[21, 3, 3, 0, 2, 2, 112], TlsError::Alert { code: 112 }),
         (&[21, 3, 3, 0, 2, 2, 200], TlsError::Alert { code: 200 }),
     ];
@@ -997,6 +997,12 @@ fn finer_causes_become_words() {
     let error = TlsError::from_rustls(&rustls::Error::NoCertificatesPresented);
     assert_eq!(error.to_string(), "the server has shown no certificate");
     assert_eq!(TlsError::Alert { code: 200 }.to_string(), "the peer refused with the alert 200");
+    let refused = |insecure| TlsError::OfferRefused { code: 40, insecure }.to_string();
+    assert!(
+        refused(false).starts_with("the peer refused with the alert handshake_failure (offered were TLS 1.3 and 1.2,")
+    );
+    assert!(refused(false).ends_with("and signatures by RSA, ECDSA on P-256 and P-384, and Ed25519)"));
+    assert!(refused(true).ends_with("and signatures of any kind)"));
 }
 
 #[test]

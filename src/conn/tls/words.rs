@@ -40,6 +40,8 @@ pub enum TlsError {
     OfferRefused {
         /// The alert's number.
         code: u8,
+        /// Signatures of any kind were offered.
+        insecure: bool,
     },
     /// The cryptography at hand lacks what the certificate, or one that vouches for it, needs. The peer is not to blame.
     Unsupported {
@@ -68,7 +70,13 @@ impl fmt::Display for TlsError {
                 Some(name) => write!(f, "the peer refused with the alert {name}"),
                 None => write!(f, "the peer refused with the alert {code}"),
             },
-            TlsError::OfferRefused { code } => write!(f, "{} ({OFFER})", TlsError::Alert { code: *code }),
+            TlsError::OfferRefused { code, insecure } => {
+                let signatures = match insecure {
+                    true => "of any kind",
+                    false => "by RSA, ECDSA on P-256 and P-384, and Ed25519",
+                };
+                write!(f, "{} ({OFFER} {signatures})", TlsError::Alert { code: *code })
+            }
             TlsError::Unsupported { what } => f.write_str(what),
             TlsError::OldVersion => f.write_str("the peer speaks neither TLS 1.2 nor TLS 1.3"),
             TlsError::NotTls { what } => f.write_str(what),
@@ -77,9 +85,9 @@ impl fmt::Display for TlsError {
     }
 }
 
-/// What every client of ours offers.
-const OFFER: &str = "offered were TLS 1.3 and 1.2, X25519, P-256 and P-384, AES-GCM and ChaCha20 with ECDHE alone, \
-                     and signatures by RSA, ECDSA on P-256 and P-384, and Ed25519";
+/// What every client of ours offers, but for the kinds of signatures.
+const OFFER: &str =
+    "offered were TLS 1.3 and 1.2, ECDHE on X25519, P-256 and P-384, AES-GCM and ChaCha20, and signatures";
 
 impl std::error::Error for TlsError {}
 
