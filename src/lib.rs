@@ -23,7 +23,7 @@
 //! | [`sys`] | what std lacks; the only folder with `unsafe` | libc |
 //! | [`os`] | the seam: what a loop needs from a system, real or, in unit tests, simulated | mio, `sys` |
 //! | [`reactor`] | the event loop | `os` |
-//! | [`conn`] | connections: TCP, unix sockets, TLS | `os`, rustls, webpki-roots |
+//! | [`conn`] | connections: TCP, unix sockets, TLS (which alone reads `proto`'s certificates) | `os`, rustls, webpki-roots |
 //! | [`engine`] | the shell: moves checks over connections on the loop | all above but `report` |
 //! | [`command`] | what a user asks for | everything but `conn`, except `mock` |
 //!

@@ -6,6 +6,8 @@
 
 mod support;
 
+#[cfg(feature = "tls")]
+mod certificates;
 mod check;
 mod cli;
 mod compare;

@@ -14,7 +14,8 @@ struct Layer {
     crates: &'static [&'static str],
 }
 
-/// Who may import whom. A file that is listed by its own path has its own row instead of its layer's.
+/// Who may import whom. A file or a folder that is listed by its own path has its own row instead of its
+/// layer's.
 const LAYERS: &[Layer] = &[
     Layer { name: "proto", layers: &[], crates: &["httparse"] },
     Layer { name: "check", layers: &["proto"], crates: &[] },
@@ -23,7 +24,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "os", layers: &["sys"], crates: &["mio"] },
     Layer { name: "reactor", layers: &["os"], crates: &[] },
     Layer { name: "conn", layers: &["os"], crates: &[] },
-    Layer { name: "conn/tls.rs", layers: &["conn", "os"], crates: &["rustls", "webpki_roots"] },
+    Layer { name: "conn/tls", layers: &["conn", "os", "proto"], crates: &["rustls", "webpki_roots"] },
     Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "os", "sys"], crates: &[] },
     Layer {
         name: "command",
@@ -61,7 +62,8 @@ struct Source {
 impl Source {
     fn layer(&self) -> Option<&'static Layer> {
         let named = |name: &str| LAYERS.iter().find(|layer| layer.name == name);
-        named(&self.path).or_else(|| named(self.path.split('/').next()?))
+        let folder = || named(self.path.rsplit_once('/')?.0);
+        named(&self.path).or_else(folder).or_else(|| named(self.path.split('/').next()?))
     }
 
     /// The modules that lead to this file, from the root of the crate.

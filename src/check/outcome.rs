@@ -106,6 +106,7 @@ reasons! {
     LocalFds "local_fds" Unknown "this program ran out of file descriptors";
     LocalPorts "local_ports" Unknown "this machine ran out of local ports";
     LocalError "local_error" Unknown "something on this machine failed";
+    Unsupported "unsupported" Unknown "this program lacks what the target asks for";
 }
 
 impl Reason {

@@ -4,6 +4,7 @@
 //! A [`Draft`] gathers what was said, later over earlier. [`Settings`] are what it comes to, shared by all targets of
 //! which the same was said.
 
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::route::{Proxy, Route, socket_path};
 use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 use crate::proto::json;
+use crate::proto::url::Url;
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
 /// flags.
@@ -39,6 +41,8 @@ pub enum Setting {
     Insecure,
     /// A file of certificates to trust instead of the built-in ones.
     CaCert,
+    /// Trust what the system trusts, too.
+    CaNative,
     /// A file with our own certificate.
     Cert,
     /// A file with its key.
@@ -76,6 +80,7 @@ impl Setting {
             self,
             Setting::Head
                 | Setting::Insecure
+                | Setting::CaNative
                 | Setting::Location
                 | Setting::AllowDowngrade
                 | Setting::AllAddresses
@@ -94,6 +99,8 @@ pub struct TlsWanted {
     pub insecure: bool,
     /// Whom to trust instead of the built-in roots.
     pub roots: Option<Rc<[u8]>>,
+    /// Whom to trust besides: the system's store.
+    pub native: Option<Rc<[u8]>>,
     /// Our own certificate and what leads from it to a root.
     pub cert: Option<Rc<[u8]>>,
     /// Its key. `None`: it stands in the same file.
@@ -191,9 +198,11 @@ impl Draft {
             Setting::MaxBody => self.max_body = Some(size(value)?),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
+            Setting::CaNative => Rc::make_mut(&mut self.tls).native = Some(system_store(read_file)?),
             Setting::Cert => Rc::make_mut(&mut self.tls).cert = Some(read_file(value)?.into()),
             Setting::Key => Rc::make_mut(&mut self.tls).key = Some(read_file(value)?.into()),
-            Setting::ServerName => self.server_name = Some(value.into()),
+            Setting::ServerName if is_host(value) => self.server_name = Some(value.into()),
+            Setting::ServerName => return Err(format!("'{}' is no host name and no address", value.escape_debug())),
             Setting::Expect => self.expect.push(expectation(value)?),
             Setting::Warn => self.warn.push(expectation(value)?),
             Setting::Location => self.location = true,
@@ -255,6 +264,38 @@ impl Draft {
             }),
         }
     }
+}
+
+/// Where systems keep the certificates that they trust, in one file: Debian and Gentoo, Fedora, SUSE, OpenELEC, RHEL, Alpine
+/// and OpenBSD, FreeBSD, NetBSD.
+const SYSTEM_STORES: [&str; 9] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/openssl/certs/ca-certificates.crt",
+];
+
+/// The first of the [`SYSTEM_STORES`] that can be read and has something in it.
+///
+/// # Errors
+/// There is none.
+fn system_store(read_file: ReadFile) -> Result<Rc<[u8]>, String> {
+    let mut stores = SYSTEM_STORES.iter().filter_map(|file| read_file(file).ok());
+    let store = stores.find(|store| !store.is_empty());
+    store.map(Rc::from).ok_or_else(|| {
+        format!("no trusted certificates where systems keep them (looked for {})", SYSTEM_STORES.join(", "))
+    })
+}
+
+/// Whether a URL could have this host, whose brackets are left out where it is an IPv6 address.
+fn is_host(text: &str) -> bool {
+    let is_all = |(url, _): (Url, _)| url.host().eq_ignore_ascii_case(text);
+    text.parse::<Ipv6Addr>().is_ok() || Url::parse(&format!("https://{text}/")).is_ok_and(is_all)
 }
 
 fn field(line: &str) -> Result<Field, String> {
@@ -403,6 +444,15 @@ mod tests {
             (Setting::CaCert, "file"),
             (Setting::Cert, "file"),
             (Setting::Key, "file"),
+            (Setting::ServerName, ""),
+            (Setting::ServerName, "a b"),
+            (Setting::ServerName, "[::1]"),
+            (Setting::ServerName, "fe80::1%eth0"),
+            (Setting::ServerName, "10.1"),
+            (Setting::ServerName, "a:1"),
+            (Setting::ServerName, "a/b"),
+            (Setting::ServerName, "a@b"),
+            (Setting::ServerName, "\u{e4}.example"),
             (Setting::UnixSocket, ""),
             (Setting::UnixSocket, "/a\0b"),
             (Setting::Proxy, "https://p:1"),
@@ -411,6 +461,34 @@ mod tests {
         for (setting, value) in cases {
             assert!(Draft::default().set(setting, value, no_files).is_err(), "{setting:?} {value:?}");
         }
+    }
+
+    #[test]
+    fn whatever_a_url_has_for_its_host_can_be_asked_for() {
+        for name in ["api.example", "API.example.", "shop-.example", "-", "a_b", "192.0.2.1", "::1", "2001:DB8::1"] {
+            let mut draft = Draft::default();
+            assert_eq!(draft.set(Setting::ServerName, name, no_files), Ok(()));
+            assert_eq!(draft.settings().server_name.as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn the_systems_store_is_where_systems_keep_it() {
+        let said = |read_file: ReadFile| {
+            let mut draft = Draft::default();
+            draft.set(Setting::CaNative, "", read_file).map(|()| draft.settings().tls.native.clone())
+        };
+        let is = |store: &[u8]| Ok(Some(Rc::from(store)));
+        assert_eq!(said(|name| Ok(name.into())), is(b"/etc/ssl/certs/ca-certificates.crt"));
+        let alpine: ReadFile = |name| match name {
+            "/etc/ssl/cert.pem" => Ok(b"PEM".to_vec()),
+            // An image may have an empty one.
+            "/etc/ssl/certs/ca-certificates.crt" => Ok(Vec::new()),
+            _ => Err("No such file".to_owned()),
+        };
+        assert_eq!(said(alpine), is(b"PEM"));
+        let error = said(no_files).unwrap_err();
+        assert!(error.starts_with("no trusted certificates where systems keep them (looked for /etc/ssl/"), "{error}");
     }
 
     #[test]

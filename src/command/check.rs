@@ -29,7 +29,7 @@ use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
 use crate::engine::queue::Limits;
 use crate::engine::retry::Persistence;
-use crate::engine::secure::Secure;
+use crate::engine::secure::{Defaults, Secure};
 use crate::engine::{Config, Engine, Event, Tag};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
@@ -211,7 +211,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     // A flag's roots hold wherever a line has none of its own.
     let has_roots = options.draft.settings().tls.roots.is_some();
-    let default_roots = if !has_roots && input.may_need_tls() { environment_roots()? } else { None };
+    let defaults = if !has_roots && input.may_need_tls() { environment_roots()? } else { Defaults::default() };
 
     let limits = Limits {
         in_flight: concurrency(&options, input.known()),
@@ -231,7 +231,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         limits,
         persistence: Persistence { until_up: options.wait.is_some(), end },
         names: options.names,
-        secure: Secure::new(options.verify_cache, default_roots),
+        secure: Secure::new(options.verify_cache, defaults),
         memory: options.memory,
     };
     let engine = Engine::new(reactor, config);

@@ -1,4 +1,4 @@
-//! The face of `tls.rs` in a build without TLS: a session is a type that has no value, so nothing here can ever run.
+//! The face of `tls` in a build without TLS: a session is a type that has no value, so nothing here can ever run.
 //!
 //! Whoever wants a session is told that there is none; all other code compiles and is left out. Targets with `https://`
 //! are refused long before, where they are read.
@@ -17,12 +17,12 @@ impl WallClock {
 }
 
 /// Whom to trust.
-#[derive(Debug, Clone, Copy)]
-pub enum Roots<'a> {
-    /// The built-in list.
-    WebPki,
-    /// These.
-    Pem(&'a [u8]),
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Roots<'a> {
+    /// These, or the built-in list.
+    pub pem: Option<&'a [u8]>,
+    /// And these.
+    pub system: &'a [&'a [u8]],
 }
 
 /// A certificate and its key, both PEM.
@@ -47,8 +47,6 @@ pub struct TlsOptions<'a> {
     pub verify_cache: bool,
     /// Resume sessions.
     pub resumption: bool,
-    /// Reads a certificate's validity.
-    pub validity: fn(&[u8]) -> Option<(i64, i64)>,
     /// The time.
     pub clock: WallClock,
 }

@@ -18,11 +18,20 @@ use crate::proto::x509::{self, AltName};
 pub struct Secure {
     clock: WallClock,
     verify_cache: bool,
-    default_roots: Option<Rc<[u8]>>,
+    defaults: Defaults,
     /// One for the flags, and one for each different thing that lines said lately: the oldest makes room.
     configs: VecDeque<(Rc<TlsWanted>, TlsConfig)>,
     /// The counts of those that are gone.
     gone: CacheCounts,
+}
+
+/// Whom to trust where a target does not say it: the texts are PEM.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// Instead of the built-in roots.
+    pub roots: Option<Rc<[u8]>>,
+    /// Besides.
+    pub besides: Option<Rc<[u8]>>,
 }
 
 /// The most configurations that are kept.
@@ -30,12 +39,12 @@ const CONFIGS_MAX: usize = 64;
 
 impl Secure {
     /// None yet: the first target that wants one has it made. `verify_cache`: a chain that was verified once is known
-    /// from then on. `default_roots`: PEM of whom to trust where a target says nothing, instead of the built-in roots.
-    pub fn new(verify_cache: bool, default_roots: Option<Rc<[u8]>>) -> Secure {
+    /// from then on.
+    pub fn new(verify_cache: bool, defaults: Defaults) -> Secure {
         Secure {
             clock: WallClock::default(),
             verify_cache,
-            default_roots,
+            defaults,
             configs: VecDeque::new(),
             gone: CacheCounts::default(),
         }
@@ -56,8 +65,7 @@ impl Secure {
         let index = match known {
             Some(index) => index,
             None => {
-                let roots = wanted.roots.as_ref().or(self.default_roots.as_ref());
-                let config = config(wanted, roots.map(|pem| &**pem), self.verify_cache, &self.clock)?;
+                let config = config(wanted, &self.defaults, self.verify_cache, &self.clock)?;
                 if self.configs.len() == CONFIGS_MAX
                     && let Some((_, oldest)) = self.configs.pop_front()
                 {
@@ -109,10 +117,10 @@ pub(super) fn wanted(check: &Check) -> Cow<'_, Rc<TlsWanted>> {
 /// What is wrong with it, in words.
 pub fn verify(wanted: &TlsWanted) -> Result<(), String> {
     match wanted {
-        TlsWanted { roots: None, cert: None, key: None, .. } => Ok(()),
+        TlsWanted { roots: None, native: None, cert: None, key: None, .. } => Ok(()),
         TlsWanted { cert: None, key: Some(_), .. } => Err("a key without its certificate (--cert)".to_owned()),
         wanted => {
-            let made = config(wanted, wanted.roots.as_deref(), false, &WallClock::default());
+            let made = config(wanted, &Defaults::default(), false, &WallClock::default());
             made.map(drop).map_err(|error| error.to_string())
         }
     }
@@ -120,19 +128,23 @@ pub fn verify(wanted: &TlsWanted) -> Result<(), String> {
 
 fn config(
     wanted: &TlsWanted,
-    roots: Option<&[u8]>,
+    defaults: &Defaults,
     verify_cache: bool,
     clock: &WallClock,
 ) -> Result<TlsConfig, TlsSetupError> {
     let chain = wanted.cert.as_deref();
+    let (roots, besides) = match &wanted.roots {
+        Some(roots) => (Some(roots), None),
+        None => (defaults.roots.as_ref(), defaults.besides.as_deref()),
+    };
+    let system: Vec<&[u8]> = wanted.native.as_deref().into_iter().chain(besides).collect();
     TlsConfig::new(&TlsOptions {
-        roots: roots.map_or(Roots::WebPki, Roots::Pem),
+        roots: Roots { pem: roots.map(|pem| &**pem), system: &system },
         insecure: wanted.insecure,
         identity: chain.map(|chain| Identity { chain, key: wanted.key.as_deref().unwrap_or(chain) }),
         verify_cache,
         // A resumed session verifies no certificate, and a certificate is part of what is checked: only on request.
         resumption: wanted.resume,
-        validity: x509::validity,
         clock: clock.clone(),
     })
 }
@@ -141,7 +153,7 @@ fn config(
 pub fn seen(session: &TlsSession) -> TlsSeen {
     let facts = session.facts();
     let certificate = facts.leaf.zip(facts.fingerprint).and_then(|(leaf, fingerprint)| {
-        let read = x509::parse(leaf).ok()?;
+        let read = x509::parse(leaf).ok().or_else(|| x509::outline(leaf))?;
         Some(CertificateSeen {
             subject: read.subject.into(),
             issuer: read.issuer.into(),

@@ -4,6 +4,8 @@ use std::io;
 
 use super::dial::Place;
 #[cfg(feature = "tls")]
+use crate::check::expect::clip;
+#[cfg(feature = "tls")]
 use crate::check::outcome::CertificateSeen;
 use crate::check::outcome::{Failure, Reason, TlsSeen};
 #[cfg(feature = "tls")]
@@ -102,6 +104,9 @@ pub fn of_connection(error: &io::Error) -> Failure {
 /// for.
 #[cfg(feature = "tls")]
 pub(super) fn of_tls(error: &TlsError, seen: &TlsSeen, expected: &str) -> Failure {
+    /// The longest detail, in characters. Most of it comes from the peer.
+    const DETAIL_MAX: usize = 600;
+
     let certificate = seen.certificate.as_ref();
     let whose = certificate.map_or(String::new(), |certificate| format!(" ({})", whose(certificate)));
     let (reason, detail) = match error {
@@ -117,11 +122,14 @@ pub(super) fn of_tls(error: &TlsError, seen: &TlsSeen, expected: &str) -> Failur
         TlsError::WrongName => {
             (Reason::TlsName, format!("the certificate is not for {expected} but for {}", names(certificate)))
         }
-        TlsError::Alert { .. } | TlsError::OldVersion | TlsError::NotTls { .. } | TlsError::Protocol(_) => {
-            (Reason::TlsFailed, error.to_string())
-        }
+        TlsError::Unsupported { .. } => (Reason::Unsupported, format!("{error}{whose}")),
+        TlsError::Alert { .. }
+        | TlsError::OfferRefused { .. }
+        | TlsError::OldVersion
+        | TlsError::NotTls { .. }
+        | TlsError::Protocol(_) => (Reason::TlsFailed, error.to_string()),
     };
-    Failure::new(reason, detail)
+    Failure::new(reason, clip(&detail, DETAIL_MAX))
 }
 
 /// In a build without TLS there is no such failure.
@@ -143,8 +151,13 @@ fn expired(not_after: Option<u64>, certificate: Option<&CertificateSeen>) -> Str
 
 #[cfg(feature = "tls")]
 fn whose(certificate: &CertificateSeen) -> String {
-    format!("{}, issued by {}", certificate.subject, certificate.issuer)
+    let [subject, issuer] = [&certificate.subject, &certificate.issuer].map(|name| clip(name, NAME_MAX));
+    format!("{subject}, issued by {issuer}")
 }
+
+/// How much of one name of a certificate goes into a detail, in characters.
+#[cfg(feature = "tls")]
+const NAME_MAX: usize = 100;
 
 /// The first few names that a certificate is for.
 #[cfg(feature = "tls")]
@@ -153,8 +166,14 @@ fn names(certificate: Option<&CertificateSeen>) -> String {
     match certificate.map(|certificate| &certificate.names[..]) {
         None => "another name".to_owned(),
         Some([]) => "no name at all".to_owned(),
-        Some(names) if names.len() > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
-        Some(names) => names.join(", "),
+        Some(names) => {
+            let shown: Vec<String> = names.iter().take(SHOWN).map(|name| clip(name, NAME_MAX)).collect();
+            let more = match names.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            shown.join(", ") + &more
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! What a person asks of a certificate: when it starts and ends, whom it names, and who issued it.
 //!
 //! A bounded walk over the DER (X.690) of one certificate (RFC 5280). It verifies nothing: it
-//! checks no signature, builds no chain, compares no name and reads no clock. That is the TLS
-//! library's work; this file reads the certificate that was refused as willingly as the one that
-//! was accepted, so that a report can say why.
+//! checks no signature, builds no chain and reads no clock. That is the TLS library's work; this
+//! file reads the certificate that was refused as willingly as the one that was accepted, so that a
+//! report can say why. For what the library has no words for (names that it will not compare, keys
+//! that it does not read) it hands out the parts.
 //!
 //! The bytes come from whoever answered on the port. Every read is checked against the value that
 //! holds it, nothing recurses, and each value is visited a fixed number of times: the work is
 //! linear in the input.
+
+pub mod algorithm;
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -93,10 +96,26 @@ pub fn parse(der: &[u8]) -> Result<Certificate, DerError> {
         not_after: fields.not_after,
         subject: name_text(fields.subject)?,
         issuer: name_text(fields.issuer)?,
-        names: match fields.extensions {
-            Some(extensions) => alternative_names(extensions)?,
+        names: match fields.extension(SUBJECT_ALT_NAME)? {
+            Some(names) => general_names(names)?,
             None => Vec::new(),
         },
+        self_issued: fields.subject.content == fields.issuer.content,
+    })
+}
+
+/// What can be read of a certificate that [`parse`] refuses: its dates, and as much of the rest as makes sense.
+///
+/// `None` when not even its fields are there.
+pub fn outline(der: &[u8]) -> Option<Certificate> {
+    let fields = Fields::read(der).ok()?;
+    let names = fields.extension(SUBJECT_ALT_NAME).ok().flatten();
+    Some(Certificate {
+        not_before: fields.not_before,
+        not_after: fields.not_after,
+        subject: name_text(fields.subject).unwrap_or_default(),
+        issuer: name_text(fields.issuer).unwrap_or_default(),
+        names: names.and_then(|names| general_names(names).ok()).unwrap_or_default(),
         self_issued: fields.subject.content == fields.issuer.content,
     })
 }
@@ -107,6 +126,68 @@ pub fn parse(der: &[u8]) -> Result<Certificate, DerError> {
 pub fn validity(der: &[u8]) -> Option<(i64, i64)> {
     let fields = Fields::read(der).ok()?;
     Some((fields.not_before, fields.not_after))
+}
+
+/// The issuer's name, as the bytes inside its SEQUENCE: what another certificate's subject is compared with.
+///
+/// `None` when the bytes are not a certificate.
+pub fn issuer(der: &[u8]) -> Option<&[u8]> {
+    Fields::read(der).ok().map(|fields| fields.issuer.content)
+}
+
+/// Whether a certificate is one that vouches for others (RFC 5280 section 4.2.1.9): it says so, or is its own issuer and says
+/// nothing of it, as roots did in former times.
+pub fn may_issue(der: &[u8]) -> bool {
+    let Ok(fields) = Fields::read(der) else { return false };
+    match fields.extension(BASIC_CONSTRAINTS) {
+        Ok(None) => fields.subject.content == fields.issuer.content,
+        Ok(Some(octets)) => {
+            let constraints = octets.inside().expect(SEQUENCE, "no basic constraints");
+            constraints.is_ok_and(|constraints| constraints.content.starts_with(&[BOOLEAN, 1, 0xff]))
+        }
+        Err(_) => false,
+    }
+}
+
+/// A public key as it stands in a certificate (RFC 5280 section 4.1.2.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey<'a> {
+    /// The inside of its AlgorithmIdentifier: the kind of key, and for elliptic curves the curve.
+    pub algorithm: &'a [u8],
+    /// The key, as its kind is written.
+    pub bits: &'a [u8],
+}
+
+impl<'a> PublicKey<'a> {
+    /// The key of a certificate; `None` when it cannot be read.
+    pub fn of_certificate(der: &'a [u8]) -> Option<PublicKey<'a>> {
+        PublicKey::of_info(Fields::read(der).ok()?.public_key.content)
+    }
+
+    /// The key in the inside of a SubjectPublicKeyInfo; `None` when it cannot be read.
+    pub fn of_info(info: &'a [u8]) -> Option<PublicKey<'a>> {
+        let mut info = Reader { rest: info, at: 0 };
+        let algorithm = info.expect(SEQUENCE, "no algorithm").ok()?.content;
+        // The first byte counts the bits that are left over in the last. A key has whole bytes.
+        let bits = info.expect(BIT_STRING, "no key").ok()?.content.strip_prefix(&[0])?;
+        Some(PublicKey { algorithm, bits })
+    }
+
+    /// How many bits the modulus of an RSA key has (RFC 8017, A.1.1); `None` for other kinds.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+        let mut algorithm = Reader { rest: self.algorithm, at: 0 };
+        if algorithm.expect(OBJECT_IDENTIFIER, "no kind").ok()?.content != RSA_ENCRYPTION {
+            return None;
+        }
+        let mut key = Reader { rest: self.bits, at: 0 };
+        let mut numbers = key.expect(SEQUENCE, "no key").ok()?.inside();
+        let modulus = numbers.expect(INTEGER, "no modulus").ok()?.content;
+        let zeros = modulus.iter().position(|&byte| byte != 0)?;
+        let (first, rest) = modulus.get(zeros..)?.split_first()?;
+        Some(8 * rest.len() + (u8::BITS - first.leading_zeros()) as usize)
+    }
 }
 
 /// The Unix time of a UTC date of the proleptic Gregorian calendar, years 0 to 9999.
@@ -152,6 +233,7 @@ struct Fields<'a> {
     not_after: i64,
     subject: Value<'a>,
     issuer: Value<'a>,
+    public_key: Value<'a>,
     extensions: Option<Value<'a>>,
 }
 
@@ -179,7 +261,7 @@ impl<'a> Fields<'a> {
         let issuer = body.expect(SEQUENCE, "no issuer")?;
         let mut dates = body.expect(SEQUENCE, "no validity")?.inside();
         let subject = body.expect(SEQUENCE, "no subject")?;
-        body.expect(SEQUENCE, "no public key")?;
+        let public_key = body.expect(SEQUENCE, "no public key")?;
         body.optional(ISSUER_UNIQUE_ID)?;
         body.optional(SUBJECT_UNIQUE_ID)?;
         let extensions = body.optional(EXTENSIONS)?;
@@ -188,7 +270,27 @@ impl<'a> Fields<'a> {
         let not_before = unix_time(dates.value()?)?;
         let not_after = unix_time(dates.value()?)?;
         dates.finish("bytes after the validity dates")?;
-        Ok(Fields { not_before, not_after, subject, issuer, extensions })
+        Ok(Fields { not_before, not_after, subject, issuer, public_key, extensions })
+    }
+
+    /// The value of the extension with this identifier, if there is one.
+    fn extension(&self, wanted: &[u8]) -> Result<Option<Value<'a>>, DerError> {
+        let Some(extensions) = self.extensions else { return Ok(None) };
+        let mut wrapper = extensions.inside();
+        let mut list = wrapper.expect(SEQUENCE, "no list of extensions")?.inside();
+        wrapper.finish("bytes after the extensions")?;
+        let mut found = None;
+        while !list.is_empty() {
+            let mut extension = list.expect(SEQUENCE, "an extension that is not a sequence")?.inside();
+            let id = extension.expect(OBJECT_IDENTIFIER, "an extension without its identifier")?;
+            extension.optional(BOOLEAN)?;
+            let content = extension.expect(OCTET_STRING, "an extension without a value")?;
+            extension.finish("bytes after an extension's value")?;
+            if id.content == wanted && found.replace(content).is_some() {
+                return Err(id.error("an extension that comes twice"));
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -227,33 +329,19 @@ fn decimal(digits: &[u8]) -> Option<u32> {
 
 // === Alternative names ===
 
-/// The hosts in the subjectAltName extension, if there is one.
-fn alternative_names(extensions: Value<'_>) -> Result<Vec<AltName>, DerError> {
-    const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+/// The identifiers of extensions (RFC 5280, sections 4.2.1.6, 4.2.1.9 and 4.2.1.10).
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 
-    let mut wrapper = extensions.inside();
-    let mut list = wrapper.expect(SEQUENCE, "no list of extensions")?.inside();
-    wrapper.finish("bytes after the extensions")?;
-    let mut found = None;
-    while !list.is_empty() {
-        let mut extension = list.expect(SEQUENCE, "an extension that is not a sequence")?.inside();
-        let id = extension.expect(OBJECT_IDENTIFIER, "an extension without its identifier")?;
-        extension.optional(BOOLEAN)?;
-        let content = extension.expect(OCTET_STRING, "an extension without a value")?;
-        extension.finish("bytes after an extension's value")?;
-        if id.content == SUBJECT_ALT_NAME && found.replace(content).is_some() {
-            return Err(id.error("a second list of alternative names"));
-        }
-    }
-    found.map_or(Ok(Vec::new()), general_names)
-}
+/// The kinds of a GeneralName (RFC 5280, section 4.2.1.6).
+const DNS_NAME: u8 = 0x82;
+const DIRECTORY_NAME: u8 = 0xa4;
+const IP_ADDRESS: u8 = 0x87;
 
 /// The DNS names and addresses of a GeneralNames; mail addresses, URIs and the like are passed
 /// over.
 fn general_names(octets: Value<'_>) -> Result<Vec<AltName>, DerError> {
-    const DNS_NAME: u8 = 0x82;
-    const IP_ADDRESS: u8 = 0x87;
-
     let mut wrapper = octets.inside();
     let mut list = wrapper.expect(SEQUENCE, "no list of alternative names")?.inside();
     wrapper.finish("bytes after the alternative names")?;
@@ -277,6 +365,110 @@ fn ip_address(value: Value<'_>) -> Result<IpAddr, DerError> {
         Ok(octets) => Ok(IpAddr::V6(Ipv6Addr::from(octets))),
         Err(_) => Err(value.error("an address of neither 4 nor 16 bytes")),
     }
+}
+
+/// Whether one of the certificate's alternative names is this host: an address without brackets, or a DNS name without a dot
+/// at its end, whose labels may be such as no certificate authority would write (`a-.example`).
+///
+/// Names are compared as RFC 6125 has it (section 6.4): a wildcard is the whole left-most label, stands for one label, and
+/// has two more behind it.
+pub fn is_for(der: &[u8], host: &str) -> bool {
+    let Ok(Some(names)) = Fields::read(der).and_then(|fields| fields.extension(SUBJECT_ALT_NAME)) else { return false };
+    let address = host.parse().ok();
+    let Ok(list) = names.inside().expect(SEQUENCE, "no list of alternative names") else { return false };
+    let mut list = list.inside();
+    while let Ok(name) = list.value() {
+        let is_it = match (name.tag, address) {
+            (DNS_NAME, None) => is_dns_match(name.content, host.as_bytes()),
+            (IP_ADDRESS, Some(address)) => ip_address(name) == Ok(address),
+            _ => false,
+        };
+        if is_it {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a certificate that has no alternative names at all has this host for its common name: how it was done before
+/// there were any (RFC 2818 section 3.1). **A name that nobody vouches for**: it is for certificates that are trusted as
+/// they stand.
+pub fn is_called(der: &[u8], host: &str) -> bool {
+    let Ok(fields) = Fields::read(der) else { return false };
+    let Ok(None) = fields.extension(SUBJECT_ALT_NAME) else { return false };
+    let is_host = |name: String| match host.parse::<IpAddr>() {
+        Ok(_) => name == host,
+        Err(_) => is_dns_match(name.as_bytes(), host.as_bytes()),
+    };
+    let mut parts = fields.subject.inside();
+    while let Ok(part) = parts.value() {
+        let mut attributes = part.inside();
+        while let Ok(attribute) = attributes.value() {
+            let mut attribute = attribute.inside();
+            let (Ok(kind), Ok(value)) = (attribute.value(), attribute.value()) else { return false };
+            if short_name(kind.content) == Some("CN") && string_value(value).is_some_and(is_host) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn is_dns_match(pattern: &[u8], host: &[u8]) -> bool {
+    let Some(parent) = pattern.strip_prefix(b"*.") else { return pattern.eq_ignore_ascii_case(host) };
+    let Some(dot) = host.iter().position(|&byte| byte == b'.') else { return false };
+    parent.contains(&b'.') && host.get(dot + 1..).is_some_and(|above| above.eq_ignore_ascii_case(parent))
+}
+
+// === Name constraints (RFC 5280 section 4.2.1.10) ===
+
+/// Whether a certificate says of the names of organizations and people which of them it may vouch for.
+pub fn constrains_directory_names(der: &[u8]) -> bool {
+    let Ok(Some(octets)) = Fields::read(der).and_then(|fields| fields.extension(NAME_CONSTRAINTS)) else {
+        return false;
+    };
+    let constraints = octets.inside().expect(SEQUENCE, "no name constraints");
+    constraints.is_ok_and(|constraints| without_directory_names(constraints.content) != constraints.content)
+}
+
+/// The inside of a NameConstraints without what it says of directory names, which have nothing to say of hosts. What
+/// cannot be read is left as it is, for somebody else to refuse.
+pub fn without_directory_names(constraints: &[u8]) -> Vec<u8> {
+    if constraints.len() > MAX_CERTIFICATE {
+        return constraints.to_vec();
+    }
+    let kept = || -> Result<Vec<u8>, DerError> {
+        let mut kept = Vec::new();
+        let mut lists = Reader { rest: constraints, at: 0 };
+        while !lists.is_empty() {
+            // permittedSubtrees or excludedSubtrees.
+            let list = lists.value()?;
+            let mut subtrees = list.inside();
+            let mut others = Vec::new();
+            while !subtrees.is_empty() {
+                let subtree = subtrees.value()?;
+                if subtree.inside().value()?.tag != DIRECTORY_NAME {
+                    others.extend(subtree.der);
+                }
+            }
+            if !others.is_empty() {
+                push_value(&mut kept, list.tag, &others);
+            }
+        }
+        Ok(kept)
+    };
+    kept().unwrap_or_else(|_| constraints.to_vec())
+}
+
+/// Appends a value of less than 64 KiB, as all that comes out of a certificate is.
+fn push_value(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    out.push(tag);
+    match content.len() {
+        length @ 0..0x80 => out.push(length as u8),
+        length @ 0x80..0x100 => out.extend([0x81, length as u8]),
+        length => out.extend([0x82, (length >> 8) as u8, length as u8]),
+    }
+    out.extend(content);
 }
 
 fn dns_text(bytes: &[u8]) -> String {
@@ -507,7 +699,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next value, whatever its type.
+    /// The next value, whatever its type. Not copied into each of its many callers: certificates are few.
+    #[inline(never)]
     fn value(&mut self) -> Result<Value<'a>, DerError> {
         let start = self.rest;
         let tag_at = self.at;
@@ -864,6 +1057,138 @@ mod tests {
     }
 
     #[test]
+    fn hosts_are_compared_with_the_names() {
+        let [dns, wild, odd] = [&b"Api.Example"[..], b"*.wild.test", b"-a-.test"].map(|name| value(0x82, &[name]));
+        let others =
+            [value(0x82, &[b"*.test"]), value(0x82, &[b"x*.wild.test"]), value(0x81, &[b"mail.test"])].concat();
+        let addresses = [value(0x87, &[&[127, 0, 0, 1]]), value(0x87, &[&[0; 16]])].concat();
+        let names = [&dns[..], &wild, &odd, &others, &addresses].concat();
+        let der = certificate(&common_name(UTF8_STRING, b"cn.test"), DATES, &[&alt_names(&[&names])]);
+        for host in [
+            "api.example",
+            "API.example",
+            "shop-.wild.test",
+            "-.wild.test",
+            "_a.wild.test",
+            "-a-.test",
+            "127.0.0.1",
+            "::",
+        ] {
+            assert!(is_for(&der, host), "{host}");
+        }
+        let no_label = ["wild.test", ".wild.test.", "a.b.wild.test", "x.test", "xa.b", "mail.test", "*"];
+        for host in no_label.into_iter().chain(["127.0.0.2", "0.0.0.0", "::1", "cn.test", "", "api.example."]) {
+            assert!(!is_for(&der, host) && !is_called(&der, host), "{host}");
+        }
+        assert!(!is_for(b"", "a"));
+    }
+
+    #[test]
+    fn the_common_name_counts_where_there_are_no_others() {
+        let parts = [
+            &value(SET, &[&attribute(O, UTF8_STRING, b"org.test")])[..],
+            &value(SET, &[&attribute(CN, PRINTABLE_STRING, b"Cn.test")]),
+        ];
+        let der = certificate(&name(&parts), DATES, &[]);
+        assert!(is_called(&der, "cn.test") && !is_for(&der, "cn.test"));
+        assert!(!is_called(&der, "org.test") && !is_called(&der, ""));
+        let address = certificate(&common_name(UTF8_STRING, b"*.0.0.1"), DATES, &[]);
+        assert!(is_called(&address, "a.0.0.1") && !is_called(&address, "127.0.0.1"));
+        let literal = certificate(&common_name(UTF8_STRING, b"127.0.0.1"), DATES, &[]);
+        assert!(is_called(&literal, "127.0.0.1"));
+        let empty_list = certificate(&common_name(UTF8_STRING, b"cn.test"), DATES, &[&alt_names(&[])]);
+        assert!(!is_called(&empty_list, "cn.test"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_leaves_an_outline() {
+        let bad_address = alt_names(&[&value(0x87, &[&[1; 5]])]);
+        let bad_name = name(&[&value(INTEGER, &[b"\x01"])]);
+        for der in [certificate(&name(&[]), DATES, &[&bad_address]), certificate(&bad_name, DATES, &[])] {
+            assert!(parse(&der).is_err());
+            let outline = outline(&der).unwrap();
+            assert_eq!((outline.not_before, outline.not_after), validity(&der).unwrap());
+            assert_eq!((&outline.subject[..], &outline.issuer[..], outline.names.len()), ("", "CN=Issuer", 0));
+        }
+        let whole = certificate(&common_name(UTF8_STRING, b"x"), DATES, &[&alt_names(&[&value(0x82, &[b"a"])])]);
+        assert_eq!(outline(&whole), parse(&whole).ok());
+        assert_eq!(outline(&whole[..whole.len() - 1]), None);
+    }
+
+    #[test]
+    fn who_vouches_for_others() {
+        let itself = common_name(UTF8_STRING, b"Issuer");
+        let other = common_name(UTF8_STRING, b"other");
+        let constraints = |content: &[u8]| extensions(&[&extension(BASIC_CONSTRAINTS, &value(SEQUENCE, &[content]))]);
+        let garbage = extensions(&[&extension(BASIC_CONSTRAINTS, b"\xff")]);
+        let cases: [(&[u8], Vec<u8>, bool); 8] = [
+            (&itself, Vec::new(), true),
+            (&other, Vec::new(), false),
+            (&itself, constraints(&[]), false),
+            (&itself, constraints(&[BOOLEAN, 1, 0]), false),
+            (&itself, constraints(&[BOOLEAN, 1, 0xff]), true),
+            (&other, constraints(&[BOOLEAN, 1, 0xff, INTEGER, 1, 0]), true),
+            (&other, constraints(&[INTEGER, 1, 0]), false),
+            (&itself, garbage, false),
+        ];
+        for (subject, tail, expected) in cases {
+            assert_eq!(may_issue(&certificate(subject, DATES, &[&tail])), expected, "{tail:02x?}");
+        }
+        assert!(!may_issue(b""));
+    }
+
+    #[test]
+    fn keys_and_their_sizes() {
+        const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+        let info = |kind: &[u8], key: &[u8]| {
+            let algorithm = value(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[kind]), &[5, 0]]);
+            [algorithm, value(BIT_STRING, &[&[0], key])].concat()
+        };
+        let rsa =
+            |modulus: &[u8]| info(RSA, &value(SEQUENCE, &[&value(INTEGER, &[modulus]), &value(INTEGER, &[&[3]])]));
+        let bits = |info: &[u8]| PublicKey::of_info(info).and_then(|key| key.rsa_bits());
+        assert_eq!(bits(&rsa(&[&[0, 0x80][..], &[1; 127]].concat())), Some(1024));
+        assert_eq!(bits(&rsa(&[&[0x7f][..], &[1; 127]].concat())), Some(1023));
+        assert_eq!(bits(&rsa(&[1])), Some(1));
+        for nothing in [rsa(&[0]), rsa(&[]), info(CN, b""), info(RSA, b""), Vec::new(), vec![0x30, 0]] {
+            assert_eq!(bits(&nothing), None, "{nothing:02x?}");
+        }
+        let der = certificate(&name(&[]), DATES, &[]);
+        let key = PublicKey::of_certificate(&der).unwrap();
+        assert_eq!((key.bits, algorithm::name(key.algorithm)), (&[1, 2, 3][..], "1.2.3".to_owned()));
+        assert_eq!(issuer(&der), Some(&common_name(UTF8_STRING, b"Issuer")[2..]));
+    }
+
+    #[test]
+    fn directory_names_are_taken_out_of_name_constraints() {
+        let subtree = |base: &[u8]| value(SEQUENCE, &[base]);
+        let directory = subtree(&value(DIRECTORY_NAME, &[&common_name(UTF8_STRING, &[b'x'; 200])]));
+        let dns = subtree(&value(DNS_NAME, &[b"good.test"]));
+        let (permitted, excluded) = (0xa0, 0xa1);
+        let both = value(permitted, &[&directory, &dns, &directory]);
+        let kept = value(permitted, &[&dns]);
+        let cases: &[(&[&[u8]], &[u8])] = &[
+            (&[&both], &kept),
+            (&[&both, &value(excluded, &[&directory])], &kept),
+            (&[&value(permitted, &[&directory])], &[]),
+            (&[&value(excluded, &[&dns.repeat(20)])], &value(excluded, &[&dns.repeat(20)])),
+            (&[], &[]),
+            // Not to be read: left to be refused.
+            (&[&both, &[0xa1]], &[&both[..], &[0xa1]].concat()),
+            (&[&value(permitted, &[&[0x30, 0]])], &value(permitted, &[&[0x30, 0]])),
+        ];
+        for (constraints, expected) in cases {
+            let constraints = constraints.concat();
+            assert_eq!(without_directory_names(&constraints), *expected, "{constraints:02x?}");
+            let critical = [&value(OBJECT_IDENTIFIER, &[NAME_CONSTRAINTS])[..], &value(BOOLEAN, &[&[0xff]])].concat();
+            let octets = value(OCTET_STRING, &[&value(SEQUENCE, &[&constraints])]);
+            let der = certificate(&name(&[]), DATES, &[&extensions(&[&value(SEQUENCE, &[&critical, &octets])])]);
+            assert_eq!(constrains_directory_names(&der), constraints != *expected);
+        }
+        assert!(!constrains_directory_names(&certificate(&name(&[]), DATES, &[])));
+    }
+
+    #[test]
     fn malformed_extensions() {
         let san = extension(SAN, &value(SEQUENCE, &[]));
         let other = extension(&[0x55, 0x1d, 0x0f], b"\xff\xff");
@@ -875,7 +1200,7 @@ mod tests {
             (&extensions(&[&other]), Ok(0)),
             (&extensions(&[&other, &extension(SAN, &named)]), Ok(1)),
             (&extensions(&[&value(SEQUENCE, &[&critical, &value(OCTET_STRING, &[&named])])]), Ok(1)),
-            (&extensions(&[&san, &other, &san]), Err("a second list of alternative names")),
+            (&extensions(&[&san, &other, &san]), Err("an extension that comes twice")),
             (&value(EXTENSIONS, &[]), Err("no list of extensions")),
             (&value(EXTENSIONS, &[&value(SEQUENCE, &[]).repeat(2)]), Err("bytes after the extensions")),
             (&extensions(&[&value(SET, &[])]), Err("an extension that is not a sequence")),

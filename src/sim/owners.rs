@@ -10,7 +10,7 @@ use crate::check::target::{self, Reader, Target};
 use crate::engine::queue::Limits;
 use crate::engine::resolver::Names;
 use crate::engine::retry::Persistence;
-use crate::engine::secure::Secure;
+use crate::engine::secure::{Defaults, Secure};
 use crate::engine::{Config, Engine, Event, Tag};
 use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
@@ -57,7 +57,10 @@ fn target(number: u8) -> Target {
 fn engine(limits: Limits) -> Engine<Own> {
     let reactor = Reactor::new(Clock::start()).expect("a world has a loop");
     let (persistence, names) = (Persistence::default(), Names::default());
-    Engine::new(reactor, Config { limits, persistence, names, secure: Secure::new(false, None), memory: 1 << 20 })
+    Engine::new(
+        reactor,
+        Config { limits, persistence, names, secure: Secure::new(false, Defaults::default()), memory: 1 << 20 },
+    )
 }
 
 /// The numbers of those that came to an end, with when, until the owner's own deadline.

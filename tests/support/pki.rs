@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::TempDir;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// A certificate authority.
@@ -59,6 +60,47 @@ impl Authority {
 }
 
 impl Identity {
+    /// A certificate that `openssl req` makes for its own key, with these arguments besides: `-newkey rsa:1024`. It is an
+    /// authority's, unless they say otherwise.
+    pub(crate) fn by_openssl(folder: &TempDir, name: &str, arguments: &[&str]) -> Identity {
+        let names = format!("subjectAltName=DNS:{name}");
+        let subject = ["-subj", "/CN=the leaf", "-addext", &names];
+        Identity::by_openssl_alone(folder, &[&subject[..], arguments].concat())
+    }
+
+    /// The same, with all that it says among the arguments.
+    pub(crate) fn by_openssl_alone(folder: &TempDir, arguments: &[&str]) -> Identity {
+        let [key, certificate] = ["made.key", "made.pem"].map(|file| folder.path(file).display().to_string());
+        let request = ["req", "-x509", "-nodes", "-days", "3650", "-keyout", &key, "-out", &certificate];
+        openssl(&[&request[..], arguments].concat());
+        Identity { chain: read(&certificate), key: read(&key) }
+    }
+
+    /// A certificate for a new key on P-256 that `openssl x509` makes in this one's name, with these arguments besides:
+    /// `-sha512`.
+    pub(crate) fn signs_by_openssl(&self, folder: &TempDir, name: &str, arguments: &[&str]) -> Identity {
+        let path = |file: &str| folder.path(file).display().to_string();
+        let [request, key, certificate] = ["signed.csr", "signed.key", "signed.pem"].map(path);
+        let [ca, ca_key] = [folder.write("ca.pem", &self.chain), folder.write("ca.key", &self.key)];
+        let names = folder.write("names", format!("subjectAltName=DNS:{name}"));
+        let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        openssl(&[&["req", "-nodes", "-subj", "/CN=the leaf", "-keyout", &key, "-out", &request][..], &curve].concat());
+        let sign = ["x509", "-req", "-days", "3650", "-set_serial", "7", "-in", &request, "-out", &certificate];
+        let by = ["-CA", &ca, "-CAkey", &ca_key, "-extfile", &names];
+        openssl(&[&sign[..], &by, arguments].concat());
+        Identity { chain: read(&certificate), key: read(&key) }
+    }
+
+    /// A certificate of X.509 version 1, which has no names but a common one.
+    pub(crate) fn of_version_1(folder: &TempDir, name: &str) -> Identity {
+        let path = |file: &str| folder.path(file).display().to_string();
+        let [request, key, certificate] = ["v1.csr", "v1.key", "v1.pem"].map(path);
+        let subject = format!("/CN={name}");
+        openssl(&["req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out", &request]);
+        openssl(&["x509", "-req", "-days", "3650", "-in", &request, "-signkey", &key, "-out", &certificate]);
+        Identity { chain: read(&certificate), key: read(&key) }
+    }
+
     /// One that nobody but itself vouches for.
     pub(crate) fn self_signed(name: &str) -> Identity {
         let key = new_key();
@@ -71,6 +113,15 @@ impl Identity {
         self.chain.extend(certificates);
         self
     }
+}
+
+fn openssl(arguments: &[&str]) {
+    let output = Command::new("openssl").args(arguments).output().expect("openssl runs");
+    assert!(output.status.success(), "openssl {arguments:?}: {output:?}");
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(file).expect("openssl has written it")
 }
 
 fn new_key() -> KeyPair {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting, TlsWanted};
 use crate::check::units::{number, positive_duration, size};
 use crate::engine::resolver::{Families, Names, Override};
-use crate::engine::secure;
+use crate::engine::secure::{self, Defaults};
 use crate::sys::plain;
 
 /// What a flag of `check` says.
@@ -107,7 +108,10 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
     Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
-        "trust the certificates in this PEM file instead of the built-in ones\n(so does the environment's SSL_CERT_FILE)"),
+        "trust the certificates in this PEM file instead of the built-in ones: issuers, or the server's\n\
+         own (so does the environment's SSL_CERT_FILE; SSL_CERT_DIR adds the files in a folder)"),
+    Flag::new(What::Setting(Setting::CaNative), "ca-native", None, None, "TLS",
+        "trust what this system trusts, besides"),
     Flag::new(What::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS",
         "our own certificate, PEM"),
     Flag::new(What::Setting(Setting::Key), "key", None, Some("FILE"), "TLS",
@@ -440,20 +444,44 @@ pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Whom the environment's `SSL_CERT_FILE` says to trust, as OpenSSL has it, and with it curl and most others. It is read only
-/// where TLS may be spoken: a system's whole list takes longer to read than a plain check takes in all.
+/// Whom the environment says to trust, as OpenSSL has it, and with it curl and most others: `SSL_CERT_FILE` instead of the
+/// built-in list, the folders of `SSL_CERT_DIR` besides. They are read only where TLS may be spoken: a system's whole list takes
+/// longer to read than a plain check takes in all.
 ///
 /// # Errors
-/// It cannot be read, or is of no use.
-pub(super) fn environment_roots() -> Result<Option<Rc<[u8]>>, String> {
-    let named = std::env::var_os("SSL_CERT_FILE").filter(|file| cfg!(feature = "tls") && !file.is_empty());
-    let Some(file) = named else { return Ok(None) };
-    // Whoever never thought of it learns where the trouble comes from.
-    let named = |error| format!("SSL_CERT_FILE: {error}");
-    let roots: Rc<[u8]> = read_file(&file.to_string_lossy()).map_err(named)?.into();
-    let wanted = TlsWanted { roots: Some(roots.clone()), ..TlsWanted::default() };
-    secure::verify(&wanted).map_err(named)?;
-    Ok(Some(roots))
+/// The file cannot be read, or is of no use. A folder that is not there is passed over, as others do it.
+pub(super) fn environment_roots() -> Result<Defaults, String> {
+    let said = |name| std::env::var_os(name).filter(|value| cfg!(feature = "tls") && !value.is_empty());
+    let mut defaults = Defaults::default();
+    if let Some(file) = said("SSL_CERT_FILE") {
+        // Whoever never thought of it learns where the trouble comes from.
+        let named = |error| format!("SSL_CERT_FILE: {error}");
+        let roots: Rc<[u8]> = read_file(&file.to_string_lossy()).map_err(named)?.into();
+        let wanted = TlsWanted { roots: Some(roots.clone()), ..TlsWanted::default() };
+        secure::verify(&wanted).map_err(named)?;
+        defaults.roots = Some(roots);
+    }
+    if let Some(folders) = said("SSL_CERT_DIR") {
+        let mut text = Vec::new();
+        std::env::split_paths(&folders).for_each(|folder| push_folder(&folder, &mut text));
+        let wanted = TlsWanted { native: Some(text.into()), ..TlsWanted::default() };
+        defaults.besides = secure::verify(&wanted).is_ok().then_some(wanted.native).flatten();
+    }
+    Ok(defaults)
+}
+
+/// The files in a folder of certificates, one behind the other. Many such folders have each three times: by its name, by a hash
+/// of its subject, and in a list of all; whoever reads it takes each once.
+fn push_folder(folder: &Path, text: &mut Vec<u8>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
+        let Ok(path) = entry.map(|entry| entry.path()) else { return };
+        // What is no file may never end.
+        if path.is_file() && (text.len() as u64) < FILE_MAX {
+            text.extend(read_file(&path.to_string_lossy()).unwrap_or_default());
+            text.push(b'\n');
+        }
+    }
 }
 
 /// The largest file that a flag's value may name.

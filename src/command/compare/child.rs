@@ -20,7 +20,7 @@ use crate::command::flags::{self, Asked, Flag};
 use crate::engine::queue::Limits;
 use crate::engine::resolver::Names;
 use crate::engine::retry::Persistence;
-use crate::engine::secure::Secure;
+use crate::engine::secure::{Defaults, Secure};
 use crate::engine::{Config, Engine, Event, Tag};
 use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
@@ -159,7 +159,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
         limits: Limits::in_flight(limit.min(work.count()).max(1)),
         persistence: Persistence::default(),
         names: Names::default(),
-        secure: Secure::new(true, None),
+        secure: Secure::new(true, Defaults::default()),
         memory: MEMORY,
     };
     let mut engine = Engine::new(reactor, config);

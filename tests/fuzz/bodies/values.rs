@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use upcheck::proto::json::{self, Found, Path};
-use upcheck::proto::x509::{self, MAX_CERTIFICATE, MAX_NAME_TEXT, MAX_NAMES};
+use upcheck::proto::x509::{self, MAX_CERTIFICATE, MAX_NAME_TEXT, MAX_NAMES, PublicKey, algorithm};
 
 use super::Tape;
 
@@ -51,6 +51,17 @@ fn numbers(number: &str, other: &str) {
 
 /// A certificate keeps to its bounds, and its dates do not depend on who asks for them.
 pub fn x509(bytes: &[u8]) {
+    let outline = x509::outline(bytes);
+    assert_eq!(outline.map(|read| (read.not_before, read.not_after)), x509::validity(bytes));
+    assert!(!(x509::is_for(bytes, "a") && x509::is_called(bytes, "a")));
+    assert!(!x509::may_issue(bytes) || x509::validity(bytes).is_some());
+    assert!(!x509::constrains_directory_names(bytes) || x509::issuer(bytes).is_some());
+    let kept = x509::without_directory_names(bytes);
+    assert!(kept.len() <= bytes.len() && x509::without_directory_names(&kept) == kept);
+    for key in [PublicKey::of_certificate(bytes), PublicKey::of_info(bytes)].into_iter().flatten() {
+        assert!(key.rsa_bits().is_none_or(|bits| bits <= 8 * key.bits.len()));
+        assert!(!algorithm::name(key.algorithm).is_empty());
+    }
     match x509::parse(bytes) {
         Ok(certificate) => {
             assert!(bytes.len() <= MAX_CERTIFICATE && certificate.names.len() <= MAX_NAMES);
