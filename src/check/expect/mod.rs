@@ -261,9 +261,9 @@ impl<'a> Headers<'a> {
 
 /// How long the field at the start of a head is, with the lines that go on with it.
 fn field_length(head: &[u8]) -> usize {
-    let ends = head.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
-    let goes_on = |end: &usize| matches!(head.get(*end), Some(b' ' | b'\t'));
-    ends.skip_while(goes_on).next().unwrap_or(head.len())
+    let mut ends = head.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+    let goes_on = |end: usize| matches!(head.get(end), Some(b' ' | b'\t'));
+    ends.find(|end| !goes_on(*end)).unwrap_or(head.len())
 }
 
 fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {

@@ -95,7 +95,7 @@ impl Chunked {
     /// An extension has its semicolon; some servers pad a size with spaces.
     fn blank(size: u64, length: usize, byte: u8) -> Result<Chunked, Problem> {
         match byte {
-            _ if length == EXTENSION_MAX => Err(Problem::ChunkExtension),
+            b' ' | b'\t' | b';' if length == EXTENSION_MAX => Err(Problem::ChunkExtension),
             b' ' | b'\t' => Ok(Chunked::Blank { size, length: length + 1 }),
             b';' => Ok(Chunked::Extension { size, length: length + 1 }),
             b'\r' => Ok(Chunked::SizeLf { size }),

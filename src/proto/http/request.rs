@@ -510,7 +510,8 @@ mod tests {
         ]);
         assert_eq!(
             encode(&Template::new("GET", &fields, None), "h"),
-            "GET / HTTP/1.1\r\nHost: other\r\nAccept-Encoding: identity\r\naccept: text/html\r\nX-Empty: \r\nX: 1\r\nX: 2\r\nConnection: close\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: other\r\nAccept-Encoding: identity\r\n\
+             accept: text/html\r\nX-Empty: \r\nX: 1\r\nX: 2\r\nConnection: close\r\n\r\n"
         );
     }
 

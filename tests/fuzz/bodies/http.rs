@@ -131,6 +131,11 @@ fn unchunk(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Wrong> {
             (_, Some(b'\r' | b';' | b' ' | b'\t')) => {}
             (_, Some(_)) => return Err(Wrong),
         }
+        // White space may pad a size; anything else has its semicolon.
+        let blank = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        if !matches!(line.get(blank), None | Some(b'\r' | b';')) {
+            return Err(Wrong);
+        }
         let extension = line.iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')).count();
         if extension > EXTENSION_MAX {
             return Err(Wrong);
