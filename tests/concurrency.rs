@@ -149,7 +149,7 @@ fn the_sick_do_not_harm_the_healthy() {
         if n % 100 == 0
             && let Some((target, _)) = bad.get(n / 100)
         {
-            list += &format!("{target} name=bad-{} timeout=3s\n", n / 100);
+            list += &format!("{target} name=bad-{} timeout=3s expect='body.bytes >= 0'\n", n / 100);
         }
         list += &healthy.url(&format!("/{n} timeout=25s\n"));
     }

@@ -93,7 +93,10 @@ fn every_wrong_answer_has_its_reason() {
     });
     let healthy: Vec<String> = (0..50).map(|n| server.url(&format!("/healthy-{n}"))).collect();
     let wrong: Vec<String> = wrong_answers().iter().map(|(name, ..)| server.url(&format!("/{name}"))).collect();
-    let output = Upcheck::new().args(["-t", "20", "-o", "ndjson"]).args(wrong.iter().chain(&healthy)).run();
+    let output = Upcheck::new()
+        .args(["-t", "20", "-o", "ndjson", "-e", "body.bytes >= 0"])
+        .args(wrong.iter().chain(&healthy))
+        .run();
     let report = output.expect_code(1).report();
     let mut mistakes = Vec::new();
     for ((name, _, reason), target) in wrong_answers().iter().zip(&wrong) {
@@ -130,13 +133,17 @@ fn bodies_are_measured_against_the_cap() {
         let report = Upcheck::new().args(["-t", "20"]).args(flags).arg(server.url(&format!("/{length}"))).report();
         report.single().clone()
     };
+    const SIZE: [&str; 2] = ["-e", "body.bytes > 0"];
     // The default is 1 MiB: a body of just that passes, one byte more does not.
-    assert_eq!(run(&[], 1 << 20)["reason"], "ok");
-    assert_eq!(run(&[], 1 << 20)["body_bytes"], 1 << 20);
-    assert_eq!(run(&[], (1 << 20) + 1)["reason"], "too_large");
-    assert_eq!(run(&["--max-body", "1KiB"], 1024)["reason"], "ok");
-    assert_eq!(run(&["--max-body", "1KiB"], 1025)["reason"], "too_large");
-    assert_eq!(run(&["--max-body", "3MiB"], 3 << 20)["reason"], "ok");
+    assert_eq!(run(&SIZE, 1 << 20)["reason"], "ok");
+    assert_eq!(run(&SIZE, 1 << 20)["body_bytes"], 1 << 20);
+    assert_eq!(run(&SIZE, (1 << 20) + 1)["reason"], "too_large");
+    assert_eq!(run(&[&SIZE[..], &["--max-body", "1KiB"]].concat(), 1024)["reason"], "ok");
+    assert_eq!(run(&[&SIZE[..], &["--max-body", "1KiB"]].concat(), 1025)["reason"], "too_large");
+    assert_eq!(run(&[&SIZE[..], &["--max-body", "3MiB"]].concat(), 3 << 20)["reason"], "ok");
+    // Where nobody asks for the body, reading stops there.
+    let cut = run(&["--max-body", "1KiB"], 100 << 10);
+    assert_eq!((&cut["reason"], &cut["body_bytes"]), (&"ok".into(), &1024.into()), "{cut}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod mock;
 #[cfg(feature = "tls")]
 mod mock_tls;
 mod peers;
+mod raw;
 mod redirects;
 mod regression;
 mod reports;

@@ -159,7 +159,7 @@ fn every_path_means_over_tls_what_it_means_in_the_clear() {
         .iter()
         .map(|(path, reason)| {
             let timeout = if *reason == "response_timeout" { "2s" } else { "25s" };
-            format!("{} timeout={timeout}\n", server.url(path))
+            format!("{} timeout={timeout} expect='body.bytes >= 0'\n", server.url(path))
         })
         .collect();
     let report = Upcheck::new().args(["--cacert", &server.ca, "-f", "-"]).stdin(list).report();

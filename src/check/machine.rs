@@ -82,6 +82,8 @@ pub enum Action {
     Send,
     /// Begin TLS on the connection, which stands.
     Secure,
+    /// Send [the request](Check::encode_request) over the connection, which stands.
+    Say,
     /// It is over: take the [outcome](Check::into_outcome).
     Finish,
 }
@@ -111,7 +113,8 @@ impl Wants {
                 Action::Connect => 2,
                 Action::Send => 3,
                 Action::Secure => 4,
-                Action::Finish => 5,
+                Action::Say => 5,
+                Action::Finish => 6,
             };
     }
 
@@ -123,7 +126,8 @@ impl Wants {
             2 => Action::Connect,
             3 => Action::Send,
             4 => Action::Secure,
-            5 => Action::Finish,
+            5 => Action::Say,
+            6 => Action::Finish,
             _ => return None,
         };
         // The lowest bit that is set.
@@ -291,7 +295,8 @@ impl Check {
         match self.url().scheme() {
             _ if self.wants_tunnel() => Opening::Bytes,
             Scheme::Http => Opening::Bytes,
-            Scheme::Https => Opening::Tls,
+            Scheme::Https | Scheme::Tls => Opening::Tls,
+            Scheme::Tcp if self.target.settings.send.is_some() => Opening::Bytes,
             Scheme::Tcp => Opening::Nothing,
         }
     }
@@ -333,6 +338,9 @@ impl Check {
 
     /// Appends the request to `out`.
     pub fn encode_request(&self, out: &mut Vec<u8>) {
+        if !self.url().scheme().is_http() {
+            return out.extend_from_slice(self.target.settings.send.as_deref().unwrap_or_default());
+        }
         let template = &self.target.settings.template;
         let (user, form) = match &self.trail {
             None => (self.target.user(), Form::default()),
@@ -360,7 +368,7 @@ impl Check {
         settings.keepalive
             && !wants_addresses
             && !self.hop.must_be_fresh
-            && self.url().scheme() != Scheme::Tcp
+            && self.url().scheme().is_http()
             && settings.template.is_idempotent(form)
             && !settings.measures_connecting()
     }
@@ -461,7 +469,7 @@ impl Check {
             (_, Input::Shown(seen)) => self.hop.tls = Some(seen),
             (State::ExpectTls, Input::Secured) => {
                 self.end_phase(now);
-                self.expect_answer();
+                self.stands(now);
             }
             (State::ExpectAnswer | State::ExpectBody, Input::Bytes(bytes)) => self.bytes(bytes, now),
             (State::ExpectTunnel(_), Input::Bytes(bytes)) => self.tunnel_bytes(bytes, now),
@@ -570,10 +578,22 @@ impl Check {
         match self.url().scheme() {
             // A tunnel's answer has no body, whatever its head says (RFC 9110, 9.3.6).
             _ if self.wants_tunnel() => self.state = State::ExpectTunnel(Box::new(Decoder::new(true, 0))),
-            Scheme::Tcp => self.judge(now),
-            Scheme::Https => self.state = State::ExpectTls,
-            Scheme::Http => self.expect_answer(),
+            Scheme::Https | Scheme::Tls => self.state = State::ExpectTls,
+            Scheme::Http | Scheme::Tcp => self.stands(now),
         }
+    }
+
+    /// The connection stands, and is as it is to be. Where nothing is said and nothing expected, that is all.
+    fn stands(&mut self, now: Instant) {
+        match self.url().scheme() {
+            Scheme::Tcp | Scheme::Tls if !self.talks() => self.judge(now),
+            _ => self.expect_answer(),
+        }
+    }
+
+    /// Whether something is to come over a connection on which no HTTP is spoken.
+    fn talks(&self) -> bool {
+        self.target.settings.send.is_some() || self.target.settings.needs_whole_body()
     }
 
     /// A connection from before has taken the place of a new one, so nothing was looked up and nothing connected.
@@ -614,16 +634,26 @@ impl Check {
             return;
         }
         match (decoder.status().unwrap_or_default(), self.url().scheme()) {
-            (200..300, Scheme::Https) if rest.is_empty() => {
+            (200..300, Scheme::Https | Scheme::Tls) if rest.is_empty() => {
                 self.end_phase(now);
                 self.state = State::ExpectTls;
                 self.wants.add(Action::Secure);
             }
             // In TLS the client speaks first, so whatever stands here is not the host's.
-            (200..300, Scheme::Https) => {
+            (200..300, Scheme::Https | Scheme::Tls) => {
                 self.fail(Failure::new(Reason::Malformed, "it sent more than its answer"), now)
             }
-            (200..300, _) => self.judge(now),
+            (200..300, _) => {
+                self.end_phase(now);
+                if self.target.settings.send.is_some() {
+                    self.wants.add(Action::Say);
+                }
+                self.stands(now);
+                // A server that speaks first may do so at once.
+                if matches!(self.state, State::ExpectAnswer) {
+                    self.bytes(rest, now);
+                }
+            }
             (status, _) => self.fail(Failure::new(Reason::ConnectRefused, refusal(status)), now),
         }
     }
@@ -654,20 +684,39 @@ impl Check {
                 Err(problem) => return self.fail(problem_failure(&problem), now),
             }
         }
+        if !self.url().scheme().is_http() && !self.hop.decoder.is_done() {
+            return self.heard_enough(now);
+        }
         if self.hop.decoder.is_done() {
             self.hop.keeps = self.hop.decoder.keeps(bytes);
             if self.target.settings.template.closes(self.form()) {
                 self.hop.keeps = Err(CloseReason::Request);
             }
+            if self.target.settings.no_body {
+                self.hop.keeps = Err(CloseReason::Unfinished);
+            }
             self.whole(now);
+        }
+    }
+
+    /// What is said without HTTP has no end of its own: as soon as it is what was expected, it is enough.
+    fn heard_enough(&mut self, now: Instant) {
+        let settings = self.target.settings.clone();
+        let of_the_body = settings.expect.iter().filter(|expectation| expectation.is_of_the_body());
+        if self.hop.decoder.body_bytes() > 0 && self.mismatches(of_the_body, None).1.is_empty() {
+            self.judge(now);
         }
     }
 
     /// The stream is over. `whole`: nothing can be missing from it, which matters where only the end of the stream ends
     /// the body.
     fn eof(&mut self, whole: bool, now: Instant) {
+        let is_http = self.url().scheme().is_http();
         match self.hop.decoder.end() {
-            Ok(()) if whole => {
+            Ok(()) if !is_http && self.hop.decoder.body_bytes() == 0 => {
+                self.fail(Failure::new(Reason::Closed, "the server closed the connection without a word"), now);
+            }
+            Ok(()) if whole || !is_http => {
                 self.hop.keeps = Err(CloseReason::UntilClose);
                 self.whole(now);
             }
@@ -716,7 +765,7 @@ impl Check {
             return Err(format!("more than {} redirects (--max-redirs); the last one led to {there}", redirects.max));
         }
         match (here.scheme(), url.scheme()) {
-            (_, Scheme::Tcp) => return Err(format!("redirected to {there}, which is not HTTP")),
+            (_, Scheme::Tcp | Scheme::Tls) => return Err(format!("redirected to {there}, which is not HTTP")),
             (_, Scheme::Https) if !cfg!(feature = "tls") => {
                 return Err(format!("redirected to {there}, and this upcheck was built without TLS"));
             }
@@ -777,17 +826,19 @@ impl Check {
     }
 
     /// Which of the expectations do not hold, and the reason that the first of them makes.
-    fn mismatches(
+    fn mismatches<'e>(
         &self,
-        expectations: &[Expectation],
+        expectations: impl IntoIterator<Item = &'e Expectation>,
         document: Option<&Document<'_>>,
     ) -> (Option<Reason>, Vec<Mismatch>) {
-        if expectations.is_empty() {
+        let mut expectations = expectations.into_iter().peekable();
+        if expectations.peek().is_none() {
             return (None, Vec::new());
         }
         let certificate = self.hop.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let seen = Seen {
             status: self.hop.decoder.status(),
+            has_body: self.hop.decoder.status().is_some() || !self.url().scheme().is_http() && self.talks(),
             http_version: self.hop.decoder.http_version(),
             headers: Headers::new(self.hop.decoder.head_bytes()),
             body: &self.hop.body,
@@ -810,10 +861,23 @@ impl Check {
         for expectation in expectations {
             if let Err(mismatch) = expectation.judge(&seen) {
                 reason.get_or_insert(Reason::of(expectation.subject()));
-                failed.push(mismatch);
+                failed.push(match self.coding().filter(|_| expectation.is_of_the_body()) {
+                    Some(coding) => {
+                        Mismatch { got: format!("the body is coded as {coding}, which is not unpacked"), ..mismatch }
+                    }
+                    None => mismatch,
+                });
             }
         }
         (reason, failed)
+    }
+
+    /// How the body is coded, if that makes it another than it is.
+    fn coding(&self) -> Option<String> {
+        let headers = Headers::new(self.hop.decoder.head_bytes());
+        let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+        let coding = headers.values("content-encoding").find(|value| !is_plain(value))?;
+        Some(quote(&coding))
     }
 
     /// The time is up. What we were waiting for says whose fault it is.
@@ -827,6 +891,8 @@ impl Check {
         let host = self.peer().host();
         let failure = match self.state {
             State::New | State::Ended(_) => return,
+            // Something came, and was not what was expected.
+            State::ExpectBody if !self.url().scheme().is_http() => return self.judge(now),
             State::ExpectAddresses => {
                 Failure::new(Reason::DnsTimeout, format!("no address for {host} within {connect_timeout}"))
             }
@@ -943,8 +1009,14 @@ impl Check {
 }
 
 fn decoder(target: &Target, form: Form) -> Decoder {
-    let template = &target.settings.template;
-    let decoder = Decoder::new(template.is_head() && !form.as_get, target.settings.max_body);
+    let settings = &target.settings;
+    let template = &settings.template;
+    if !target.url.scheme().is_http() {
+        return Decoder::new(false, settings.max_body).raw();
+    }
+    let to_head = template.is_head() && !form.as_get;
+    let decoder = Decoder::new(to_head || settings.no_body, settings.max_body);
+    let decoder = if settings.needs_whole_body() { decoder } else { decoder.cutting() };
     let decoder = if template.upgrades(form) { decoder.upgrading() } else { decoder };
     let decoder = if target.settings.keepalive { decoder.minding_connection() } else { decoder };
     if target.settings.needs_head() { decoder.keeping_head() } else { decoder }
@@ -1461,9 +1533,41 @@ mod tests {
             ),
         ];
         for (bytes, reason, detail) in cases {
-            let bench = asked_with(HTTP, &small).all([Input::Bytes(bytes)]);
+            let judged = [small[0], (Setting::Expect, "body contains \"x\"")];
+            let bench = asked_with(HTTP, &judged).all([Input::Bytes(bytes)]);
             assert_eq!(bench.ending(), (reason, detail.to_owned()));
+            // Where nobody asks for the body, what came of it is enough.
+            if reason == Reason::TooLarge {
+                let outcome = asked_with(HTTP, &small).all([Input::Bytes(bytes), Input::Bytes(b"abcd")]).outcome();
+                assert_eq!((outcome.reason, outcome.body_bytes), (Reason::Ok, 3));
+            }
         }
+    }
+
+    #[test]
+    fn without_a_body_the_head_is_the_answer() {
+        let events = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        let said = [
+            (Setting::NoBody, ""),
+            (Setting::KeepAlive, ""),
+            (Setting::Expect, "header.content-type contains \"event\""),
+        ];
+        let bench = asked_with(HTTP, &said).all([Input::Bytes(events)]);
+        assert_eq!(bench.check.keeps(), Err(CloseReason::Unfinished), "more of it will come");
+        assert_eq!(bench.outcome().reason, Reason::Ok);
+        let both = Bench::with(HTTP, &[(Setting::NoBody, ""), (Setting::Expect, "body.bytes > 3")]);
+        assert!(both.check.target().settings.contradiction().is_some());
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_says_why_it_did_not_match() {
+        let coded = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b";
+        for said in ["body contains \"ready\"", "json.a == 1", "body.bytes > 9"] {
+            let (_, detail) = asked_with(HTTP, &[(Setting::Expect, said)]).all([Input::Bytes(coded)]).ending();
+            assert_eq!(*detail, format!("the body is coded as \"gzip\", which is not unpacked, expected {said}"));
+        }
+        let outcome = asked_with(HTTP, &[(Setting::Expect, "status == 200")]).all([Input::Bytes(coded)]).outcome();
+        assert_eq!(outcome.reason, Reason::Ok);
     }
 
     #[test]

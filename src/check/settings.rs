@@ -37,6 +37,10 @@ pub enum Setting {
     ConnectTimeout,
     /// The most body that is read.
     MaxBody,
+    /// Judge as soon as the head is there.
+    NoBody,
+    /// What to say over tcp:// and tls://.
+    Send,
     /// Take any certificate.
     Insecure,
     /// A file of certificates to trust instead of the built-in ones.
@@ -85,6 +89,7 @@ impl Setting {
                 | Setting::AllowDowngrade
                 | Setting::AllAddresses
                 | Setting::KeepAlive
+                | Setting::NoBody
         )
     }
 }
@@ -122,6 +127,8 @@ pub struct Draft {
     timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
     max_body: Option<u64>,
+    no_body: bool,
+    send: Option<Rc<[u8]>>,
     tls: Rc<TlsWanted>,
     server_name: Option<Rc<str>>,
     expect: Vec<Expectation>,
@@ -196,6 +203,8 @@ impl Draft {
             Setting::Timeout => self.timeout = Some(positive_duration(value)?),
             Setting::ConnectTimeout => self.connect_timeout = Some(positive_duration(value)?),
             Setting::MaxBody => self.max_body = Some(size(value)?),
+            Setting::NoBody => self.no_body = true,
+            Setting::Send => self.send = Some(unescaped(value)?.into()),
             Setting::Insecure => Rc::make_mut(&mut self.tls).insecure = true,
             Setting::CaCert => Rc::make_mut(&mut self.tls).roots = Some(read_file(value)?.into()),
             Setting::CaNative => Rc::make_mut(&mut self.tls).native = Some(system_store(read_file)?),
@@ -249,6 +258,8 @@ impl Draft {
             timeout: self.timeout.unwrap_or(TIMEOUT),
             connect_timeout: self.connect_timeout,
             max_body: self.max_body.unwrap_or(MAX_BODY),
+            no_body: self.no_body,
+            send: self.send.clone(),
             tls: self.tls.clone(),
             server_name: self.server_name.clone(),
             all_addresses: self.all_addresses,
@@ -298,6 +309,34 @@ fn is_host(text: &str) -> bool {
     text.parse::<Ipv6Addr>().is_ok() || Url::parse(&format!("https://{text}/")).is_ok_and(is_all)
 }
 
+/// The bytes of a text with C's escapes: `\r \n \t \0 \\ \xHH`.
+fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        let (escaped, length) = match rest {
+            [b'r', ..] => (b'\r', 1),
+            [b'n', ..] => (b'\n', 1),
+            [b't', ..] => (b'\t', 1),
+            [b'0', ..] => (0, 1),
+            [b'\\', ..] => (b'\\', 1),
+            [b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
+                (digit(*high) << 4 | digit(*low), 3)
+            }
+            _ => return Err("behind a backslash stands one of r n t 0 \\ xHH".to_owned()),
+        };
+        bytes.push(escaped);
+        rest = &rest[length..];
+    }
+    Ok(bytes)
+}
+
 fn field(line: &str) -> Result<Field, String> {
     Field::parse(line).map_err(|error| error.to_string())
 }
@@ -315,6 +354,10 @@ pub struct Settings {
     pub connect_timeout: Option<Duration>,
     /// The most body that is read, in bytes.
     pub max_body: u64,
+    /// It is judged as soon as the head is there.
+    pub no_body: bool,
+    /// What is said over a connection on which no HTTP is spoken.
+    pub send: Option<Rc<[u8]>>,
     /// How TLS is to be spoken. Shared by all of which the same was said.
     pub tls: Rc<TlsWanted>,
     /// The name to ask for and expect in TLS, instead of the URL's host.
@@ -345,7 +388,9 @@ impl Settings {
 
     /// Whether the response's head must be kept.
     pub fn needs_head(&self) -> bool {
-        self.redirects.is_some() || self.retries > 0 || self.expectations().any(Expectation::needs_headers)
+        self.redirects.is_some()
+            || self.retries > 0
+            || self.expectations().any(|expectation| expectation.needs_headers() || expectation.is_of_the_body())
     }
 
     /// Whether an expectation is about how long it takes to connect, so that a connection must be made.
@@ -372,6 +417,16 @@ impl Settings {
     /// Whether the response's body must be kept.
     pub fn needs_body(&self) -> bool {
         self.expectations().any(Expectation::needs_body)
+    }
+
+    /// Whether an expectation is about all of the body.
+    pub fn needs_whole_body(&self) -> bool {
+        self.expectations().any(Expectation::is_of_the_body)
+    }
+
+    /// What was said that cannot hold together.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        (self.no_body && self.needs_whole_body()).then_some("--no-body, and an expectation on the body")
     }
 }
 

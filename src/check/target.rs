@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use super::route::{Proxy, Route, socket_path, split_unix};
 use super::settings::{Draft, ReadFile, Setting, Settings};
-use crate::proto::url::{Scheme, Url};
+use crate::proto::url::Url;
 
 /// The longest line, in bytes. A URL of 8 KiB and long headers fit.
 pub const LINE_MAX: usize = 64 * 1024;
@@ -205,6 +205,7 @@ impl Reader {
             None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
             Some(said) => (said.settings, said.shared_tags),
         };
+        told_apart(&url, &settings).map_err(|message| first.error(0, &message))?;
         Ok(Some(Target { url, pinned: None, socket, user, tags, settings }))
     }
 
@@ -213,8 +214,9 @@ impl Reader {
     /// # Errors
     /// [`LineError`], with the column in the argument.
     pub fn argument(&self, text: &str) -> Result<Target, LineError> {
-        let (url, user, socket) =
-            self.place(&Word { text: text.into(), at: 0, line: text, plain: true, filled: Vec::new() })?;
+        let word = Word { text: text.into(), at: 0, line: text, plain: true, filled: Vec::new() };
+        let (url, user, socket) = self.place(&word)?;
+        told_apart(&url, &self.flags.settings).map_err(|message| word.error(0, &message))?;
         Ok(Target { url, pinned: None, socket, user, tags: None, settings: self.flags.settings.clone() })
     }
 
@@ -223,8 +225,9 @@ impl Reader {
             return unix_place(word, socket, path_at);
         }
         let (url, user) = Url::parse(&word.text).map_err(|error| word.error(error.at, &error))?;
-        if url.scheme() == Scheme::Https && !cfg!(feature = "tls") {
-            return Err(word.error(0, &"this upcheck was built without TLS, so it cannot check https://"));
+        if url.scheme().is_secure() && !cfg!(feature = "tls") {
+            let scheme = url.scheme().as_str();
+            return Err(word.error(0, &format!("this upcheck was built without TLS, so it cannot check {scheme}://")));
         }
         Ok((url, user, None))
     }
@@ -267,6 +270,15 @@ impl Reader {
             }
         }
         .map_err(|message| word.error(0, &message))
+    }
+}
+
+/// What is said of a target must be of a kind with it.
+fn told_apart(url: &Url, settings: &Settings) -> Result<(), &'static str> {
+    match settings.contradiction() {
+        Some(contradiction) => Err(contradiction),
+        None if settings.send.is_some() && url.scheme().is_http() => Err("'send' is for tcp:// and tls://"),
+        None => Ok(()),
     }
 }
 
@@ -512,7 +524,7 @@ mod tests {
     fn what_is_wrong_and_where() {
         let long = format!("http://h/ name={}", "x".repeat(LINE_MAX));
         let cases = [
-            ("ftp://h/", 1, "the scheme is not one of http, https, tcp"),
+            ("ftp://h/", 1, "the scheme is not one of http, https, tcp, tls"),
             ("http://h:0/", 9, "the port must be a number from 1 to 65535"),
             ("  http://bü/", 11, "the host is not ASCII: write it in its punycode form (xn--...)"),
             ("h bogus=1", 3, "there is no option 'bogus' for a target"),

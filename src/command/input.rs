@@ -19,7 +19,6 @@ use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::secure;
 use crate::os::{Interest, SourceFd};
-use crate::proto::url::Scheme;
 use crate::reactor::{Key, Reactor};
 use crate::sys::fd::{self, Way};
 use crate::sys::plain;
@@ -307,7 +306,7 @@ impl Look<'_> {
             Ok(None) => {}
             Ok(Some(target)) => {
                 self.targets += 1;
-                self.may_need_tls |= target.url.scheme() == Scheme::Https || target.settings.redirects.is_some();
+                self.may_need_tls |= target.url.scheme().is_secure() || target.settings.redirects.is_some();
                 if self.ahead.len() < READ_AHEAD_MAX {
                     self.ahead.push_back(target);
                 }

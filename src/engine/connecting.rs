@@ -18,7 +18,6 @@ use crate::check::outcome::{Failure, Reason};
 use crate::check::target::Target;
 use crate::conn::{Conn, tcp, unix, would_block};
 use crate::os::Interest;
-use crate::proto::url::Scheme;
 use crate::reactor::Key;
 
 impl<O: Copy> Engine<O> {
@@ -244,7 +243,7 @@ impl<O: Copy> Engine<O> {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let (conn, want) = match &mut job.link {
             // All of a plain request is out already: nothing will ever have to wait to be written.
-            Link::Open { attempt, unsent, .. } if unsent.is_empty() && job.check.url().scheme() != Scheme::Https => {
+            Link::Open { attempt, unsent, .. } if unsent.is_empty() && !job.check.url().scheme().is_secure() => {
                 (&mut attempt.conn, Interest::READABLE)
             }
             Link::Open { attempt, .. } => (&mut attempt.conn, Interest::READABLE | Interest::WRITABLE),

@@ -77,6 +77,15 @@ impl<O: Copy> Engine<O> {
         }
     }
 
+    /// 5c. The request goes over a connection that stands: a tunnel, in which no TLS is spoken.
+    pub(super) fn say(&mut self, id: u32) {
+        let Some(Job { link: Link::Open { unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else { return };
+        let mut request = Vec::new();
+        check.encode_request(&mut request);
+        *unsent = Unsent::new(request, None);
+        self.flush(id);
+    }
+
     /// 5b. TLS begins on a connection that stands: the proxy's tunnel.
     pub(super) fn begin_tls(&mut self, id: u32, now: Instant) {
         let Some(Job { link: Link::Open { attempt, unsent, .. }, check, .. }) = &mut self.jobs[id as usize] else {
@@ -204,18 +213,16 @@ impl<O: Copy> Engine<O> {
         };
         let Some(tls) = &mut attempt.conn.tls else { return };
         let was_handshaking = tls.is_handshaking();
-        let mut secured = !was_handshaking;
         let (key, exchange) = (attempt.key, check.exchange());
+        // A server may speak as soon as the handshake lets it, in the very bytes that end it.
+        let mut early = Vec::new();
         let fed = tls.feed(&self.buffer[..length], |plaintext| {
             // A whole answer may have led to another place already. What is behind it belongs to nobody.
-            if check.exchange() != exchange {
-                return;
+            if was_handshaking {
+                early.extend_from_slice(plaintext);
+            } else if check.exchange() == exchange {
+                check.handle(Input::Bytes(plaintext), now);
             }
-            // A server may speak as soon as the handshake lets it, in the very bytes that end it.
-            if !std::mem::replace(&mut secured, true) {
-                check.handle(Input::Secured, now);
-            }
-            check.handle(Input::Bytes(plaintext), now);
         });
         let ended = match fed {
             Ok(()) if length == 0 && !check.has_answer() && unsent.broken.is_some() => {
@@ -228,16 +235,20 @@ impl<O: Copy> Engine<O> {
             Ok(()) => None,
             Err(error) => Some(Err(error)),
         };
-        if check.exchange() != exchange {
-            return self.perform_now(id, now);
-        }
         if was_handshaking && (!tls.is_handshaking() || ended.is_some()) {
             check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
         }
-        if was_handshaking && !tls.is_handshaking() {
-            if !secured {
-                check.handle(Input::Secured, now);
+        let is_done = was_handshaking && !tls.is_handshaking();
+        if is_done {
+            check.handle(Input::Secured, now);
+            if !early.is_empty() {
+                check.handle(Input::Bytes(&early), now);
             }
+        }
+        if check.exchange() != exchange {
+            return self.perform_now(id, now);
+        }
+        if is_done {
             let mut request = Vec::new();
             check.encode_request(&mut request);
             *unsent = Unsent::new(request, check.large_body());

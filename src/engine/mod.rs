@@ -634,7 +634,7 @@ impl<O: Copy> Engine<O> {
     /// Hears all that the check wants done, then does it: what is done may at once lead to the next input.
     fn perform(&mut self, id: u32, begun: Instant) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        let (mut resolve, mut connect, mut secure, mut finish) = (false, false, false, false);
+        let (mut resolve, mut connect, mut secure, mut say, mut finish) = (false, false, false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
                 Action::Arm(at) => self.reactor.arm(job.key, at),
@@ -642,6 +642,7 @@ impl<O: Copy> Engine<O> {
                 Action::Connect => connect = true,
                 Action::Send => job.may_send = true,
                 Action::Secure => secure = true,
+                Action::Say => say = true,
                 Action::Finish => finish = true,
             }
         }
@@ -661,6 +662,8 @@ impl<O: Copy> Engine<O> {
             self.dial(id);
         } else if secure {
             self.begin_tls(id, begun);
+        } else if say {
+            self.say(id);
         }
     }
 

@@ -15,7 +15,6 @@ use crate::check::outcome::{Failure, Reason};
 use crate::conn::{Conn, would_block};
 use crate::os::Interest;
 use crate::proto::http::reuse::CloseReason;
-use crate::proto::url::Scheme;
 
 /// A connection that lies idle. Its socket is still registered with the loop, under a key that is closed.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub(super) struct Idle {
 
 /// What the connection that the check is about to open could be kept for; `None`: nothing.
 pub(super) fn origin(check: &Check) -> Option<Box<Origin>> {
-    let is_wanted = check.target().settings.keepalive && check.url().scheme() != Scheme::Tcp;
+    let is_wanted = check.target().settings.keepalive && check.url().scheme().is_http();
     is_wanted.then(|| Box::new(Origin::of(check)))
 }
 

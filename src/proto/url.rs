@@ -23,8 +23,10 @@ pub enum Scheme {
     Http,
     /// HTTP/1.1 over TLS.
     Https,
-    /// Nothing: connecting is the whole check.
+    /// Nothing of its own: what is said and expected over the connection is the user's.
     Tcp,
+    /// The same over TLS.
+    Tls,
 }
 
 impl Scheme {
@@ -34,6 +36,7 @@ impl Scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
             Scheme::Tcp => "tcp",
+            Scheme::Tls => "tls",
         }
     }
 
@@ -43,6 +46,7 @@ impl Scheme {
             Scheme::Http => "http://",
             Scheme::Https => "https://",
             Scheme::Tcp => "tcp://",
+            Scheme::Tls => "tls://",
         }
     }
 
@@ -51,8 +55,18 @@ impl Scheme {
         match self {
             Scheme::Http => Some(80),
             Scheme::Https => Some(443),
-            Scheme::Tcp => None,
+            Scheme::Tcp | Scheme::Tls => None,
         }
+    }
+
+    /// Whether HTTP is spoken, so that there is a path to ask for.
+    pub fn is_http(self) -> bool {
+        matches!(self, Scheme::Http | Scheme::Https)
+    }
+
+    /// Whether that stands behind a TLS handshake.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Scheme::Https | Scheme::Tls)
     }
 }
 
@@ -91,7 +105,7 @@ impl Url {
         let (scheme, authority_at) = split_scheme(text)?;
         let (user, host_and_port, colon, tail) = split_authority(&text[authority_at..]);
         let host_at = authority_at + user.map_or(0, |user| user.len() + 1);
-        let user = user.map(|user| percent_decode(user, authority_at)).transpose()?;
+        let user = user.map(|user| decoded_user(user, authority_at)).transpose()?;
         let (host, digits) = split_port(host_and_port, colon, host_at)?;
         let port = match (digits, scheme.default_port()) {
             (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), Problem::Port))?,
@@ -100,7 +114,7 @@ impl Url {
         };
         let literal = check_host(host, host_at)?;
         let path = if is_plain { tail } else { tail.split('#').next().unwrap_or_default() };
-        if scheme == Scheme::Tcp && !matches!(path, "" | "/") {
+        if !scheme.is_http() && !matches!(path, "" | "/") {
             return Err(UrlError::new(host_at + host_and_port.len(), Problem::PathOnTcp));
         }
         let digits = digits.filter(|_| scheme.default_port() != Some(port));
@@ -111,7 +125,7 @@ impl Url {
             && !matches!(literal, Some(IpAddr::V6(_)))
             && digits.map_or(host.len() == host_and_port.len(), |digits| !digits.starts_with('0'))
             && path.starts_with('/')
-            && scheme != Scheme::Tcp;
+            && scheme.is_http();
         let (mut text, host_end, path_at) = match is_normal {
             true => (text.to_owned(), host_at + host.len(), host_at + host_and_port.len()),
             false => normal_form(scheme, host, literal, digits, path),
@@ -281,7 +295,7 @@ impl fmt::Display for UrlError {
         f.write_str(match self.problem {
             Problem::TooLong => "the URL is longer than 8 KiB",
             Problem::Control => "a URL has no spaces and no control characters (write a space as %20)",
-            Problem::Scheme => "the scheme is not one of http, https, tcp",
+            Problem::Scheme => "the scheme is not one of http, https, tcp, tls",
             Problem::EmptyHost => "the host is empty",
             Problem::HostCharacter => "a host name has only letters, digits, '-', '_' and '.'",
             Problem::HostNotAscii => "the host is not ASCII: write it in its punycode form (xn--...)",
@@ -291,7 +305,7 @@ impl fmt::Display for UrlError {
             Problem::Zone => "an IPv6 zone (%eth0) means something on one machine only and is not supported",
             Problem::Port => "the port must be a number from 1 to 65535",
             Problem::NoPort => "tcp:// needs a port: tcp://HOST:PORT",
-            Problem::PathOnTcp => "tcp:// only connects, so it has no path",
+            Problem::PathOnTcp => "tcp:// and tls:// have no path",
             Problem::Backslash => "two slashes begin a host, and a backslash is none",
             Problem::UserEncoding => {
                 "'%' in user:password must be followed by two hexadecimal digits of a printable byte"
@@ -304,7 +318,7 @@ impl std::error::Error for UrlError {}
 
 /// The scheme, and where the authority starts.
 fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
-    for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp] {
+    for scheme in [Scheme::Http, Scheme::Https, Scheme::Tcp, Scheme::Tls] {
         let prefix = scheme.prefix();
         // The first of the two is the quick one, and nearly always true.
         let is_prefix = |start: &str| start == prefix || start.eq_ignore_ascii_case(prefix);
@@ -476,8 +490,8 @@ fn normal_form(
         _ => Cow::Borrowed(host),
     };
     let (colon, digits) = digits.map_or(("", ""), |digits| (":", digits.trim_start_matches('0')));
-    let slash = if scheme == Scheme::Tcp || path.starts_with('/') { "" } else { "/" };
-    let path = if scheme == Scheme::Tcp { Cow::Borrowed("") } else { encoded(path) };
+    let slash = if !scheme.is_http() || path.starts_with('/') { "" } else { "/" };
+    let path = if scheme.is_http() { encoded(path) } else { Cow::Borrowed("") };
     let host_end = scheme.prefix().len() + host.len();
     let path_at = host_end + colon.len() + digits.len();
     ([scheme.prefix(), &host, colon, digits, slash, &path].concat(), host_end, path_at)
@@ -536,8 +550,9 @@ fn remove_dot_segments(path: &str) -> String {
     format!("/{}{query}", kept.join("/"))
 }
 
-fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
-    let mut out = Vec::with_capacity(text.len());
+/// The user info decoded, as `name:password`. A name alone has an empty password (RFC 7617, 2).
+fn decoded_user(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
+    let mut out = Vec::with_capacity(text.len() + 1);
     let bytes = text.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
@@ -557,6 +572,9 @@ fn percent_decode(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
             return Err(UrlError::new(at + i.saturating_sub(3), Problem::UserEncoding));
         }
         out.push(byte);
+    }
+    if !text.contains(':') {
+        out.push(b':');
     }
     Ok(out.into_boxed_slice())
 }
@@ -663,6 +681,10 @@ mod tests {
         assert_eq!(user.as_deref(), Some(&b"me:p@ss"[..]));
         assert_eq!(url.as_str(), "http://h:1/x");
         assert!(!format!("{url:?}").contains("ss"));
+        // A name alone has an empty password, also one with an encoded colon in it.
+        for (user, decoded) in [("me", "me:"), ("", ":"), ("me:", "me:"), ("a%3Ab", "a:b:"), (":p", ":p")] {
+            assert_eq!(Url::parse(&format!("http://{user}@h/")).unwrap().1.as_deref(), Some(decoded.as_bytes()));
+        }
     }
 
     #[test]

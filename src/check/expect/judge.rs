@@ -23,11 +23,11 @@ impl Expectation {
         match &self.subject {
             Subject::Status => self.judge_number(self.value(seen.status, RESPONSE)?),
             Subject::Body => {
-                self.value(seen.status, RESPONSE)?;
+                self.value(seen.has_body.then_some(()), RESPONSE)?;
                 self.judge_body(seen)
             }
             Subject::BodyBytes => {
-                self.value(seen.status, RESPONSE)?;
+                self.value(seen.has_body.then_some(()), RESPONSE)?;
                 self.judge_number(seen.body_bytes)
             }
             Subject::Header(name) => {
@@ -35,7 +35,7 @@ impl Expectation {
                 self.judge_header(&seen.headers, name)
             }
             Subject::Json(path) => {
-                self.value(seen.status, RESPONSE)?;
+                self.value(seen.has_body.then_some(()), RESPONSE)?;
                 self.judge_json(seen, path)
             }
             Subject::Redirects => self.judge_number(seen.redirects),
@@ -379,6 +379,7 @@ mod tests {
 
     fn seen(body: &[u8]) -> Seen<'_> {
         Seen {
+            has_body: true,
             status: Some(200),
             http_version: Some("1.1"),
             headers: Headers::new(HEAD),
@@ -401,6 +402,7 @@ mod tests {
     /// What a check of `tcp://` saw.
     fn seen_nothing() -> Seen<'static> {
         Seen {
+            has_body: false,
             status: None,
             http_version: None,
             headers: Headers::default(),

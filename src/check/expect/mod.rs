@@ -83,8 +83,10 @@ pub enum Subject {
 /// All that a check saw, as far as an expectation may ask for it. `None` means that there was no such thing.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// The status code; `None` when there was no HTTP response. Then body, headers and HTTP version are not looked at.
+    /// The status code; `None` when there was no HTTP response. Then headers and HTTP version are not looked at.
     pub status: Option<u16>,
+    /// Whether there is a body to look at.
+    pub has_body: bool,
     /// The version in the status line, such as `1.1`.
     pub http_version: Option<&'a str>,
     /// The head of the response.
@@ -196,6 +198,11 @@ impl Expectation {
     /// Whether [`Seen::body`] must be kept to judge it. The body's size alone does not need the body.
     pub fn needs_body(&self) -> bool {
         matches!(self.subject, Subject::Body | Subject::Json(_))
+    }
+
+    /// Whether it is about the body, or the size of it.
+    pub fn is_of_the_body(&self) -> bool {
+        self.needs_body() || self.subject == Subject::BodyBytes
     }
 
     /// Whether [`Seen::headers`] must be kept to judge it.

@@ -86,6 +86,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "how many [10]"),
     Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
         "follow redirects from https to http, too"),
+    Flag::new(What::Setting(Setting::Send), "send", None, Some("TEXT"), "Request",
+        "say this over tcp:// or tls:// (\\r \\n \\t \\xHH as in C); what comes back is the body"),
     Flag::new(What::V4, "ipv4", Some('4'), None, "Where to",
         "look up IPv4 addresses only"),
     Flag::new(What::V6, "ipv6", Some('6'), None, "Where to",
@@ -146,7 +148,10 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Spread, "spread", None, Some("TIME"), "Load",
         "spread the starts evenly over this time"),
     Flag::new(What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
-        "the most body that is read [1MiB]"),
+        "the most body that is read [1MiB]: more is too_large where an expectation is about the body,\n\
+         else what came is judged"),
+    Flag::new(What::Setting(Setting::NoBody), "no-body", None, None, "Load",
+        "judge as soon as the head is there: streams of events have no end"),
     Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
         "what must hold, or the target is down (repeatable) [status in 200-399]"),
     Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
@@ -323,7 +328,11 @@ impl Options {
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
         }
-        secure::verify(&options.draft.settings().tls)?;
+        let settings = options.draft.settings();
+        if let Some(contradiction) = settings.contradiction() {
+            return Err(contradiction.to_owned());
+        }
+        secure::verify(&settings.tls)?;
         Ok(options)
     }
 

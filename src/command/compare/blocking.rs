@@ -19,7 +19,6 @@ use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::engine::dial::Place;
 use crate::engine::trouble::{self, Trouble};
-use crate::proto::url::Scheme;
 use crate::reactor::clock::Clock;
 use crate::sys::plain;
 
@@ -154,7 +153,7 @@ impl Talk<'_> {
                 Action::Resolve => step = Step::Resolve,
                 Action::Connect => step = Step::Connect,
                 // Behind a proxy only, and compare has none.
-                Action::Secure => {}
+                Action::Secure | Action::Say => {}
                 Action::Finish => step = Step::Finish,
             }
         }
@@ -183,7 +182,7 @@ impl Talk<'_> {
     /// Tries one address after the other.
     fn connect(&mut self) {
         let url = self.check.url();
-        if url.scheme() == Scheme::Https {
+        if url.scheme().is_secure() {
             // Only a redirect can lead here.
             return self.tell(Input::Failed(Failure::new(Reason::LocalError, "compare has no TLS for its threads")));
         }

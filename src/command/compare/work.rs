@@ -13,7 +13,6 @@ use crate::check::route::Route;
 use crate::check::settings::{Draft, Setting};
 use crate::check::target::{Reader, Target};
 use crate::command::check::WORLD;
-use crate::proto::url::Scheme;
 use crate::sys::plain;
 
 /// The most checks in one run.
@@ -120,7 +119,7 @@ impl Work {
             // What the reader took is UTF-8.
             let text = || String::from_utf8_lossy(line).into_owned();
             match reader.line(line) {
-                Ok(Some(target)) if target.url.scheme() == Scheme::Https => {
+                Ok(Some(target)) if target.url.scheme().is_secure() => {
                     wrong(&"1: compare has no TLS for its threads: http:// and tcp:// only");
                 }
                 Ok(Some(target)) if target.settings.retries > 0 => {

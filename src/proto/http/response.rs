@@ -141,6 +141,8 @@ pub struct Decoder {
     /// The request asked for another protocol, so a 101 is the answer.
     upgrades: bool,
     body_max: u64,
+    /// Where the body is longer than that, it is taken to end there.
+    cuts: bool,
     body_bytes: u64,
     /// What chunks cost beside the body in them.
     framing_bytes: u64,
@@ -163,6 +165,7 @@ impl Decoder {
             to_head,
             upgrades: false,
             body_max,
+            cuts: false,
             body_bytes: 0,
             framing_bytes: 0,
             interim: 0,
@@ -190,6 +193,18 @@ impl Decoder {
     /// (RFC 9110, 15.2.2). What follows is no HTTP.
     pub fn upgrading(mut self) -> Decoder {
         self.upgrades = true;
+        self
+    }
+
+    /// The same decoder, for which a body that is too long ends at the limit.
+    pub fn cutting(mut self) -> Decoder {
+        self.cuts = true;
+        self
+    }
+
+    /// The same decoder, of what has no head and ends with the connection: all of it is body.
+    pub fn raw(mut self) -> Decoder {
+        self.state = State::UntilClose;
         self
     }
 
@@ -293,11 +308,20 @@ impl Decoder {
     }
 
     fn count<'a>(&mut self, body: &'a [u8]) -> Result<Step<'a>, Problem> {
-        self.body_bytes += body.len() as u64;
-        if self.body_bytes > self.body_max {
+        let room = self.body_max - self.body_bytes;
+        if body.len() as u64 <= room {
+            self.body_bytes += body.len() as u64;
+            return Ok(Step { used: body.len(), body });
+        }
+        if !self.cuts {
+            self.body_bytes += body.len() as u64;
             return Err(Problem::BodyTooLarge(self.body_max));
         }
-        Ok(Step { used: body.len(), body })
+        self.state = State::Done;
+        self.persists = Some(Err(CloseReason::Unfinished));
+        self.body_bytes = self.body_max;
+        // Less than the body, so it fits.
+        Ok(Step { used: body.len(), body: &body[..room as usize] })
     }
 
     /// Reads the head where it lies if it came in one piece, as nearly all do. Otherwise gathers it until its blank
@@ -358,7 +382,9 @@ impl Decoder {
         } else {
             match head.framing? {
                 Framing::Length(0) => State::Done,
-                Framing::Length(length) if length > self.body_max => return Err(Problem::BodyTooLarge(self.body_max)),
+                Framing::Length(length) if length > self.body_max && !self.cuts => {
+                    return Err(Problem::BodyTooLarge(self.body_max));
+                }
                 Framing::Length(length) => State::Length { left: length },
                 Framing::Chunked => State::Chunked(Chunked::new()),
                 Framing::UntilClose => State::UntilClose,

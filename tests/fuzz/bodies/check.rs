@@ -11,7 +11,7 @@ use upcheck::check::settings::{Draft, Setting};
 use upcheck::check::target::{Reader, Target, World};
 use upcheck::proto::http::HEADERS_MAX;
 use upcheck::proto::http::request::{Form, Head};
-use upcheck::proto::url::{Scheme, URL_MAX, Url};
+use upcheck::proto::url::{URL_MAX, Url};
 
 use super::Tape;
 
@@ -30,7 +30,7 @@ fn check_url(url: &Url) {
     assert_eq!(text, format!("{}://{}{}", url.scheme().as_str(), url.authority(), url.path()));
     assert!(!url.host().contains(|c: char| c.is_ascii_uppercase()), "{text}");
     assert!(!url.host().is_empty() && !url.authority().contains('@') && !text.contains('#'));
-    assert_eq!(url.path().starts_with('/'), url.scheme() != Scheme::Tcp);
+    assert_eq!(url.path().starts_with('/'), url.scheme().is_http());
     assert!(url.literal().is_none_or(|ip| url.host().parse() == Ok(ip)), "{text}");
     // Escapes can make it longer than what is taken.
     if text.len() <= URL_MAX {
@@ -80,7 +80,7 @@ pub fn target_line(bytes: &[u8]) {
 fn check_target(target: &Target) {
     check_url(&target.url);
     assert!(!target.settings.timeout.is_zero());
-    if target.url.scheme() == Scheme::Tcp {
+    if !target.url.scheme().is_http() {
         return;
     }
     let mut request = Vec::new();
@@ -119,6 +119,7 @@ fn judge(expectation: &Expectation, tape: &mut Tape<'_>) {
     let head_length = usize::from(tape.byte());
     let seen = Seen {
         status: has(0).then_some(u16::from(tape.byte()) * 4),
+        has_body: has(0) || has(6),
         http_version: has(0).then_some("1.1"),
         total: time(tape),
         dns: has(1).then(|| time(tape)),
@@ -170,8 +171,16 @@ struct Session {
 
 impl Session {
     fn new(flags: u8) -> Session {
-        const URLS: [&str; 6] =
-            ["http://h/", "https://h/", "tcp://h:1", "http://10.0.0.7/", "https://[::1]/", "tcp://10.0.0.7:1"];
+        const URLS: [&str; 8] = [
+            "http://h/",
+            "https://h/",
+            "tcp://h:1",
+            "http://10.0.0.7/",
+            "https://[::1]/",
+            "tcp://10.0.0.7:1",
+            "tls://h:1",
+            "tls://[::1]:1",
+        ];
         let mut draft = Draft::default();
         let mut say = |bit: u8, setting, value: &str| {
             if flags >> bit & 1 == 1 {
@@ -179,11 +188,14 @@ impl Session {
             }
         };
         say(3, Setting::ConnectTimeout, "1s");
-        say(4, Setting::Head, "");
+        let (url, user) = Url::parse(URLS[usize::from(flags & 7)]).expect("our own");
+        match url.scheme().is_http() {
+            true => say(4, Setting::Head, ""),
+            false => say(4, Setting::Send, "PING\\r\\n"),
+        }
         say(5, Setting::MaxBody, "16");
         say(6, Setting::Proxy, "http://p:1");
         say(7, Setting::KeepAlive, "");
-        let (url, user) = Url::parse(URLS[usize::from(flags & 7) % URLS.len()]).expect("our own");
         let target = Target { url, pinned: None, socket: None, user, tags: None, settings: Rc::new(draft.settings()) };
         let now = Instant::now();
         let check = Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now, Duration::ZERO);
@@ -225,7 +237,7 @@ impl Session {
                 Action::Resolve => self.resolves += 1,
                 Action::Connect => self.connects += 1,
                 Action::Send => assert!(self.connects > 0),
-                Action::Secure => assert!(self.check.target().proxy().is_some()),
+                Action::Secure | Action::Say => assert!(self.check.target().proxy().is_some()),
                 Action::Finish => self.finishes += 1,
             }
         }
