@@ -214,7 +214,7 @@ impl<O: Copy> Engine<O> {
     fn give_back_time(&mut self, id: u32, then: Instant) {
         let now = self.reactor.clock().now();
         let Some(job) = &mut self.jobs[id as usize] else { return };
-        if let Some(lag) = job.lag(then, now) {
+        if let Some(lag) = job.lag(then, now, &self.absences) {
             job.check.excuse(lag);
             job.check.hold_up(lag, now);
             self.reactor.arm(job.key, job.check.deadline());

@@ -57,7 +57,7 @@ impl<O: Copy> Engine<O> {
             job.check.hold_up(held_up, now);
         }
         // Its time may have been given back already, where this program did not run at all.
-        if let Some(lag) = job.lag(then, now) {
+        if let Some(lag) = job.lag(then, now, &self.absences) {
             job.check.excuse(lag);
             self.reactor.arm(job.key, job.check.deadline());
         }
@@ -128,7 +128,7 @@ impl<O: Copy> Engine<O> {
                 continue;
             };
             let now = self.reactor.clock().now();
-            if let Some(lag) = job.lag(unread.since, now) {
+            if let Some(lag) = job.lag(unread.since, now, &self.absences) {
                 job.check.excuse(lag);
                 job.check.hold_up(lag, now);
             }

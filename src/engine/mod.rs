@@ -171,12 +171,42 @@ struct Job {
 
 impl Job {
     /// What happened at `then` is dealt with only now. The time between is ours, and is to be taken off the check's, once.
-    fn lag(&mut self, then: Instant, now: Instant) -> Option<Duration> {
-        let lag = now.saturating_duration_since(then.max(self.excused_to));
+    fn lag(&mut self, then: Instant, now: Instant, absences: &Absences) -> Option<Duration> {
+        let since = then.max(self.excused_to);
+        let lag = now.saturating_duration_since(since).saturating_sub(absences.given_back_after(since));
         (lag >= WIDE).then(|| {
             self.excused_to = now;
             lag
         })
+    }
+}
+
+/// When this program was away, and for how long: time that every check under way has been given back.
+#[derive(Debug, Default)]
+struct Absences {
+    total: Duration,
+    /// When each was over. Only those that a check under way may have seen.
+    last: VecDeque<(Instant, Duration)>,
+}
+
+impl Absences {
+    /// So many are remembered.
+    const MAX: usize = 32;
+
+    /// Notes that it has been away for `total` so far. By how much that is more than before, if it is.
+    fn note(&mut self, total: Duration, now: Instant) -> Option<Duration> {
+        let by = total.checked_sub(self.total).filter(|by| !by.is_zero())?;
+        self.total = total;
+        self.last.push_back((now, by));
+        if self.last.len() > Self::MAX {
+            self.last.pop_front();
+        }
+        Some(by)
+    }
+
+    /// How much of the time since then has been given back.
+    fn given_back_after(&self, then: Instant) -> Duration {
+        self.last.iter().filter(|(over, _)| *over > then).map(|(_, by)| *by).sum()
     }
 }
 
@@ -312,8 +342,8 @@ pub struct Engine<O> {
     starved: VecDeque<Starved>,
     /// What was found for names, and by when, and whom it was not told yet.
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
-    /// How much of the time that this program was away the checks have been given back.
-    excused: Duration,
+    /// The time that this program was away, which the checks have been given back.
+    absences: Absences,
     /// When the OS is to be asked again.
     work_until: Instant,
     /// Kept between turns so that their memory is, too.
@@ -346,7 +376,7 @@ impl<O: Copy> Engine<O> {
             backlog: VecDeque::with_capacity(BACKLOG_AT_FIRST),
             starved: VecDeque::new(),
             named: VecDeque::new(),
-            excused: Duration::ZERO,
+            absences: Absences::default(),
             work_until: started,
             ready: Vec::new(),
             request: Vec::new(),
@@ -509,14 +539,8 @@ impl<O: Copy> Engine<O> {
     /// Gives the checks under way the time back in which this program did not run: the loop has moved the deadlines that
     /// are armed, and those that are computed later must know of it, too.
     fn excuse(&mut self, now: Instant) {
-        let absent = self.reactor.absent();
-        if absent > self.excused {
-            let by = absent - self.excused;
-            self.excused = absent;
-            for job in self.jobs.iter_mut().flatten() {
-                job.check.excuse(by);
-                job.excused_to = now;
-            }
+        if let Some(by) = self.absences.note(self.reactor.absent(), now) {
+            self.jobs.iter_mut().flatten().for_each(|job| job.check.excuse(by));
         }
     }
 
@@ -624,7 +648,7 @@ impl<O: Copy> Engine<O> {
             return self.perform(id, now);
         };
         let begun = self.reactor.clock().now();
-        if let Some(lag) = job.lag(now, begun) {
+        if let Some(lag) = job.lag(now, begun, &self.absences) {
             job.check.excuse(lag);
             self.reactor.arm(job.key, job.check.deadline());
         }

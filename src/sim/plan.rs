@@ -105,6 +105,9 @@ pub fn plan(seed: u64) -> Plan {
 /// How many kinds of targets there are.
 const KINDS: u64 = 22;
 
+/// Which of them are the races between several addresses.
+const RACES: u64 = 10;
+
 struct Maker {
     random: Random,
     world: World,
@@ -230,7 +233,7 @@ impl Maker {
             7 => self.breaks_off(),
             8 => self.redirects(),
             9 => self.early_answer(),
-            10 => self.race(),
+            RACES => self.race(),
             11 => self.kept_connections(),
             12 => self.retried(),
             13 => self.no_such_name(),
@@ -350,6 +353,14 @@ impl Maker {
         let number = self.lines.len();
         self.lines.push(format!("{line} name=t{number} timeout={}ms {options}", timeout.as_millis()));
         self.expected.push(expected);
+    }
+
+    /// It would go on for long.
+    fn hangs(&mut self) {
+        let at = self.address();
+        self.peer(at, vec![Connect::Silent], |_, _| None);
+        let expected = Expected { in_full: true, ..self.expecting(&["connect_timeout"], ms(30_000)) };
+        self.line(format!("http://{at}/"), "", expected);
     }
 
     /// The connection ends in the middle.
@@ -678,6 +689,7 @@ impl Maker {
             self.world.faults = Faults {
                 interrupted: self.random.below(30) as u32,
                 no_buffers: self.random.below(10) as u32,
+                short: *self.random.pick(&[20, 20, 60]),
                 spurious: self.random.below(30) as u32,
                 preempted: if self.random.one_in(3) { self.random.below(20) as u32 } else { 0 },
             };
@@ -685,7 +697,7 @@ impl Maker {
         if self.random.one_in(4) {
             self.world.slowness = self.random.between(10, 50) as u32;
         }
-        if self.random.one_in(4) {
+        if self.random.one_in(if self.only == Some(RACES) { 2 } else { 4 }) {
             // Descriptors of the program itself, a name server's, and some checks'.
             self.world.descriptors = 8 + self.random.between(2, 30) as usize;
         }
@@ -701,11 +713,13 @@ impl Maker {
                 let at = ms(self.random.below(1500));
                 self.world.signal_at(at, libc::SIGINT);
                 ended = Some((at, "interrupted"));
+                self.hangs();
             }
             1 => {
                 let at = ms(self.random.between(1, 1500));
                 flags.push(format!("--deadline={}ms", at.as_millis()));
                 ended = Some((at, "deadline"));
+                self.hangs();
             }
             2 => {
                 self.world.reader_goes_at(ms(self.random.below(1000)));

@@ -223,6 +223,8 @@ pub struct Faults {
     pub interrupted: u32,
     pub no_buffers: u32,
     pub spurious: u32,
+    /// A write takes less than there is room for.
+    pub short: u32,
     /// The program loses the processor between being told and looking at the clock.
     pub preempted: u32,
 }
@@ -794,7 +796,7 @@ impl World {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let some = 1 + self.random.below(bytes.len().max(1) as u64) as usize;
-        let is_short = self.chance(20);
+        let is_short = self.chance(self.faults.short);
         let Some(stream) = self.stream(id) else { panic!("a write to a closed socket") };
         if let Some(error) = stream.error.take() {
             stream.ended = true;
