@@ -138,6 +138,14 @@ pub enum Event<O> {
     },
 }
 
+/// The attempt before.
+#[derive(Clone, Copy)]
+struct Last {
+    reason: Reason,
+    /// When it was over. What was known of the name until then has had its use.
+    ended: Instant,
+}
+
 /// A target that waits for its turn.
 struct Waiting {
     /// What its owner calls it.
@@ -146,7 +154,7 @@ struct Waiting {
     since: Instant,
     attempt: Try,
     /// How the attempt before ended.
-    last: Option<Reason>,
+    last: Option<Last>,
     /// How often it could not begin for want of something that only time gives back.
     in_vain: u32,
 }
@@ -161,7 +169,7 @@ struct Job {
     /// The request may be sent as soon as a connection stands.
     may_send: bool,
     since: Instant,
-    last: Option<Reason>,
+    last: Option<Last>,
     in_vain: u32,
     /// How many bytes of its answer it keeps.
     held: usize,
@@ -562,7 +570,9 @@ impl<O: Copy> Engine<O> {
             let Some(job) = &self.jobs[id as usize] else { continue };
             let detail = match job.last {
                 None => failure.detail.clone(),
-                Some(last) => format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into(),
+                Some(last) => {
+                    format!("{}; the attempt before ended as {}", failure.detail, last.reason.as_str()).into()
+                }
             };
             self.advance(id, Input::Failed(Failure { detail, ..failure }), now);
             if self.reactor.clock().now() >= until {
@@ -722,7 +732,7 @@ impl<O: Copy> Engine<O> {
 
     fn never_started(&mut self, waiting: Waiting, mut failure: Failure, now: Instant) {
         if let Some(last) = waiting.last {
-            failure.detail = format!("{}; the attempt before ended as {}", failure.detail, last.as_str()).into();
+            failure.detail = format!("{}; the attempt before ended as {}", failure.detail, last.reason.as_str()).into();
         }
         let queue = now.saturating_duration_since(waiting.since);
         let wall = self.reactor.clock().wall(now);
@@ -752,13 +762,13 @@ impl<O: Copy> Engine<O> {
         else {
             return self.finished.push(Event::Finished { number, outcome });
         };
-        if self.persistence.until_up && last != Some(outcome.reason) {
+        if self.persistence.until_up && last.is_none_or(|last| last.reason != outcome.reason) {
             let failure = Failure::new(outcome.reason, outcome.detail.unwrap_or_default());
             self.finished.push(Event::NotYet { number, target: outcome.target.shown().into_owned(), failure });
         }
         let attempt = Try { number: outcome.attempts + 1, degrades };
-        let waiting =
-            Waiting { number, target: outcome.target, since: at, attempt, last: Some(outcome.reason), in_vain: 0 };
+        let last = Last { reason: outcome.reason, ended: now };
+        let waiting = Waiting { number, target: outcome.target, since: at, attempt, last: Some(last), in_vain: 0 };
         self.queue.push_later(waiting, at);
     }
 

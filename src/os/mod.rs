@@ -43,7 +43,7 @@ use crate::sim::world;
 use crate::sys::fd;
 use crate::sys::random::Numbers;
 use crate::sys::socket;
-pub use crate::sys::socket::LastWord;
+pub use crate::sys::socket::{LastWord, interface};
 
 /// Monotonic time.
 pub fn now() -> Instant {

@@ -5,6 +5,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
+/// The number of the network interface of this name.
+pub fn interface(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: the name is a C string that outlives the call.
+    let number = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (number > 0).then_some(number)
+}
+
 /// Lets up to `backlog` connections wait to be accepted. The kernel cuts it to its own limit (Linux:
 /// `net.core.somaxconn`).
 ///
@@ -115,6 +123,13 @@ mod tests {
         client.read_exact(&mut [0]).unwrap();
         assert!(last_word(&client).unwrap().bytes < before);
         assert_eq!(last_word(io::pipe().unwrap().0), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn interfaces_have_numbers() {
+        assert!(interface("lo").is_some());
+        assert_eq!((interface("no such interface"), interface("a\0b"), interface("")), (None, None, None));
     }
 
     #[test]

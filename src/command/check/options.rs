@@ -14,6 +14,8 @@ use crate::check::settings::{Draft, Setting, TlsWanted};
 use crate::check::units::{number, positive_duration, size};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure::{self, Defaults};
+use crate::os;
+use crate::proto::dns::config::{DNS_PORT, server};
 use crate::sys::plain;
 
 /// What a flag of `check` says.
@@ -392,13 +394,20 @@ const COUNTS: RangeInclusive<u32> = 1..=1_000_000;
 /// As many as resolv.conf may have.
 const DNS_SERVERS_MAX: usize = 3;
 
+/// `IP[:PORT]`, with or without brackets around IPv6, and a zone in it as in a `resolv.conf`.
 fn dns_server(value: &str) -> Result<SocketAddr, String> {
-    let bare = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
-    let with_port = |ip: IpAddr| SocketAddr::new(ip, 53);
-    bare.parse()
-        .map(with_port)
-        .or_else(|_| value.parse())
-        .map_err(|_| format!("'{}' is not an address such as 192.0.2.53 or [2001:db8::53]:5353", value.escape_debug()))
+    let (ip, port) = match value.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((ip, "")) => (ip, None),
+        Some((ip, rest)) => (ip, rest.strip_prefix(':')),
+        None if value.matches(':').count() == 1 => {
+            value.split_once(':').map_or((value, None), |(ip, port)| (ip, Some(port)))
+        }
+        None => (value, None),
+    };
+    let example = "such as 192.0.2.53 or [2001:db8::53]:5353";
+    let wrong = |why: &str| format!("'{}' {why}, {example}", value.escape_debug());
+    let port = port.map_or(Ok(DNS_PORT), |port| port.parse().map_err(|_| wrong("is not an address")))?;
+    server(ip, port, os::interface).map_err(wrong)
 }
 
 /// `HOST:PORT:ADDR[,ADDR...]`, with or without brackets around IPv6, as curl has it.

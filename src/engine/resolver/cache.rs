@@ -4,7 +4,7 @@
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Addresses;
 use super::hash::ByName;
@@ -29,20 +29,22 @@ pub(super) struct Cache {
 #[derive(Debug)]
 struct Entry {
     host: Rc<str>,
+    learned: Instant,
     until: Instant,
     known: Known,
 }
 
 impl Cache {
-    /// What is known of a name, if anything still is.
-    pub(super) fn get(&self, host: &str, now: Instant) -> Option<&Known> {
+    /// What is known of a name, if anything still is, and was learned after `fresh_from`.
+    pub(super) fn get(&self, host: &str, now: Instant, fresh_from: Option<Instant>) -> Option<&Known> {
         let entry = &self.entries[*self.places.get(host)?];
-        (entry.until > now).then_some(&entry.known)
+        let is_fresh = fresh_from.is_none_or(|from| entry.learned > from);
+        (entry.until > now && is_fresh).then_some(&entry.known)
     }
 
-    /// Remembers it until then, in place of what was known before.
-    pub(super) fn insert(&mut self, host: Rc<str>, known: Known, until: Instant) {
-        let entry = Entry { host: Rc::clone(&host), until, known };
+    /// Remembers for so long what is learned now, in place of what was known before.
+    pub(super) fn insert(&mut self, host: Rc<str>, known: Known, now: Instant, lifetime: Duration) {
+        let entry = Entry { host: Rc::clone(&host), learned: now, until: now + lifetime, known };
         let place = match self.places.entry(host) {
             Occupied(place) => {
                 self.entries[*place.get()] = entry;
@@ -67,7 +69,6 @@ mod tests {
     use super::*;
     use crate::check::outcome::Reason;
     use std::net::{IpAddr, Ipv4Addr};
-    use std::time::Duration;
 
     fn known(last: u8) -> Known {
         Ok(Rc::from([IpAddr::from(Ipv4Addr::new(10, 0, 0, last))]))
@@ -76,41 +77,51 @@ mod tests {
     #[test]
     fn is_known_until_its_time_and_not_at_it() {
         let now = Instant::now();
-        let until = now + Duration::from_secs(1);
+        let second = Duration::from_secs(1);
+        let until = now + second;
         let mut cache = Cache::default();
         let absent = Err(Failure::new(Reason::DnsNotFound, "no such name"));
-        cache.insert("here".into(), known(1), until);
-        cache.insert("gone".into(), absent.clone(), until);
-        assert_eq!(cache.get("here", now), Some(&known(1)));
-        assert_eq!(cache.get("gone", now), Some(&absent));
-        assert_eq!(cache.get("here", until), None);
-        assert_eq!(cache.get("other", now), None);
+        cache.insert("here".into(), known(1), now, second);
+        cache.insert("gone".into(), absent.clone(), now, second);
+        assert_eq!(cache.get("here", now, None), Some(&known(1)));
+        assert_eq!(cache.get("gone", now, None), Some(&absent));
+        assert_eq!(cache.get("here", until, None), None);
+        assert_eq!(cache.get("other", now, None), None);
+    }
+
+    #[test]
+    fn what_an_attempt_has_failed_with_is_of_no_more_use() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut cache = Cache::default();
+        cache.insert("a".into(), known(1), now, 60 * second);
+        assert_eq!(cache.get("a", now + second, Some(now)), None, "it was known when it failed");
+        cache.insert("a".into(), known(2), now + second, 60 * second);
+        assert_eq!(cache.get("a", now + second, Some(now)), Some(&known(2)));
     }
 
     #[test]
     fn what_is_learnt_later_holds() {
         let now = Instant::now();
         let mut cache = Cache::default();
-        cache.insert("a".into(), known(1), now);
-        cache.insert("a".into(), known(2), now + Duration::from_secs(1));
-        assert_eq!(cache.get("a", now), Some(&known(2)));
+        cache.insert("a".into(), known(1), now, Duration::ZERO);
+        cache.insert("a".into(), known(2), now, Duration::from_secs(1));
+        assert_eq!(cache.get("a", now, None), Some(&known(2)));
         assert_eq!(cache.entries.len(), 1);
     }
 
     #[test]
     fn forgets_the_oldest_beyond_its_size() {
         let now = Instant::now();
-        let until = now + Duration::from_secs(1);
         let mut cache = Cache::default();
         let name = |number: usize| format!("name-{number}");
         let count = 2 * NAMES_MAX + 10;
         for number in 0..count {
-            cache.insert(name(number).into(), known(1), until);
+            cache.insert(name(number).into(), known(1), now, Duration::from_secs(1));
         }
         assert_eq!((cache.entries.len(), cache.places.len()), (NAMES_MAX, NAMES_MAX));
-        assert_eq!(cache.get(&name(count - NAMES_MAX - 1), now), None);
+        assert_eq!(cache.get(&name(count - NAMES_MAX - 1), now, None), None);
         for number in count - NAMES_MAX..count {
-            assert!(cache.get(&name(number), now).is_some(), "{number}");
+            assert!(cache.get(&name(number), now, None).is_some(), "{number}");
         }
     }
 }

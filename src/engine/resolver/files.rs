@@ -30,7 +30,7 @@ impl Files {
     /// Reads both.
     pub(super) fn read() -> Files {
         Files {
-            conf: text("/etc/resolv.conf", RESOLV_CONF_MAX).map(|text| ResolvConf::parse(&text)),
+            conf: text("/etc/resolv.conf", RESOLV_CONF_MAX).map(|text| ResolvConf::parse(&text, os::interface)),
             hosts: text("/etc/hosts", HOSTS_MAX).map(|text| Hosts::parse(&text)),
         }
     }
@@ -40,8 +40,9 @@ impl Files {
     /// is no such file: a name that is only found through the search list is not found, and must be written in full.
     pub(super) fn with_servers(mut self, servers: &[std::net::SocketAddr]) -> Files {
         if !servers.is_empty() {
-            let mut conf = self.conf.unwrap_or_else(|_| ResolvConf::parse(""));
+            let mut conf = self.conf.unwrap_or_else(|_| ResolvConf::parse("", os::interface));
             conf.servers = servers.to_vec();
+            conf.unusable.clear();
             self.conf = Ok(conf);
         }
         self
@@ -136,7 +137,7 @@ mod tests {
         };
         let server = "10.0.0.53:53".parse().unwrap();
         let conf = unreadable().with_servers(&[server]).conf.unwrap();
-        assert_eq!(conf, ResolvConf { servers: vec![server], ..ResolvConf::parse("") });
+        assert_eq!(conf, ResolvConf { servers: vec![server], ..ResolvConf::default() });
         assert!(unreadable().with_servers(&[]).conf.is_err());
     }
 }

@@ -32,8 +32,9 @@ use super::trouble::Trouble;
 use crate::check::outcome::{Failure, Reason};
 pub use crate::proto::dns::answer::Families;
 use crate::proto::dns::answer::{Answer, Failure as Cause, LookupError};
-use crate::proto::dns::config::loopback;
+use crate::proto::dns::config::{is_nobody, loopback};
 use crate::proto::dns::lookup::{Action, Input, Lookup};
+use crate::proto::dns::manners::Manners;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
 use cache::Cache;
@@ -166,6 +167,7 @@ pub(super) struct Resolver {
     /// Read when the first name needs them. The servers stand in the order of `order`.
     files: Option<Files>,
     order: Servers,
+    manners: Manners,
     random: Box<dyn FnMut() -> u64>,
     cache: Cache,
     flights: Slab<Flight>,
@@ -218,6 +220,7 @@ impl Resolver {
             said: by_host(names.overrides),
             files: None,
             order: Servers::default(),
+            manners: Manners::default(),
             random: Box::new(random),
             cache: Cache::default(),
             flights: Slab::new(),
@@ -238,12 +241,14 @@ impl Resolver {
         Stats { sockets_most: self.sockets.most(), ..self.stats }
     }
 
-    /// Finds the addresses of a host, which is given in lower case and is no address itself.
+    /// Finds the addresses of a host, which is given in lower case and is no address itself. What was known before
+    /// `fresh_from` has had its use: an attempt failed with it.
     pub(super) fn resolve<T: Tagged>(
         &mut self,
         host: &str,
         port: u16,
         waiter: Waiter,
+        fresh_from: Option<Instant>,
         now: Instant,
         reactor: &mut Reactor<T>,
     ) -> Found {
@@ -252,7 +257,7 @@ impl Resolver {
             return Found::Now(found);
         }
         // === 3. An answer that still holds, or an absence.
-        if let Some(known) = self.cache.get(host, now) {
+        if let Some(known) = self.cache.get(host, now, fresh_from) {
             self.stats.cached += 1;
             return Found::Now(known.clone().map_err(Trouble::Target));
         }
@@ -310,7 +315,14 @@ impl Resolver {
         }
         let families = self.families;
         match &self.files().hosts {
-            Ok(hosts) => Ok(of_families(families, hosts.get(host))),
+            Ok(hosts) => match hosts.get(host) {
+                [] => Ok(None),
+                said if said.iter().all(is_nobody) => {
+                    let detail = format!("{host}: the name has no address but {}, as the hosts file says", said[0]);
+                    Err(Trouble::Target(Failure::new(Reason::DnsNotFound, detail)))
+                }
+                said => Ok(of_families(families, said)),
+            },
             Err(trouble) => Err(trouble.clone()),
         }
     }
@@ -359,9 +371,10 @@ impl Resolver {
             return Ok(ticket);
         }
         let (families, rotation) = (self.families, self.stats.lookups as usize % self.order.to_begin_with());
+        let manners = self.manners.clone();
         let conf = self.files().conf.as_ref().map_err(Trouble::clone)?;
-        let lookup =
-            Lookup::new(host, conf, families, rotation).map_err(|error| Trouble::Target(failure(host, &error)))?;
+        let lookup = Lookup::new(host, conf, families, rotation, manners)
+            .map_err(|error| Trouble::Target(failure(host, &error)))?;
         self.stats.lookups += 1;
 
         let slot = self.flights.next_place();
@@ -468,6 +481,7 @@ impl Resolver {
             match fault {
                 Fault::Unreachable(server) => self.tell(ticket, Input::Unreachable { server }, now, reactor),
                 Fault::TcpFailed(record) => self.tell(ticket, Input::TcpFailed { record }, now, reactor),
+                Fault::NotSent(server, why) => self.tell(ticket, Input::NotSent { server, why: &why }, now, reactor),
                 Fault::Shortage(failure) => self.end(ticket, Err(Trouble::Shortage(failure)), reactor),
             }
         }
@@ -524,7 +538,7 @@ impl Resolver {
             Err(error) => Err(failure(&host, &error)),
         };
         if let Some(lifetime) = lifetime {
-            self.cache.insert(host, known.clone(), now + lifetime);
+            self.cache.insert(host, known.clone(), now, lifetime);
         }
         self.end(ticket, known.map_err(Trouble::Target), reactor);
     }
@@ -570,6 +584,7 @@ fn by_host(overrides: Vec<Override>) -> ByName<Box<str>, Vec<(u16, Addresses)>> 
 /// Those of the wanted families, if there are any.
 fn of_families(families: Families, addresses: &[IpAddr]) -> Option<Addresses> {
     let wanted = |address: &&IpAddr| match families {
+        _ if is_nobody(address) => false,
         Families::Both => true,
         Families::V4 => address.is_ipv4(),
         Families::V6 => address.is_ipv6(),
@@ -595,6 +610,7 @@ fn failure(host: &str, error: &LookupError) -> Failure {
     let reason = match &error.failure {
         Cause::NotFound { .. } | Cause::NoAddresses { .. } => Reason::DnsNotFound,
         Cause::TimedOut { .. } => Reason::DnsTimeout,
+        Cause::NotSent { .. } | Cause::NoServers { .. } => Reason::LocalError,
         Cause::BadName(_)
         | Cause::ServerFailed { .. }
         | Cause::Refused { .. }
@@ -654,7 +670,7 @@ mod tests {
 
         fn resolve_at(&mut self, host: &str, now: Instant) -> (Found, Waiter) {
             let waiter = self.waiter();
-            (self.resolver.resolve(host, 80, waiter, now, &mut self.reactor), waiter)
+            (self.resolver.resolve(host, 80, waiter, None, now, &mut self.reactor), waiter)
         }
 
         fn later(&mut self, host: &str) -> (Ticket, Waiter) {
@@ -1103,7 +1119,7 @@ mod tests {
         let mut at = |host: &str, port| {
             let waiter = bench.waiter();
             let now = bench.reactor.clock().now();
-            bench.resolver.resolve(host, port, waiter, now, &mut bench.reactor)
+            bench.resolver.resolve(host, port, waiter, None, now, &mut bench.reactor)
         };
         assert_eq!(at("www.example", 80), Found::Now(found(&["10.0.0.7", "::7"])));
         assert_eq!(at("www.example", 443), Found::Now(found(&["10.0.0.8"])));

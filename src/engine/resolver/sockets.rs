@@ -22,6 +22,7 @@ use crate::proto::dns::config::MAX_SERVERS;
 use crate::proto::dns::message::message_id;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor};
+use crate::sys::{plain, resource};
 
 /// The queries that a socket takes before a new one takes its place.
 pub(super) const QUERIES_PER_SOCKET: u32 = 128;
@@ -67,6 +68,8 @@ pub(super) enum Fault {
     Unreachable(SocketAddr),
     /// The connection of this record type cannot be made, or ended early.
     TcpFailed(RecordType),
+    /// This machine did not let a datagram to this server out, in the system's words.
+    NotSent(SocketAddr, String),
     /// This machine has nothing left to make a socket of: whose trouble it is, in words.
     Shortage(Failure),
 }
@@ -187,8 +190,8 @@ impl Sockets {
         self.most
     }
 
-    /// Sends a query in place of the last one of its record type. One that the OS does not take is as good as lost on
-    /// the way: the lookup sends it again.
+    /// Sends a query in place of the last one of its record type. One for which the OS has no room now is as good as lost
+    /// on the way: the lookup sends it again.
     pub(super) fn send<T: Tagged>(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
         self.forget_other_ids(query, places, reactor);
         let is_again = |place: &&Place| place.record == query.record && self.is_to(place.socket, query.server);
@@ -217,11 +220,18 @@ impl Sockets {
             }
         }
         udp.sent += 1;
-        if udp.socket.send(query.bytes).is_err_and(|error| is_refusal(&error)) && !udp.refused {
+        match udp.socket.send(query.bytes) {
+            // It was this machine that did not let it out: a filter of its own, or a shortage.
+            Err(error) if resource::is_local_shortage(&error) => {
+                self.fault(query.ticket, Fault::NotSent(query.server, plain(&error)));
+            }
             // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready
             // for it.
-            udp.refused = true;
-            reactor.again(udp.key);
+            Err(error) if is_refusal(&error) && !udp.refused => {
+                udp.refused = true;
+                reactor.again(udp.key);
+            }
+            _ => {}
         }
     }
 

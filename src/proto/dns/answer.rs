@@ -86,6 +86,8 @@ pub enum Failure {
         ttl: Option<Duration>,
         /// The families that were wanted.
         families: Families,
+        /// What was said in place of one, and can be nobody's (RFC 1122, 3.2.1.3).
+        unspecified: Option<IpAddr>,
     },
     /// The server failed.
     ServerFailed {
@@ -113,6 +115,18 @@ pub enum Failure {
     TcpFailed {
         /// Which one.
         server: SocketAddr,
+    },
+    /// This machine did not let the question out.
+    NotSent {
+        /// Whom it was for.
+        server: SocketAddr,
+        /// The system's words.
+        why: Box<str>,
+    },
+    /// None of the servers that the system names can be asked.
+    NoServers {
+        /// Which, and why not.
+        unusable: Vec<String>,
     },
     /// No server answered.
     TimedOut {
@@ -149,16 +163,19 @@ impl Failure {
         match (&aaaa, &a) {
             (_, Failure::NotFound { .. }) => a,
             (Failure::NotFound { .. } | Failure::NoAddresses { .. }, _) => a.no_longer_than(&aaaa),
-            (_, Failure::NoAddresses { .. }) => aaaa,
+            (Failure::NotSent { .. }, Failure::TimedOut { .. }) | (_, Failure::NoAddresses { .. }) => aaaa,
             _ => a,
         }
     }
 
-    /// What two names of a search list amount to, which are both absent: that one of them is there says more.
+    /// What two names of a search list amount to: that a server failed says more than that a name is absent, since it might
+    /// have been there; and of two that are absent, that one of them is there without an address.
     pub(super) fn of_names(earlier: Failure, later: Failure) -> Failure {
-        match earlier {
-            Failure::NoAddresses { .. } => earlier.no_longer_than(&later),
-            _ => later.no_longer_than(&earlier),
+        match (&earlier, later.is_negative()) {
+            (Failure::NoAddresses { .. }, true) => earlier.no_longer_than(&later),
+            (Failure::NotFound { .. }, true) => later.no_longer_than(&earlier),
+            (Failure::NoAddresses { .. } | Failure::NotFound { .. }, false) => later,
+            _ => earlier,
         }
     }
 
@@ -178,6 +195,13 @@ impl fmt::Display for Failure {
             Failure::NotFound { server, .. } => {
                 write!(f, "no such name (NXDOMAIN from {})", Server(server))
             }
+            Failure::NoAddresses { server, unspecified: Some(address), .. } => {
+                write!(
+                    f,
+                    "the name has no address but {address}, as blocking resolvers answer (said {})",
+                    Server(server)
+                )
+            }
             Failure::NoAddresses { server, families, .. } => {
                 let kind = match families {
                     Families::Both => "",
@@ -196,6 +220,12 @@ impl fmt::Display for Failure {
             Failure::Unreachable { server } => write!(f, "{} is unreachable", Server(server)),
             Failure::TcpFailed { server } => {
                 write!(f, "{} gave no usable answer over TCP", Server(server))
+            }
+            Failure::NotSent { server, why } => {
+                write!(f, "this machine did not let the question to {} out: {why}", Server(server))
+            }
+            Failure::NoServers { unusable } => {
+                write!(f, "resolv.conf names no server that can be asked: {}", unusable.join(", "))
             }
             Failure::TimedOut { servers, attempts } => {
                 f.write_str("no answer from ")?;
@@ -313,7 +343,7 @@ mod tests {
             (Failure::TcpFailed { server }, "127.0.0.53 gave no usable answer over TCP"),
             (timed_out(&["127.0.0.53:53", "[::1]:5353"], 2), "no answer from 127.0.0.53, [::1]:5353 in 2 attempts"),
             (timed_out(&["10.0.0.1:53"], 1), "no answer from 10.0.0.1 in 1 attempt"),
-            (Failure::TooManyCnames { server }, "more than 8 CNAMEs in a row (the last from 127.0.0.53)"),
+            (Failure::TooManyCnames { server }, "more than 32 CNAMEs in a row (the last from 127.0.0.53)"),
         ];
         for (failure, words) in cases {
             assert_eq!(failure.to_string(), words);

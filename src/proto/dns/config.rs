@@ -4,7 +4,7 @@
 //! does. This file refuses to know where the texts are kept and when they are read again.
 //!
 //! Left out: the `sortlist` line and options that change nothing for a stub resolver with its own timeouts (`edns0`,
-//! `single-request`, `use-vc`, `trust-ad`, ...); a search list from the machine's own domain where the file has none.
+//! `single-request`, `trust-ad`, ...); a search list from the machine's own domain where the file has none.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -26,6 +26,8 @@ pub const MAX_TIMEOUT_SECONDS: u32 = 30;
 pub const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most rounds through all servers.
 pub const MAX_ATTEMPTS: u32 = 5;
+/// How much is repeated of a server that cannot be asked, in characters.
+const MAX_QUOTED: usize = 60;
 /// The most addresses kept of one name in `hosts`.
 pub const MAX_HOST_ADDRESSES: usize = 32;
 
@@ -35,8 +37,10 @@ pub const DNS_PORT: u16 = 53;
 /// How names are looked up: what `resolv.conf` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// The servers, in order; at least one, at most [`MAX_SERVERS`].
+    /// The servers, in order; at most [`MAX_SERVERS`]. None if the file names some, and none of them is of use.
     pub servers: Vec<SocketAddr>,
+    /// The servers that the file names and that cannot be asked, as they stand there, with why.
+    pub unusable: Vec<String>,
     /// The domains that a name is tried in, in order; at most [`MAX_SEARCH`].
     pub search: Vec<Name>,
     /// A name with at least so many dots is tried as it is before it is tried in a domain.
@@ -49,32 +53,49 @@ pub struct ResolvConf {
     pub attempts: u32,
     /// Whether lookups start at different servers.
     pub rotate: bool,
+    /// Whether servers are asked over TCP from the start.
+    pub over_tcp: bool,
+    /// Whether no IPv6 addresses are asked for.
+    pub no_ipv6: bool,
 }
+
+/// Finds the number of a network interface by its name.
+pub type FindInterface = fn(&str) -> Option<u32>;
 
 /// What holds without a file: the server of this machine, asked twice for five seconds each.
 impl Default for ResolvConf {
     fn default() -> ResolvConf {
         ResolvConf {
             servers: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, DNS_PORT))],
+            unusable: Vec::new(),
             search: Vec::new(),
             ndots: 1,
             timeout: Duration::from_secs(5),
             first_timeout: FIRST_TIMEOUT,
             attempts: 2,
             rotate: false,
+            over_tcp: false,
+            no_ipv6: false,
         }
     }
 }
 
 impl ResolvConf {
     /// Reads the text of a `resolv.conf`. Any text will do: an empty one gives the default.
-    pub fn parse(text: &str) -> ResolvConf {
+    pub fn parse(text: &str, find_interface: FindInterface) -> ResolvConf {
         let mut conf = ResolvConf::default();
         let mut servers = Vec::new();
         for line in text.lines() {
             let mut words = words_before(line, &['#', ';']);
             match words.next() {
-                Some("nameserver") => servers.extend(words.next().and_then(server)),
+                Some("nameserver") => match words.next().map(|word| (word, server(word, DNS_PORT, find_interface))) {
+                    Some((_, Ok(server))) => servers.push(server),
+                    Some((word, Err(why))) if conf.unusable.len() < MAX_SERVERS => {
+                        let word: String = word.chars().take(MAX_QUOTED).collect();
+                        conf.unusable.push(format!("'{}' {why}", word.escape_debug()));
+                    }
+                    _ => {}
+                },
                 Some("domain") => conf.search = search_list(words.take(1)),
                 Some("search") => conf.search = search_list(words),
                 Some("options") => words.for_each(|option| conf.apply(option)),
@@ -82,7 +103,8 @@ impl ResolvConf {
             }
         }
         servers.truncate(MAX_SERVERS);
-        if !servers.is_empty() {
+        // One that cannot be asked does not turn into another that nobody has named.
+        if !servers.is_empty() || !conf.unusable.is_empty() {
             conf.servers = servers;
         }
         conf
@@ -98,6 +120,8 @@ impl ResolvConf {
             }
             ("attempts", Some(count)) => self.attempts = count.clamp(1, MAX_ATTEMPTS),
             ("rotate", _) => self.rotate = true,
+            ("use-vc", _) => self.over_tcp = true,
+            ("no-aaaa", _) => self.no_ipv6 = true,
             _ => {}
         }
     }
@@ -116,15 +140,18 @@ fn capped(digits: &str) -> Option<u32> {
     Some(digits.parse().unwrap_or(u32::MAX))
 }
 
-/// A server's address, perhaps with an IPv6 zone. Zones by the name of an interface need the OS and are skipped.
-fn server(word: &str) -> Option<SocketAddr> {
-    match word.split_once('%') {
-        None => Some(SocketAddr::new(answering(word.parse().ok()?), DNS_PORT)),
-        Some((ip, zone)) => {
-            let ip: Ipv6Addr = ip.parse().ok()?;
-            Some(SocketAddrV6::new(ip, DNS_PORT, 0, zone.parse().ok()?).into())
-        }
-    }
+/// A server's address, perhaps with an IPv6 zone, which is the number of an interface or its name (RFC 4007, 11).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn server(word: &str, port: u16, find_interface: FindInterface) -> Result<SocketAddr, &'static str> {
+    const NO_ADDRESS: &str = "is not an address";
+    let Some((ip, zone)) = word.split_once('%') else {
+        return Ok(SocketAddr::new(answering(word.parse().map_err(|_| NO_ADDRESS)?), port));
+    };
+    let ip: Ipv6Addr = ip.parse().map_err(|_| NO_ADDRESS)?;
+    let zone = zone.parse().ok().or_else(|| find_interface(zone)).ok_or("names an interface that is not there")?;
+    Ok(SocketAddrV6::new(ip, port, 0, zone).into())
 }
 
 /// Who answers for an address: what is sent to the unspecified one comes back from the loopback one.
@@ -134,6 +161,11 @@ fn answering(ip: IpAddr) -> IpAddr {
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
         specified => specified,
     }
+}
+
+/// Whether an address can be nobody's (RFC 1122, 3.2.1.3): servers that block a name give it in place of the name's own.
+pub fn is_nobody(address: &IpAddr) -> bool {
+    address.to_canonical().is_unspecified()
 }
 
 fn search_list<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Name> {
@@ -221,6 +253,11 @@ fn key(name: &str) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
 
+    /// There is one interface, whose number is 7.
+    fn parse(text: &str) -> ResolvConf {
+        ResolvConf::parse(text, |name| (name == "eth0").then_some(7))
+    }
+
     fn names(names: &[&str]) -> Vec<Name> {
         names.iter().map(|name| Name::parse(name).unwrap()).collect()
     }
@@ -231,17 +268,17 @@ mod tests {
 
     #[test]
     fn reads_a_resolv_conf_as_users_have_it() {
-        let conf = ResolvConf::parse(
+        let conf = parse(
             "# Generated by NetworkManager\r\n\
              domain old.example\n\
              search corp.example.com Example.COM. corp.example.com\t\n\
              nameserver 10.0.0.2 # the first\n\
              \x20 nameserver ::1\n\
              ; a comment\n\
-             nameserver\tfe80::1%2\n\
+             nameserver\tfe80::1%eth0\n\
              nameserver 10.0.0.9\n\
              options ndots:5 timeout:2\n\
-             options attempts:3 rotate edns0 trust-ad\n\
+             options attempts:3 rotate edns0 trust-ad use-vc no-aaaa\n\
              sortlist 130.155.160.0/255.255.240.0\n\
              lookup file bind\n",
         );
@@ -249,7 +286,7 @@ mod tests {
             servers: vec![
                 "10.0.0.2:53".parse().unwrap(),
                 "[::1]:53".parse().unwrap(),
-                SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 2).into(),
+                SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 7).into(),
             ],
             search: names(&["corp.example.com", "example.com"]),
             ndots: 5,
@@ -257,6 +294,9 @@ mod tests {
             first_timeout: Duration::from_secs(2),
             attempts: 3,
             rotate: true,
+            over_tcp: true,
+            no_ipv6: true,
+            unusable: Vec::new(),
         };
         assert_eq!(conf, expected);
     }
@@ -268,46 +308,57 @@ mod tests {
             "\n\n",
             "# nothing\n;nothing\n",
             "nameserver\nsearch\noptions\n",
-            "nameserver example.com\nnameserver 10.0.0.300\nnameserver fe80::1%eth0\nnameserver 10.0.0.1%1\n",
             "nameservers 10.0.0.1\nNAMESERVER 10.0.0.1\n#nameserver 10.0.0.1",
             "options ndots timeout: attempts:x ndots:-1 timeout:1.5 attempts:+3",
             "search . .. a..b",
         ];
         for text in texts {
-            assert_eq!(ResolvConf::parse(text), ResolvConf::default(), "{text:?}");
+            assert_eq!(parse(text), ResolvConf::default(), "{text:?}");
         }
     }
 
     #[test]
+    fn a_server_that_cannot_be_asked_is_told_and_becomes_no_other() {
+        let conf =
+            parse("nameserver example.com\nnameserver fe80::1%eth9\nnameserver 10.0.0.1%1\nnameserver 10.0.0.300");
+        assert_eq!(conf.servers, [], "nor this machine's own");
+        let told = ["'example.com' is not an address", "'fe80::1%eth9' names an interface that is not there"];
+        assert_eq!((&conf.unusable[..2], conf.unusable.len()), (&told.map(str::to_owned)[..], 3));
+        let conf = parse("nameserver fe80::1%eth9\nnameserver fe80::53%12");
+        assert_eq!(conf.servers, [SocketAddrV6::new("fe80::53".parse().unwrap(), 53, 0, 12).into()]);
+        assert_eq!(conf.unusable.len(), 1);
+    }
+
+    #[test]
     fn the_unspecified_address_is_this_machine() {
-        let conf = ResolvConf::parse("nameserver 0.0.0.0\nnameserver ::");
+        let conf = parse("nameserver 0.0.0.0\nnameserver ::");
         assert_eq!(conf.servers, ["127.0.0.1:53", "[::1]:53"].map(|text| text.parse().unwrap()));
     }
 
     #[test]
     fn caps_every_option() {
-        let conf = ResolvConf::parse("options ndots:16 timeout:31 attempts:6");
+        let conf = parse("options ndots:16 timeout:31 attempts:6");
         assert_eq!((conf.ndots, conf.attempts), (15, 5));
         assert_eq!(conf.timeout, Duration::from_secs(30));
-        let conf = ResolvConf::parse("options ndots:99999999999 timeout:99999999999 attempts:99999999999");
+        let conf = parse("options ndots:99999999999 timeout:99999999999 attempts:99999999999");
         assert_eq!((conf.ndots, conf.attempts), (15, 5));
         assert_eq!(conf.timeout, Duration::from_secs(30));
-        let conf = ResolvConf::parse("options ndots:0 timeout:0 attempts:0");
+        let conf = parse("options ndots:0 timeout:0 attempts:0");
         assert_eq!((conf.ndots, conf.attempts), (0, 1));
         assert_eq!((conf.timeout, conf.first_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
-        assert_eq!(ResolvConf::parse("").first_timeout, FIRST_TIMEOUT);
+        assert_eq!(parse("").first_timeout, FIRST_TIMEOUT);
         let domains: String = (0..40).map(|n| format!(" d{n}.example")).collect();
-        let conf = ResolvConf::parse(&format!("search{domains}"));
+        let conf = parse(&format!("search{domains}"));
         assert_eq!(conf.search.len(), MAX_SEARCH);
     }
 
     #[test]
     fn the_last_of_domain_and_search_wins() {
-        let conf = ResolvConf::parse("search a.example b.example\ndomain c.example d.example");
+        let conf = parse("search a.example b.example\ndomain c.example d.example");
         assert_eq!(conf.search, names(&["c.example"]));
-        let conf = ResolvConf::parse("domain c.example\nsearch a.example b.example");
+        let conf = parse("domain c.example\nsearch a.example b.example");
         assert_eq!(conf.search, names(&["a.example", "b.example"]));
-        let conf = ResolvConf::parse("search a.example\nsearch .");
+        let conf = parse("search a.example\nsearch .");
         assert_eq!(conf.search, names(&[]));
     }
 
@@ -397,8 +448,8 @@ mod tests {
     fn any_text_is_read() {
         let text = "nameserver fe80::1%2\nsearch a.b\noptions ndots:3 rotate\n10.0.0.1 é\u{2028}x # ;\n";
         for (at, _) in text.char_indices() {
-            let conf = ResolvConf::parse(&text[..at]);
-            assert_eq!(conf.servers.len(), 1);
+            let conf = parse(&text[..at]);
+            assert_eq!(conf.servers.len() + conf.unusable.len(), 1);
             assert_eq!(Hosts::parse(&text[..at]).get("nobody"), &[] as &[IpAddr]);
         }
     }

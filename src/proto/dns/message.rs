@@ -12,8 +12,9 @@ use super::wire::{NameRef, Reader};
 
 pub use super::wire::Malformed;
 
-/// The longest chain of CNAMEs that is followed, in one answer or over several.
-pub const MAX_CNAMES: usize = 8;
+/// The longest chain of CNAMEs that is followed, in one answer or over several: far beyond those of large clouds, which
+/// have passed eight, and enough to see that there is no end.
+pub const MAX_CNAMES: usize = 32;
 /// The most addresses taken from one answer; what the server sent beyond them is ignored.
 pub const MAX_ADDRESSES: usize = 16;
 /// The most records in a message. It bounds the time spent on a hostile 64 KiB answer over TCP.

@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod config;
 pub mod lookup;
+pub mod manners;
 pub mod message;
 pub mod name;
 pub mod query;

@@ -72,6 +72,7 @@ pub struct Query {
     /// The message behind its TCP length, so that one buffer serves both transports. Never shorter than both heads.
     framed: Vec<u8>,
     edns: bool,
+    lowered: bool,
 }
 
 impl Query {
@@ -90,7 +91,7 @@ impl Query {
         }));
         framed.extend_from_slice(&record.code().to_be_bytes());
         framed.extend_from_slice(&CLASS_IN.to_be_bytes());
-        let mut query = Query { record, framed, edns };
+        let mut query = Query { record, framed, edns, lowered: false };
         if edns {
             query.framed.extend_from_slice(&OPT);
         }
@@ -123,13 +124,33 @@ impl Query {
         &self.framed
     }
 
-    /// Takes the OPT record out, for a server that answered FORMERR to it. Id and letters stay.
-    pub fn drop_edns(&mut self) {
-        if self.edns {
-            self.framed.truncate(self.framed.len() - OPT_LENGTH);
-            self.edns = false;
-            self.seal();
+    /// Puts the OPT record in or takes it out, for a server that cannot stand it. Id and letters stay.
+    pub fn set_edns(&mut self, edns: bool) {
+        match (self.edns, edns) {
+            (true, false) => self.framed.truncate(self.framed.len() - OPT_LENGTH),
+            (false, true) => self.framed.extend_from_slice(&OPT),
+            _ => return,
         }
+        self.edns = edns;
+        self.seal();
+    }
+
+    /// Writes the name in small letters, for a server that cannot keep them apart: the id and the port still guard it.
+    pub fn lower(&mut self) {
+        let end = TCP_PREFIX + HEADER + self.question().len() - 4;
+        self.framed[TCP_PREFIX + HEADER..end].make_ascii_lowercase();
+        self.lowered = true;
+    }
+
+    /// Whether it was [lowered](Self::lower).
+    pub fn is_lowered(&self) -> bool {
+        self.lowered
+    }
+
+    /// Draws another id.
+    pub fn renew_id(&mut self, random: Random<'_>) {
+        let id = random() as u16;
+        self.framed[TCP_PREFIX..TCP_PREFIX + 2].copy_from_slice(&id.to_be_bytes());
     }
 
     /// Gives the query another id than `taken`, so that the two questions of a lookup are never confused.
@@ -217,10 +238,12 @@ mod tests {
 
         let mut fallen_back = query("www.example", RecordType::Aaaa);
         for _ in 0..2 {
-            fallen_back.drop_edns();
+            fallen_back.set_edns(false);
             assert_eq!(fallen_back.framed(), bare.framed());
             assert!(!fallen_back.has_edns());
         }
+        fallen_back.set_edns(true);
+        assert_eq!(fallen_back.framed(), query("www.example", RecordType::Aaaa).framed());
     }
 
     #[test]

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use super::answer::{Failure, Families};
 use super::config::{self, ResolvConf};
 use super::lookup::Action;
+use super::manners::Manners;
 use super::message::{MAX_CNAMES, MAX_TTL, Rcode, Response};
 use super::name::Name;
-use super::query::{Query, RecordType, Transport};
+use super::query::{Query, Random, RecordType, Transport};
 
 /// Whom to ask, how long and how often.
 #[derive(Debug)]
@@ -22,35 +23,47 @@ pub(super) struct Plan {
     first_timeout: Duration,
     attempts: u32,
     pub(super) families: Families,
+    /// Servers are asked over TCP from the start.
+    over_tcp: bool,
+    /// There are more names to try behind this one, and the check's own time is to be enough for all of them.
+    pub(super) more_names: bool,
+    pub(super) manners: Manners,
     /// The server to ask first: the last that gave a usable answer. The next name need not wait for a dead one again.
     pub(super) preferred: usize,
 }
 
 impl Plan {
-    pub(super) fn new(conf: &ResolvConf, families: Families, rotation: usize) -> Plan {
+    /// `None`: there is nobody to ask.
+    pub(super) fn new(conf: &ResolvConf, families: Families, rotation: usize, manners: Manners) -> Option<Plan> {
         let mut servers = conf.servers.clone();
         servers.truncate(config::MAX_SERVERS);
-        if servers.is_empty() {
-            servers = ResolvConf::default().servers;
-        }
-        let preferred = if conf.rotate { rotation % servers.len() } else { 0 };
-        Plan {
+        let preferred = rotation.checked_rem(servers.len())?;
+        let preferred = if conf.rotate { preferred } else { 0 };
+        let families = if conf.no_ipv6 && families == Families::Both { Families::V4 } else { families };
+        Some(Plan {
             servers,
             timeout: conf.timeout,
             first_timeout: conf.first_timeout.min(conf.timeout),
             attempts: conf.attempts.clamp(1, config::MAX_ATTEMPTS),
             families,
+            over_tcp: conf.over_tcp,
+            more_names: false,
+            manners,
             preferred,
-        }
+        })
     }
 
     /// How often a question may be sent, to whichever server.
     fn turns(&self) -> usize {
-        self.servers.len() * self.attempts as usize
+        let attempts = if self.more_names { self.attempts.min(2) } else { self.attempts };
+        self.servers.len() * attempts as usize
     }
 
     /// How long to wait in a turn for more than what the servers of earlier turns may still say.
     pub(super) fn patience(&self, turn: usize) -> Duration {
+        if self.more_names {
+            return if turn < self.servers.len() { self.first_timeout } else { self.first_timeout / 2 };
+        }
         let is_last = turn + 1 >= self.turns();
         if turn < self.servers.len() && !is_last { self.first_timeout } else { self.timeout }
     }
@@ -66,6 +79,9 @@ impl Plan {
     }
 }
 
+/// How long after a question that this machine did not let out the next is tried.
+const NOT_SENT_PAUSE: Duration = Duration::from_millis(200);
+
 /// The longest that a question waits for room for its connection. Whoever waits for the name gives up before.
 const QUEUE_MAX: Duration = Duration::from_secs(60);
 
@@ -76,6 +92,10 @@ pub(super) struct Question {
     /// The server that is asked first, and how many were asked since, over and over in a ring.
     first: usize,
     turn: usize,
+    /// The server has said that it cannot read the question with its OPT record.
+    plain: bool,
+    /// It has answered in other letters.
+    in_other_letters: bool,
     pub(super) awaits: Awaits,
     /// CNAMEs followed so far, and the smallest of their TTLs in seconds.
     cnames: usize,
@@ -98,19 +118,24 @@ pub(super) enum Awaits {
 }
 
 impl Question {
-    pub(super) fn new(query: Query, first: usize, until: Instant) -> Question {
-        Question {
+    /// A question that is to be asked at once.
+    pub(super) fn new(query: Query, plan: &Plan, now: Instant) -> Question {
+        let mut question = Question {
             query,
-            first,
+            first: plan.preferred,
             turn: 0,
-            awaits: Awaits::Datagram { until },
+            plain: false,
+            in_other_letters: false,
+            awaits: Awaits::Datagram { until: now },
             cnames: 0,
             ttl: MAX_TTL,
             canonical: None,
             failure: None,
             unsent: true,
             close_tcp: false,
-        }
+        };
+        question.resend(plan, now);
+        question
     }
 
     pub(super) fn until(&self) -> Option<Instant> {
@@ -165,8 +190,42 @@ impl Question {
         self.now_awaits(Awaits::Nothing(result));
     }
 
+    /// Asks the server whose turn it is, the way it can stand. In the second round that is without an OPT record, whatever
+    /// came of it in the first.
     fn resend(&mut self, plan: &Plan, now: Instant) {
+        let server = plan.servers[self.server(plan)];
+        let is_again = self.turn >= plan.servers.len();
+        self.query.set_edns(!self.plain && !is_again && !plan.manners.wants_no_edns(server));
+        if plan.manners.wants_small_letters(server) {
+            self.query.lower();
+        }
+        let until = now + plan.patience(self.turn);
+        self.now_awaits(if plan.over_tcp { Awaits::TcpMessage { until } } else { Awaits::Datagram { until } });
+    }
+
+    /// The answer came in other letters than the question, so it is believed over TCP alone.
+    pub(super) fn distrust(&mut self, plan: &Plan, now: Instant) {
+        self.in_other_letters = true;
+        self.ask_over_tcp(plan, now);
+    }
+
+    /// TCP gave nothing. A server that writes letters its own way is asked once more in small ones: whether this is one.
+    pub(super) fn asks_in_small_letters(&mut self, plan: &Plan, now: Instant, random: Random<'_>) -> bool {
+        if !std::mem::take(&mut self.in_other_letters) || !self.waits_on(Transport::Tcp) {
+            return false;
+        }
+        self.query.renew_id(random);
+        self.query.lower();
         self.now_awaits(Awaits::Datagram { until: now + plan.patience(self.turn) });
+        true
+    }
+
+    /// This machine did not let it out. That may pass; it is tried again soon.
+    pub(super) fn was_not_sent(&mut self, failure: Failure, now: Instant) {
+        self.failure = Some(failure);
+        if let Awaits::Datagram { until } = &mut self.awaits {
+            *until = now + NOT_SENT_PAUSE;
+        }
     }
 
     /// There is no room for the connection yet, which is not the server's fault: for so long it is not waited for.
@@ -193,6 +252,7 @@ impl Question {
     pub(super) fn next_server(&mut self, failure: Option<Failure>, plan: &Plan, now: Instant) {
         self.failure = failure.or(self.failure.take());
         self.turn += 1;
+        self.plain = false;
         if self.turn < plan.turns() {
             self.resend(plan, now);
         } else {
@@ -215,7 +275,7 @@ impl Question {
         match Meaning::of(response, plan.servers[server], plan.families) {
             Meaning::Complaint(failure) if current => self.next_server(Some(failure), plan, now),
             Meaning::Unreadable(_) if current && self.query.has_edns() => {
-                self.query.drop_edns();
+                self.plain = true;
                 self.resend(plan, now);
             }
             Meaning::Unreadable(failure) if current => self.next_server(Some(failure), plan, now),
@@ -227,7 +287,14 @@ impl Question {
                 self.next_server(Some(Failure::TcpFailed { server }), plan, now);
             }
             Meaning::Complaint(_) | Meaning::Unreadable(_) | Meaning::CutShort => {}
-            Meaning::About(chain, says) => return self.follow(chain, says, plan.servers[server]),
+            Meaning::About(chain, says) => {
+                let address = plan.servers[server];
+                plan.manners.note_answer(address, self.query.has_edns());
+                if transport == Transport::Udp && self.query.is_lowered() {
+                    plan.manners.note_small_letters(address);
+                }
+                return self.follow(chain, says, address);
+            }
         }
         None
     }
@@ -254,6 +321,8 @@ impl Question {
         self.query = query;
         self.first = server;
         self.turn = 0;
+        self.plain = false;
+        self.in_other_letters = false;
         self.failure = None;
         self.resend(plan, now);
     }
@@ -330,16 +399,22 @@ impl Meaning {
         }
         let rcode = response.rcode;
         let ttl = response.negative_ttl.map(seconds);
+        let mut addresses = response.addresses;
+        let unspecified = addresses.iter().copied().find(config::is_nobody);
+        addresses.retain(|address| !config::is_nobody(address));
         let says = match rcode {
             Rcode::NXDOMAIN => Says::Absent(Failure::NotFound { server, ttl }),
-            Rcode::NOERROR if !response.addresses.is_empty() => Says::Addresses(response.addresses),
+            Rcode::NOERROR if !addresses.is_empty() => Says::Addresses(addresses),
+            Rcode::NOERROR if unspecified.is_some() => {
+                Says::Absent(Failure::NoAddresses { server, ttl: Some(seconds(response.ttl)), families, unspecified })
+            }
             // A SOA record says that the server went to the end of the chain and found nothing (RFC 2308 §2.2).
             Rcode::NOERROR if response.cnames > 0 && ttl.is_none() => Says::AskOn,
             Rcode::NOERROR if response.lame && ttl.is_none() => {
                 return Meaning::Complaint(Failure::Referral { server });
             }
-            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families }),
-            Rcode::FORMERR | Rcode::BADVERS => {
+            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families, unspecified }),
+            Rcode::FORMERR | Rcode::NOTIMP | Rcode::BADVERS => {
                 return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
             }
             Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
@@ -364,13 +439,13 @@ mod tests {
             attempts,
             ..ResolvConf::default()
         };
-        Plan::new(&conf, Families::Both, 0)
+        Plan::new(&conf, Families::Both, 0, Manners::default()).unwrap()
     }
 
     fn question(first: usize, plan: &Plan) -> Question {
         let name = Name::parse("www.example").unwrap();
         let query = Query::new(&name, RecordType::A, true, &mut || 7);
-        Question::new(query, first, Instant::now() + plan.patience(0))
+        Question { first, ..Question::new(query, plan, Instant::now()) }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use upcheck::proto::dns::answer::{Answer, Families, LookupError};
 use upcheck::proto::dns::config::{self, Hosts, MAX_ATTEMPTS, MAX_NDOTS, MAX_SEARCH, MAX_SERVERS, ResolvConf};
 use upcheck::proto::dns::lookup::{Action, Input, Lookup};
+use upcheck::proto::dns::manners::Manners;
 use upcheck::proto::dns::message::{MAX_ADDRESSES, MAX_CNAMES, MAX_NEGATIVE_TTL, MAX_TTL, Response};
 use upcheck::proto::dns::name::{MAX_NAME, Name};
 use upcheck::proto::dns::query::{Query, RecordType, Transport, tcp_message};
@@ -64,8 +65,10 @@ pub fn dns_config(bytes: &[u8]) {
     let mut tape = Tape(bytes);
     let host = String::from_utf8_lossy(tape.line()).into_owned();
     let text = String::from_utf8_lossy(tape.rest());
-    let conf = ResolvConf::parse(&text);
-    assert!((1..=MAX_SERVERS).contains(&conf.servers.len()) && conf.search.len() <= MAX_SEARCH);
+    let conf = ResolvConf::parse(&text, |_| None);
+    assert!(conf.servers.len() <= MAX_SERVERS && conf.search.len() <= MAX_SEARCH);
+    assert!(!conf.servers.is_empty() || !conf.unusable.is_empty());
+    assert!(conf.unusable.iter().all(|said| said.chars().all(|c| !c.is_control())));
     assert!(conf.ndots <= MAX_NDOTS && (1..=MAX_ATTEMPTS).contains(&conf.attempts) && !conf.timeout.is_zero());
     match config::candidates(&host, &conf) {
         Ok(names) => {
@@ -107,10 +110,11 @@ struct Session {
 impl Session {
     fn new(flags: u8) -> Session {
         let text = "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch a.example b.example\noptions rotate";
-        let conf = ResolvConf::parse(text);
+        let over_tcp = flags >> 6 & 1 == 1;
+        let conf = ResolvConf { over_tcp, ..ResolvConf::parse(text, |_| None) };
         let families = [Families::Both, Families::V4, Families::V6][usize::from(flags % 3)];
         let host = ["www.example.com.", "db"][usize::from(flags >> 7)];
-        let lookup = Lookup::new(host, &conf, families, usize::from(flags)).expect("a name");
+        let lookup = Lookup::new(host, &conf, families, usize::from(flags), Manners::default()).expect("a name");
         let asked = Default::default();
         let now = Instant::now();
         Session { lookup, servers: conf.servers, now, random: 1, armed: None, asked, result: None }
@@ -141,6 +145,7 @@ impl Session {
             11 => self.tell(Input::TcpFailed { record }),
             12 => self.tell(Input::Unreachable { server }),
             13 if which == 0 => self.tell(Input::TcpWaits { record }),
+            13 if what >> 5 & 1 == 0 => self.tell(Input::NotSent { server, why: "not permitted" }),
             13 => self.tell(Input::Deadline),
             14 => {
                 self.now = self.armed.unwrap_or(self.now).max(self.now);
