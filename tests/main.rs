@@ -22,6 +22,7 @@ mod load;
 mod mock;
 #[cfg(feature = "tls")]
 mod mock_tls;
+mod names;
 mod peers;
 mod raw;
 mod redirects;

@@ -556,6 +556,9 @@ impl Run {
                 names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
             ));
         }
+        for unusable in self.engine.unusable_servers() {
+            self.reports.say(&format!("names: the server {unusable}, so it was not asked"));
+        }
         let pool = self.engine.pool_stats();
         let closed: Vec<String> =
             pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();

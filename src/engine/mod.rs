@@ -417,6 +417,11 @@ impl<O: Copy> Engine<O> {
         self.resolver.stats()
     }
 
+    /// The name servers that this system names and that cannot be asked, with why.
+    pub fn unusable_servers(&self) -> Vec<String> {
+        self.resolver.unusable_servers()
+    }
+
     /// Whether a target that is brought now could start now.
     pub fn has_room(&self) -> bool {
         self.queue.has_room()

@@ -241,6 +241,12 @@ impl Resolver {
         Stats { sockets_most: self.sockets.most(), ..self.stats }
     }
 
+    /// The servers that the system names and that cannot be asked, with why; none before a name was looked up.
+    pub(super) fn unusable_servers(&self) -> Vec<String> {
+        let conf = self.files.as_ref().and_then(|files| files.conf.as_ref().ok());
+        conf.map_or_else(Vec::new, |conf| conf.unusable.clone())
+    }
+
     /// Finds the addresses of a host, which is given in lower case and is no address itself. What was known before
     /// `fresh_from` has had its use: an attempt failed with it.
     pub(super) fn resolve<T: Tagged>(
