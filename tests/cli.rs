@@ -26,7 +26,8 @@ fn help_and_version_go_to_standard_output() {
     for flag in ["--version", "-V"] {
         let output = Upcheck::new().arg(flag).run();
         output.expect_code(0);
-        assert_eq!(output.out(), concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n"));
+        let features = if cfg!(feature = "tls") { "tls" } else { "none" };
+        assert_eq!(output.out(), format!("upcheck {}\nfeatures: {features}\n", env!("CARGO_PKG_VERSION")));
         assert_eq!(output.err(), "");
     }
     let output = Upcheck::new().args(["check", "--help"]).run();

@@ -83,7 +83,7 @@ fn every_failure_has_its_reason_and_its_words() {
     output.expect_code(1);
     let report = output.report();
     for (host, reason, words) in cases {
-        let check = report.target(&format!("http://{host}/"));
+        let check = report.target(host);
         assert_eq!((check["verdict"].as_str(), check["reason"].as_str()), (Some("down"), Some(reason)), "{check}");
         assert_eq!(check["detail"], format!("{host}: {words}"));
         assert!(check["seconds"]["dns"].is_number() && check["seconds"]["connect"].is_null(), "{check}");
@@ -153,7 +153,7 @@ fn a_lie_is_never_believed() {
     let output = asking(&dns).args(["-t", "700ms", "-o", "ndjson"]).args(&names).run();
     let report = output.report();
     for name in names {
-        let check = report.target(&format!("http://{name}/"));
+        let check = report.target(&name);
         assert_eq!(check["reason"], "dns_timeout", "{check}");
         assert!(check["address"].is_null(), "{check}");
     }
@@ -194,7 +194,7 @@ fn only_what_the_question_leads_to_is_taken_from_an_answer() {
     assert_eq!(report.single()["address"], server.address().to_string());
     // And nothing of it is remembered of others.
     let report = asking(&dns).args([url("www.test.", &server), "other.test.".to_owned()]).report();
-    assert_eq!(report.target("http://other.test./")["address"], serde_json::Value::Null);
+    assert_eq!(report.target("other.test.")["address"], serde_json::Value::Null);
 }
 
 #[test]
@@ -668,7 +668,7 @@ fn the_search_list_is_that_of_resolv_conf() {
     }
     let report = output.expect_code(1).report();
     assert_eq!(report.target(&url("db", &server))["verdict"], "up", "{:#?}", report.checks);
-    assert_eq!(report.target("http://db./")["reason"], "dns_not_found", "the dot skips the search list");
+    assert_eq!(report.target("db.")["reason"], "dns_not_found", "the dot skips the search list");
     let mut names: Vec<String> = dns.asked().into_iter().map(|question| question.name).collect();
     names.sort();
     assert_eq!(names, ["db.", "db.a.test.", "db.b.test."]);

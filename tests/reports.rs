@@ -179,14 +179,27 @@ fn human_is_a_line_a_target_and_a_summary() {
 }
 
 #[test]
-fn quiet_shows_only_what_is_not_up_and_the_summary() {
+fn quiet_shows_counts_and_what_is_not_up_and_nothing_where_all_is_well() {
     let (_server, targets) = mixed();
     let output = Upcheck::new().args(["-q", "-t", "1"]).args(&targets).run();
     output.expect_code(1);
     let shown = |target: &str| output.out().split_whitespace().any(|word| word == target);
     let seen: Vec<bool> = targets.iter().map(|target| shown(target)).collect();
     assert_eq!(seen, [false, true, true, true, true, false], "{output:?}");
-    assert!(output.out().contains("p50"), "the summary stays: {output:?}");
+    // The counts come first: who keeps but a few kilobytes has them.
+    assert!(output.out().starts_with("6 checked: 2 up, 4 down ("), "{output:?}");
+    assert_eq!(output.out().lines().count(), 5, "{output:?}");
+    let well = Upcheck::new().args(["-q", &targets[0]]).run();
+    assert_eq!((well.expect_code(0).out(), well.err()), ("", ""));
+    // What a machine reads is always whole.
+    let output = Upcheck::new().args(["-q", "-t", "1", "-o", "ndjson"]).args(&targets).run();
+    assert_eq!(output.expect_code(1).report().checks.len(), targets.len());
+    // Of very many not all are held back.
+    let many: String = "http://127.0.0.1:1/\n".repeat(1500);
+    let output = Upcheck::new().args(["-q", "-f", "-"]).stdin(many).run();
+    let lines: Vec<&str> = output.expect_code(1).out().lines().collect();
+    assert_eq!(lines.len(), 1501);
+    assert!(lines.iter().any(|line| line.starts_with("1500 checked: 1500 down (connect_refused 1500)")), "{output:?}");
 }
 
 #[test]

@@ -1118,8 +1118,15 @@ mod tests {
                 draft.set(*setting, value, |_| Err("there are no files here".to_owned())).unwrap();
             }
             let (url, user) = Url::parse(url).unwrap();
-            let target =
-                Target { url, pinned: None, socket: None, user, tags: None, settings: Rc::new(draft.settings()) };
+            let target = Target {
+                url,
+                pinned: None,
+                socket: None,
+                written: None,
+                user,
+                tags: None,
+                settings: Rc::new(draft.settings()),
+            };
             let now = Instant::now();
             Bench { check: Check::new(target, FIRST, ms(7), now, ms(1_000)), begin: now, now, actions: Vec::new() }
         }

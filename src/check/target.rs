@@ -17,12 +17,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::expect::clip;
 use super::route::{Proxy, Route, socket_path, split_unix};
 use super::settings::{Draft, ReadFile, Setting, Settings};
-use crate::proto::url::Url;
+use crate::proto::url::{Invisible, Url, invisible, user_info};
 
 /// The longest line, in bytes. A URL of 8 KiB and long headers fit.
 pub const LINE_MAX: usize = 64 * 1024;
+
+/// How much of what is wrong a message repeats, in characters.
+const QUOTED_MAX: usize = 60;
 
 /// The most labels on one target.
 const LABELS_MAX: usize = 64;
@@ -36,6 +40,8 @@ pub struct Target {
     pub pinned: Option<IpAddr>,
     /// The unix socket of `unix:/path/to.sock:/url/path`, whose URL is `http://localhost/url/path`.
     pub socket: Option<Rc<str>>,
+    /// As it was written, less a password, where that is not the URL's normal form.
+    pub written: Option<Box<str>>,
     /// `name:password` from the URL.
     pub user: Option<Box<[u8]>>,
     /// Name and labels, where it has any.
@@ -54,12 +60,9 @@ pub struct Tags {
 }
 
 impl Target {
-    /// The target as reports show it: its URL, or the form with the unix socket that it was written in.
-    pub fn shown(&self) -> Cow<'_, str> {
-        match &self.socket {
-            None => Cow::Borrowed(self.url.as_str()),
-            Some(socket) => Cow::Owned(format!("unix:{socket}:{}", self.url.path())),
-        }
+    /// The target as reports show it: as it was written, so that they can be joined to the list that it came from.
+    pub fn shown(&self) -> &str {
+        self.written.as_deref().unwrap_or(self.url.as_str())
     }
 
     /// The way to it: its own socket, or the way for all.
@@ -191,7 +194,7 @@ impl Reader {
             message: "the line is not UTF-8".to_owned(),
         })?;
         let mut words = Words { line, at: 0, find_variable: self.world.find_variable };
-        let Some(first) = words.next()? else { return Ok(None) };
+        let Some(first) = words.target()? else { return Ok(None) };
         if first.text == "default" {
             if let Some(said) = self.options(&mut words)? {
                 self.defaults = *said;
@@ -199,6 +202,7 @@ impl Reader {
             return Ok(None);
         }
         let (url, user, socket) = self.place(&first)?;
+        let written = first.as_written(&url, socket.is_some(), words.at);
         // Most lines end here.
         let said = if words.at == line.len() { None } else { self.options(&mut words)? };
         let (settings, tags) = match said {
@@ -206,7 +210,7 @@ impl Reader {
             Some(said) => (said.settings, said.shared_tags),
         };
         told_apart(&url, &settings).map_err(|message| first.error(0, &message))?;
-        Ok(Some(Target { url, pinned: None, socket, user, tags, settings }))
+        Ok(Some(Target { url, pinned: None, socket, written, user, tags, settings }))
     }
 
     /// Reads a target given as an argument: a URL alone, taken as it is.
@@ -217,7 +221,8 @@ impl Reader {
         let word = Word { text: text.into(), at: 0, line: text, plain: true, filled: Vec::new() };
         let (url, user, socket) = self.place(&word)?;
         told_apart(&url, &self.flags.settings).map_err(|message| word.error(0, &message))?;
-        Ok(Target { url, pinned: None, socket, user, tags: None, settings: self.flags.settings.clone() })
+        let written = word.as_written(&url, socket.is_some(), text.len());
+        Ok(Target { url, pinned: None, socket, written, user, tags: None, settings: self.flags.settings.clone() })
     }
 
     fn place(&self, word: &Word<'_>) -> Result<Place, LineError> {
@@ -289,6 +294,9 @@ fn unix_place(word: &Word<'_>, socket: &str, path_at: Option<usize>) -> Result<P
     const ORIGIN: &str = "http://localhost";
     let at = path_at.unwrap_or(word.text.len());
     let path = &word.text[at..];
+    if let Some((at, c)) = invisible(&word.text) {
+        return Err(word.error(at, &Invisible(c)));
+    }
     if path_at.is_some() && !path.starts_with('/') {
         return Err(word.error(at, &"behind the socket stands a path: unix:/path/to.sock:/url/path"));
     }
@@ -303,9 +311,14 @@ fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
         tags.name = Some(value.into());
         return Ok(());
     };
-    let starts_well = label.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts_well || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(format!("'{}' is not a label name: letters, digits and '_', no digit first", label.escape_debug()));
+    // As Kubernetes names them, too: app.kubernetes.io/name.
+    let starts_well = label.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let is_good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/');
+    if !starts_well || !label.bytes().all(is_good) {
+        let shown = clip(&label.escape_debug().to_string(), QUOTED_MAX);
+        return Err(format!(
+            "'{shown}' is not a label name: letters, digits, '_', '-', '.' and '/', none of those first"
+        ));
     }
     match tags.labels.iter().position(|(name, _)| **name == *label) {
         Some(index) => tags.labels[index].1 = value.into(),
@@ -328,6 +341,21 @@ struct Word<'a> {
 }
 
 impl Word<'_> {
+    /// The word as it stands in the line up to `end`, without quotes around it, less a password; `None` where it is the
+    /// URL's normal form.
+    fn as_written(&self, url: &Url, on_socket: bool, end: usize) -> Option<Box<str>> {
+        if self.plain && !on_socket && self.text == url.as_str() {
+            return None;
+        }
+        // With the names of variables, whose values are to be seen nowhere.
+        let word = if self.filled.is_empty() { &*self.text } else { self.line[self.at..end].trim_matches(['\'', '"']) };
+        let password = user_info(word).and_then(|user| Some(user.start + word[user.clone()].find(':')?..user.end));
+        Some(match password {
+            Some(password) => [&word[..password.start], &word[password.end..]].concat().into(),
+            None => word.into(),
+        })
+    }
+
     fn error(&self, offset: usize, message: &dyn fmt::Display) -> LineError {
         let at = if self.plain { self.at + offset } else { self.at };
         LineError { column: column(self.line, at), message: self.masked(&message.to_string()) }
@@ -357,7 +385,17 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    /// The next word of options.
     fn next(&mut self) -> Result<Option<Word<'a>>, LineError> {
+        self.word(false)
+    }
+
+    /// The first word: a target, or `default`. Quotes may stand around it; in it they are its own.
+    fn target(&mut self) -> Result<Option<Word<'a>>, LineError> {
+        self.word(true)
+    }
+
+    fn word(&mut self, is_target: bool) -> Result<Option<Word<'a>>, LineError> {
         let is_blank = |b: u8| b == b' ' || b == b'\t';
         let rest = &self.line.as_bytes()[self.at..];
         self.at += rest.iter().position(|&b| !is_blank(b)).unwrap_or(rest.len());
@@ -368,7 +406,8 @@ impl<'a> Words<'a> {
             return Ok(None);
         }
         // Most words have no quotes and no variables: they are taken as they stand.
-        let is_special = |b: u8| is_blank(b) || matches!(b, b'\'' | b'"' | b'$');
+        let groups = !is_target || rest.starts_with(['\'', '"']);
+        let is_special = |b: u8| is_blank(b) || b == b'$' || groups && matches!(b, b'\'' | b'"');
         // Most lines are one such word. Nothing special stands behind the apostrophe in ASCII, and one
         // comparison without an early end is done on 16 bytes at a time.
         let simple = match rest.bytes().fold(false, |found, b| found | (b <= b'\'')) {
@@ -378,21 +417,30 @@ impl<'a> Words<'a> {
         let mut word =
             Word { text: rest[..simple].into(), at: self.at, line: self.line, plain: true, filled: Vec::new() };
         self.at += simple;
-        if self.line[self.at..].starts_with(['\'', '"', '$']) {
+        if self.line[self.at..].starts_with(|c| c == '$' || groups && matches!(c, '\'' | '"')) {
             word.plain = false;
-            self.rest_of_word(word.text.to_mut(), &mut word.filled)?;
+            self.rest_of_word(word.text.to_mut(), &mut word.filled, groups, is_target)?;
         }
         Ok(Some(word))
     }
 
-    /// Takes the rest of a word from its first quote or dollar on.
-    fn rest_of_word(&mut self, text: &mut String, filled: &mut Vec<(&'a str, String)>) -> Result<(), LineError> {
+    /// Takes the rest of a word from its first quote or dollar on. `groups`: quotes group; `once`: only the first do.
+    fn rest_of_word(
+        &mut self,
+        text: &mut String,
+        filled: &mut Vec<(&'a str, String)>,
+        mut groups: bool,
+        once: bool,
+    ) -> Result<(), LineError> {
         let mut quote = None;
         while let Some(c) = self.line[self.at..].chars().next() {
             match (c, quote) {
                 (' ' | '\t', None) => break,
-                ('\'' | '"', None) => quote = Some((c, self.at)),
-                (c, Some((open, _))) if c == open => quote = None,
+                ('\'' | '"', None) if groups => quote = Some((c, self.at)),
+                (c, Some((open, _))) if c == open => {
+                    quote = None;
+                    groups &= !once;
+                }
                 ('\\', Some(('"', _))) => {
                     self.at += 1;
                     text.extend(self.line[self.at..].chars().next());
@@ -454,6 +502,7 @@ mod tests {
             find_variable: |name| match name {
                 "TOKEN" => Some("s3 'cret".to_owned()),
                 "HOST" => Some("h.example".to_owned()),
+                "TOKENS" => Some("t".to_owned()),
                 "CRLF" => Some("a\r\nb".to_owned()),
                 _ => None,
             },
@@ -521,6 +570,46 @@ mod tests {
     }
 
     #[test]
+    fn quotes_in_a_target_are_its_own() {
+        let cases = [
+            ("http://h/Users('abc')/$count", "/Users('abc')/$count"),
+            ("http://h/Users(\"a\")", "/Users(\"a\")"),
+            ("'http://h/x'", "/x"),
+            ("\"http://h/Users('abc')\"", "/Users('abc')"),
+            ("'http://h/it'\"'s\"", "/it\"'s\""),
+            ("h/${TOKENS}'x'", "/t'x'"),
+        ];
+        for (line, path) in cases {
+            let target = one(&format!("{line} name='a b' label.app.kubernetes.io/name=x"));
+            assert_eq!((target.url.path(), target.name()), (path, Some("a b")), "{line}");
+            assert_eq!(target.labels()[0].0, "app.kubernetes.io/name".into());
+        }
+        assert!(reader().line(b"'http://h/").is_err(), "it is never closed");
+    }
+
+    #[test]
+    fn a_target_is_shown_as_it_was_written_less_a_password() {
+        let cases = [
+            ("http://h/x", "http://h/x"),
+            ("H:80", "H:80"),
+            ("HTTP://Example.COM", "HTTP://Example.COM"),
+            ("http://h/x#part", "http://h/x#part"),
+            ("http://me:s3cret@h/", "http://me@h/"),
+            ("http://me@h/", "http://me@h/"),
+            ("'http://h/x'", "http://h/x"),
+            ("http://${HOST}:80/", "http://${HOST}:80/"),
+            ("http://me:${TOKENS}@h/", "http://me@h/"),
+            ("tcp://h:1/", "tcp://h:1/"),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(one(&format!("{line} name=x")).shown(), shown);
+            if !line.contains(['$', '\'']) {
+                assert_eq!(reader().argument(line).unwrap().shown(), shown);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_wrong_and_where() {
         let long = format!("http://h/ name={}", "x".repeat(LINE_MAX));
         let cases = [
@@ -533,7 +622,15 @@ mod tests {
             ("h name", 3, "'name' needs a value: name=..."),
             ("h head=1", 3, "'head' takes no value"),
             ("h  timeout=x", 4, "timeout: 'x' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)"),
-            ("h label.9x=1", 3, "'9x' is not a label name: letters, digits and '_', no digit first"),
+            (
+                "h label..x=1",
+                3,
+                "'.x' is not a label name: letters, digits, '_', '-', '.' and '/', none of those first",
+            ),
+            ("http://h/a\u{a0}", 11, "no-break space (U+00A0), which nobody can see"),
+            ("\u{a0}http://h/", 1, "no-break space (U+00A0), which nobody can see"),
+            ("http://h/\u{200b}x", 10, "zero width space (U+200B), which nobody can see"),
+            ("unix:/run/a\u{3000}.sock", 12, "ideographic space (U+3000), which nobody can see"),
             ("h name='x", 8, "the ' is never closed"),
             ("h name=\"x\\", 8, "the \" is never closed"),
             ("h name=${NOPE}", 8, "the environment has no 'NOPE'"),
@@ -556,9 +653,9 @@ mod tests {
         let target = one("unix:/run/a.sock:/x?y=http://z#f name=api");
         assert_eq!(target.socket().map(|socket| &**socket), Some("/run/a.sock"));
         assert_eq!((target.url.as_str(), target.url.authority()), ("http://localhost/x?y=http://z", "localhost"));
-        assert_eq!((&*target.shown(), target.name()), ("unix:/run/a.sock:/x?y=http://z", Some("api")));
+        assert_eq!((&*target.shown(), target.name()), ("unix:/run/a.sock:/x?y=http://z#f", Some("api")));
         assert!(request(&target).starts_with("GET /x?y=http://z HTTP/1.1\r\nHost: localhost\r\n"));
-        assert_eq!(one("unix:/run/a.sock").shown(), "unix:/run/a.sock:/");
+        assert_eq!(one("unix:/run/a.sock").shown(), "unix:/run/a.sock");
         assert_eq!(one("'unix:/run/a b.sock:/'").shown(), "unix:/run/a b.sock:/");
         assert_eq!(one("unix:8080/x").url.as_str(), "http://unix:8080/x");
 

@@ -77,6 +77,13 @@ impl From<Wake> for Tag<Beside> {
     }
 }
 
+/// The version, with the features that are built in.
+const VERSION: &str = if cfg!(feature = "tls") {
+    concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: tls\n")
+} else {
+    concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: none\n")
+};
+
 /// What lines of targets may refer to.
 pub(super) const WORLD: World =
     World { find_setting, find_variable: |name| std::env::var(name).ok(), read_file: read_file_for_line };
@@ -94,7 +101,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     let as_given = arguments.clone();
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&help()),
-        Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
+        Asked::Version => print(VERSION),
         Asked::Run { flags, arguments } => {
             hide_secrets(&as_given, &flags, &arguments);
             let options = Options::of(flags, arguments)?;
@@ -121,7 +128,7 @@ fn hide_secrets(as_given: &[OsString], flags: &[Given<What>], targets: &[String]
 fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let Some(at) = arguments.iter().position(|argument| argument == "--") else { return (arguments, Vec::new()) };
     let is_wait = |argument: &OsString| argument == "--wait" || argument.as_encoded_bytes().starts_with(b"--wait=");
-    if !arguments[..at].iter().any(is_wait) && std::env::var_os("UPCHECK_WAIT").is_none() {
+    if !arguments[..at].iter().any(is_wait) && std::env::var_os("UPCHECK_WAIT").is_none_or(|value| value.is_empty()) {
         return (arguments, Vec::new());
     }
     let command = arguments.split_off(at + 1);
@@ -175,7 +182,6 @@ struct Run {
     input: Input,
     reports: Reports<Form>,
     tally: Tally,
-    quiet: bool,
     verbose: bool,
     /// `None`: nobody watches, or nobody wants to.
     progress: Option<Progress>,
@@ -240,7 +246,6 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         input,
         reports,
         tally: Tally::default(),
-        quiet: options.quiet,
         verbose: options.verbose,
         progress,
         signals,
@@ -298,7 +303,7 @@ fn open_reports(
     for Wanted { format, file } in wanted {
         let form = |is_terminal| -> Form {
             match format {
-                Format::Human => Box::new(Human { color: options.colors(is_terminal), verbose: options.verbose }),
+                Format::Human => Box::new(Human::new(options.colors(is_terminal), options.verbose, options.quiet)),
                 Format::Ndjson => Box::new(Ndjson),
             }
         };
@@ -408,9 +413,6 @@ impl Run {
 
     fn finished(&mut self, outcome: &Outcome) {
         self.tally.add(outcome);
-        if self.quiet && outcome.verdict() == Verdict::Up {
-            return;
-        }
         for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
             form.outcome(outcome, buffer);
         }

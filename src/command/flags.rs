@@ -87,13 +87,14 @@ pub fn parse<I: Copy + PartialEq>(
     let mut said = Vec::new();
     for flag in table {
         let spelled = environment_name(flag.long);
-        let Some(value) = environment(&spelled) else { continue };
+        // One that is empty counts as unset.
+        let Some(value) = environment(&spelled).filter(|value| !value.is_empty()) else { continue };
         let value = text(&value, &spelled)?;
         match flag.value {
             Some(_) => said.push(Given { id: flag.id, value, spelled }),
             None => match value.as_str() {
                 "1" | "true" | "yes" | "on" => said.push(Given { id: flag.id, value: String::new(), spelled }),
-                "" | "0" | "false" | "no" | "off" => {}
+                "0" | "false" | "no" | "off" => {}
                 other => return Err(format!("{spelled}: '{}' is neither true nor false", other.escape_debug())),
             },
         }

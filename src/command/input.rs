@@ -483,6 +483,11 @@ fn line_end(rest: &[u8]) -> Option<usize> {
 fn open(name: &str) -> io::Result<Source> {
     let (name, mut file) = match name {
         "-" => ("<stdin>".to_owned(), File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+        // In curl -f is --fail, and a target follows.
+        path if path.contains("://") => {
+            let hint = "that is a target and no file of targets: it needs no -f (which is not curl's --fail)";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, hint));
+        }
         path => (path.escape_debug().to_string(), fd::open_without_waiting(path)?),
     };
     let about = file.metadata()?;

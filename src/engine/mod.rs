@@ -769,7 +769,7 @@ impl<O: Copy> Engine<O> {
         };
         if self.persistence.until_up && last.is_none_or(|last| last.reason != outcome.reason) {
             let failure = Failure::new(outcome.reason, outcome.detail.unwrap_or_default());
-            self.finished.push(Event::NotYet { number, target: outcome.target.shown().into_owned(), failure });
+            self.finished.push(Event::NotYet { number, target: outcome.target.shown().to_owned(), failure });
         }
         let attempt = Try { number: outcome.attempts + 1, degrades };
         let last = Last { reason: outcome.reason, ended: now };

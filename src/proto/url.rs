@@ -102,6 +102,9 @@ impl Url {
         if !is_plain && let Some(at) = text.bytes().position(|b| b.is_ascii_control() || b == b' ') {
             return Err(UrlError::new(at, Problem::Control));
         }
+        if !is_plain && let Some((at, c)) = invisible(text) {
+            return Err(UrlError::new(at, Problem::Invisible(Invisible(c))));
+        }
         let (scheme, authority_at) = split_scheme(text)?;
         let (user, host_and_port, colon, tail) = split_authority(&text[authority_at..]);
         let host_at = authority_at + user.map_or(0, |user| user.len() + 1);
@@ -264,6 +267,8 @@ pub enum Problem {
     Control,
     /// A scheme other than `http`, `https`, `tcp`.
     Scheme,
+    /// A character that nobody can see.
+    Invisible(Invisible),
     /// Nothing where the host should be.
     EmptyHost,
     /// A character that no host name has.
@@ -293,6 +298,7 @@ pub enum Problem {
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.problem {
+            Problem::Invisible(hidden) => return hidden.fmt(f),
             Problem::TooLong => "the URL is longer than 8 KiB",
             Problem::Control => "a URL has no spaces and no control characters (write a space as %20)",
             Problem::Scheme => "the scheme is not one of http, https, tcp, tls",
@@ -351,6 +357,45 @@ fn split_authority(rest: &str) -> (Option<&str>, &str, Option<usize>, &str) {
     match user_end {
         Some(at) => (Some(&authority[..at]), &authority[at + 1..], colon.map(|colon| colon - at - 1), tail),
         None => (None, authority, colon, tail),
+    }
+}
+
+/// The first character that nobody can see: white space of any alphabet, and what has no width or only turns the text
+/// around. It comes with what is copied from a page or a chat, and nobody means it.
+pub fn invisible(text: &str) -> Option<(usize, char)> {
+    let is_hidden = |c: char| {
+        matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+    };
+    text.char_indices().find(|(_, c)| !c.is_ascii() && (c.is_whitespace() || c.is_control() || is_hidden(*c)))
+}
+
+/// A character that nobody can see, for a person: `no-break space (U+00A0)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invisible(pub char);
+
+impl fmt::Display for Invisible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.0 {
+            '\u{85}' => "next line",
+            '\u{a0}' => "no-break space",
+            '\u{ad}' => "soft hyphen",
+            '\u{200b}' => "zero width space",
+            '\u{200c}' | '\u{200d}' => "zero width joiner",
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                "mark of a writing direction"
+            }
+            '\u{2028}' => "line separator",
+            '\u{2029}' => "paragraph separator",
+            '\u{202f}' => "narrow no-break space",
+            '\u{2060}' => "word joiner",
+            '\u{3000}' => "ideographic space",
+            '\u{feff}' => "byte order mark",
+            c if c.is_whitespace() => "white space",
+            _ => "invisible character",
+        };
+        write!(f, "{name} (U+{:04X}), which nobody can see", u32::from(self.0))
     }
 }
 

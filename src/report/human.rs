@@ -15,13 +15,30 @@ use crate::check::outcome::{Outcome, TlsSeen, Verdict};
 /// The format, and how much of it.
 #[derive(Debug)]
 pub struct Human {
-    /// Verdicts in colour.
-    pub color: bool,
-    /// Address and phases of every target, too.
-    pub verbose: bool,
+    color: bool,
+    verbose: bool,
+    /// Where nothing is said of what is up: the lines of what is not.
+    quiet: Option<Held>,
 }
 
+/// Lines that wait for the counts to stand above them: who keeps but the first few kilobytes of what is printed, as Docker
+/// does, has all that matters.
+#[derive(Debug, Default)]
+struct Held {
+    lines: Vec<u8>,
+    count: usize,
+}
+
+/// So many lines wait. Beyond them all are told as they come.
+const HELD_MAX: usize = 1000;
+
 impl Human {
+    /// `color`: verdicts in colour. `verbose`: address and phases of every target, too. `quiet`: nothing where all is well;
+    /// else counts, and what is not up.
+    pub fn new(color: bool, verbose: bool, quiet: bool) -> Human {
+        Human { color, verbose, quiet: quiet.then(Held::default) }
+    }
+
     fn push_verdict(&self, verdict: Verdict, out: &mut Vec<u8>) {
         let word = verdict.as_str();
         if self.color {
@@ -40,6 +57,36 @@ impl Human {
 
 impl Sink for Human {
     fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
+        let Some(mut held) = self.quiet.take() else { return self.push_line(outcome, out) };
+        if outcome.verdict() != Verdict::Up {
+            held.count += 1;
+            self.push_line(outcome, &mut held.lines);
+            if held.count > HELD_MAX {
+                out.append(&mut held.lines);
+            }
+        }
+        self.quiet = Some(held);
+    }
+
+    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+        let Some(held) = &self.quiet else { return self.push_summary(summary, out) };
+        if held.count > 0 {
+            self.push_counts(summary, out);
+            let reasons = listed(summary);
+            push(out, format_args!(" ({reasons})\n"));
+            out.extend_from_slice(&held.lines);
+        }
+    }
+}
+
+/// The reasons with their counts.
+fn listed(summary: &Summary) -> String {
+    let reasons = summary.tally.reasons().into_iter();
+    reasons.map(|(reason, count)| format!("{} {count}", reason.as_str())).collect::<Vec<_>>().join(", ")
+}
+
+impl Human {
+    fn push_line(&self, outcome: &Outcome, out: &mut Vec<u8>) {
         let verdict = outcome.verdict();
         self.push_verdict(verdict, out);
         let padding = "degraded".len().saturating_sub(verdict.as_str().len());
@@ -50,7 +97,7 @@ impl Sink for Human {
             push_shown(name, out);
             out.extend_from_slice(b"  ");
         }
-        push_shown(&outcome.target.shown(), out);
+        push_shown(outcome.target.shown(), out);
         if let Some(detail) = &outcome.detail {
             push(out, format_args!("  {}: ", outcome.reason.as_str()));
             push_shown(detail, out);
@@ -80,9 +127,9 @@ impl Sink for Human {
         }
     }
 
-    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+    fn push_counts(&self, summary: &Summary, out: &mut Vec<u8>) {
         let tally = &summary.tally;
-        push(out, format_args!("\n{} checked:", tally.total()));
+        push(out, format_args!("{} checked:", tally.total()));
         let mut separator = " ";
         for verdict in Verdict::ALL {
             let count = tally.verdict(verdict);
@@ -92,12 +139,16 @@ impl Sink for Human {
                 separator = ", ";
             }
         }
+    }
+
+    fn push_summary(&self, summary: &Summary, out: &mut Vec<u8>) {
+        let tally = &summary.tally;
         out.push(b'\n');
-        let reasons = tally.reasons();
+        self.push_counts(summary, out);
+        out.push(b'\n');
+        let reasons = listed(summary);
         if !reasons.is_empty() {
-            let listed: Vec<String> =
-                reasons.iter().map(|(reason, count)| format!("{} {count}", reason.as_str())).collect();
-            push(out, format_args!("reasons: {}\n", listed.join(", ")));
+            push(out, format_args!("reasons: {reasons}\n"));
         }
         let times = tally.times();
         if let (Some(p50), Some(p90), Some(p99), Some(max)) =

@@ -28,7 +28,7 @@ impl Sink for Ndjson {
 fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
     let phases = &outcome.phases;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
-    push_json(&outcome.target.shown(), out);
+    push_json(outcome.target.shown(), out);
     match outcome.target.name() {
         Some(name) => {
             out.extend_from_slice(b",\"name\":");

@@ -161,7 +161,7 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
         "human or ndjson, to standard output or FILE (repeatable) [human]"),
     Flag::new(What::Quiet, "quiet", Some('q'), None, "Output",
-        "only what is not up, and the summary"),
+        "for a person: nothing where all is well; else the counts and what is not up"),
     Flag::new(What::Silent, "silent", Some('s'), None, "Output",
         "nothing but the exit status and what -o asks for"),
     Flag::new(What::Verbose, "verbose", Some('v'), None, "Output",

@@ -196,7 +196,15 @@ impl Session {
         say(5, Setting::MaxBody, "16");
         say(6, Setting::Proxy, "http://p:1");
         say(7, Setting::KeepAlive, "");
-        let target = Target { url, pinned: None, socket: None, user, tags: None, settings: Rc::new(draft.settings()) };
+        let target = Target {
+            url,
+            pinned: None,
+            socket: None,
+            written: None,
+            user,
+            tags: None,
+            settings: Rc::new(draft.settings()),
+        };
         let now = Instant::now();
         let check = Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now, Duration::ZERO);
         Session { check, begin: now, now, armed: None, resolves: 0, connects: 0, finishes: 0 }
