@@ -112,7 +112,7 @@ reasons! {
 impl Reason {
     /// The reason for an expectation on this subject that did not hold.
     pub fn of(subject: &Subject) -> Reason {
-        match subject {
+        match subject.of() {
             Subject::Status => Reason::Status,
             Subject::Header(_) => Reason::Header,
             Subject::Body | Subject::BodyBytes => Reason::Body,
@@ -120,6 +120,8 @@ impl Reason {
             Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => Reason::Latency,
             Subject::CertDays => Reason::Cert,
             Subject::Redirects | Subject::HttpVersion | Subject::TlsVersion | Subject::Address => Reason::Expect,
+            // `of` leads through it.
+            Subject::Length(_) => Reason::Expect,
         }
     }
 

@@ -252,7 +252,16 @@ impl Draft {
         };
         let kept = self.keepalive.then(Field::no_connection);
         let fields: Vec<Field> = kept.into_iter().chain(self.user_agent.iter().chain(&self.fields).cloned()).collect();
+        let any = |is: fn(&Expectation) -> bool| self.expect.iter().chain(&self.warn).any(is);
+        let retries = self.retries.unwrap_or(0);
+        let needs = Needs {
+            // To see where it leads, how long to stay away, and how a body is coded that is to be judged.
+            head: self.location || retries > 0 || any(|it| it.needs_headers() || it.is_of_the_body()),
+            body: any(Expectation::needs_body),
+            whole_body: any(Expectation::is_of_the_body),
+        };
         Settings {
+            needs,
             template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, self.data.as_ref()),
             user: self.user.as_deref().map(|user| user.as_bytes().into()),
             timeout: self.timeout.unwrap_or(TIMEOUT),
@@ -265,7 +274,7 @@ impl Draft {
             all_addresses: self.all_addresses,
             route: self.route.clone(),
             keepalive: self.keepalive,
-            retries: self.retries.unwrap_or(0),
+            retries,
             retry_delay: self.retry_delay.unwrap_or(RETRY_DELAY),
             expect: self.expect.clone(),
             warn: self.warn.clone(),
@@ -378,6 +387,15 @@ pub struct Settings {
     pub retries: u32,
     /// How long to wait before the first retry; each one after that waits twice as long.
     pub retry_delay: Duration,
+    needs: Needs,
+}
+
+/// What of an answer must be kept or waited for, found out once for all checks.
+#[derive(Clone, Copy, Debug)]
+struct Needs {
+    head: bool,
+    body: bool,
+    whole_body: bool,
 }
 
 impl Settings {
@@ -388,9 +406,7 @@ impl Settings {
 
     /// Whether the response's head must be kept.
     pub fn needs_head(&self) -> bool {
-        self.redirects.is_some()
-            || self.retries > 0
-            || self.expectations().any(|expectation| expectation.needs_headers() || expectation.is_of_the_body())
+        self.needs.head
     }
 
     /// Whether an expectation is about how long it takes to connect, so that a connection must be made.
@@ -408,7 +424,7 @@ impl Settings {
 
     /// The paths at which expectations look into a JSON body.
     pub fn json_paths(&self) -> impl Iterator<Item = &json::Path> {
-        self.expectations().filter_map(|expectation| match expectation.subject() {
+        self.expectations().filter_map(|expectation| match expectation.subject().of() {
             Subject::Json(path) => Some(path),
             _ => None,
         })
@@ -416,12 +432,12 @@ impl Settings {
 
     /// Whether the response's body must be kept.
     pub fn needs_body(&self) -> bool {
-        self.expectations().any(Expectation::needs_body)
+        self.needs.body
     }
 
     /// Whether an expectation is about all of the body.
     pub fn needs_whole_body(&self) -> bool {
-        self.expectations().any(Expectation::is_of_the_body)
+        self.needs.whole_body
     }
 
     /// What was said that cannot hold together.

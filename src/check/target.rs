@@ -240,12 +240,19 @@ impl Reader {
     /// The rest of a line: `option=value ...` on top of the defaults. `None` where there is none.
     fn options(&self, words: &mut Words<'_>) -> Result<Option<Box<Said>>, LineError> {
         let Some(mut word) = words.next()? else { return Ok(None) };
+        let first_at = word.at;
         let (mut draft, mut tags) = (self.defaults.draft.clone(), self.defaults.tags.clone());
         loop {
             self.option(&word, &mut draft, &mut tags)?;
             word = match words.next()? {
                 Some(word) => word,
-                None => return Ok(Some(Box::new(Said::new(draft, tags)))),
+                None => {
+                    let said = Said::new(draft, tags);
+                    return match said.settings.contradiction() {
+                        Some(told) => Err(LineError { column: column(words.line, first_at), message: told.to_owned() }),
+                        None => Ok(Some(Box::new(said))),
+                    };
+                }
             };
         }
     }
@@ -280,10 +287,9 @@ impl Reader {
 
 /// What is said of a target must be of a kind with it.
 fn told_apart(url: &Url, settings: &Settings) -> Result<(), &'static str> {
-    match settings.contradiction() {
-        Some(contradiction) => Err(contradiction),
-        None if settings.send.is_some() && url.scheme().is_http() => Err("'send' is for tcp:// and tls://"),
-        None => Ok(()),
+    match settings.send {
+        Some(_) if url.scheme().is_http() => Err("'send' is for tcp:// and tls://"),
+        _ => Ok(()),
     }
 }
 

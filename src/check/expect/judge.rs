@@ -38,6 +38,10 @@ impl Expectation {
                 self.value(seen.has_body.then_some(()), RESPONSE)?;
                 self.judge_json(seen, path)
             }
+            Subject::Length(of) => {
+                self.value(seen.has_body.then_some(()), RESPONSE)?;
+                self.judge_length(seen, of)
+            }
             Subject::Redirects => self.judge_number(seen.redirects),
             Subject::HttpVersion => {
                 let version = self.value(seen.http_version, RESPONSE)?;
@@ -102,7 +106,8 @@ impl Expectation {
     fn judge_header(&self, headers: &Headers<'_>, name: &str) -> Result<(), String> {
         let values: Vec<_> = headers.values(name).collect();
         let Some(first) = values.first() else {
-            return Err(format!("{} is missing", self.subject));
+            let is_well = self.negated && self.test == Test::Exists;
+            return if is_well { Ok(()) } else { Err(format!("{} is missing", self.subject)) };
         };
         let judged = values.iter().filter_map(|value| self.test.passes(&Value::Word(value)));
         match judged.reduce(|one, other| one || other) {
@@ -116,7 +121,46 @@ impl Expectation {
         }
     }
 
+    /// How many characters a text has, or how many values an array or object.
+    fn judge_length(&self, seen: &Seen<'_>, of: &Subject) -> Result<(), String> {
+        let characters = |text: &[u8]| String::from_utf8_lossy(text).chars().count();
+        match of {
+            Subject::Header(name) => {
+                let values: Vec<_> = seen.headers.values(name).map(|value| characters(&value).to_string()).collect();
+                let holds = |length: &String| self.test.passes(&Value::Number(length)) == Some(!self.negated);
+                match values.first() {
+                    None => Err(format!("{of} is missing")),
+                    Some(_) if values.iter().any(holds) => Ok(()),
+                    Some(_) => {
+                        Err(format!("{} was {}", self.subject, values[..values.len().min(MAX_LISTED)].join(" and ")))
+                    }
+                }
+            }
+            Subject::Json(path) => self.with_json(seen, path, |found| match found {
+                None => Err(format!("{of} is missing")),
+                Some(json::Found::String(text)) => self.judge_number(text.chars().count()),
+                Some(json::Found::Array(raw) | json::Found::Object(raw)) => self.judge_number(json::count(raw)),
+                Some(found) => Err(format!("{of} is {}, which has no length", Value::from_json(found).with_type())),
+            }),
+            _ => self.judge_number(characters(seen.body)),
+        }
+    }
+
     fn judge_json(&self, seen: &Seen<'_>, path: &json::Path) -> Result<(), String> {
+        self.with_json(seen, path, |found| match (found, &self.test) {
+            (Some(_), Test::Exists) if self.negated => Err(format!("{} is there", self.subject)),
+            (None, Test::Exists) if self.negated => Ok(()),
+            (Some(found), _) => self.judge_value(&Value::from_json(found)),
+            (None, _) => Err(format!("{} is missing", self.subject)),
+        })
+    }
+
+    fn with_json(
+        &self,
+        seen: &Seen<'_>,
+        path: &json::Path,
+        judge: impl FnOnce(Option<&json::Found<'_>>) -> Result<(), String>,
+    ) -> Result<(), String> {
         if !seen.body_whole {
             let kept = seen.body.len();
             return Err(format!("the body was cut: its first {kept} bytes cannot be read as JSON"));
@@ -130,8 +174,7 @@ impl Expectation {
             }
         };
         match document.at(path) {
-            Ok(Some(found)) => self.judge_value(&Value::from_json(found)),
-            Ok(None) => Err(format!("{} is missing", self.subject)),
+            Ok(found) => judge(found),
             Err(error) => Err(format!("the body is not JSON ({error})")),
         }
     }
@@ -176,6 +219,12 @@ enum Value<'a> {
 }
 
 impl Test {
+    /// Whether it passes for this number, or word.
+    pub(super) fn holds_for(&self, is_word: bool, value: &str) -> bool {
+        let value = if is_word { Value::Word(value.as_bytes()) } else { Value::Number(value) };
+        self.passes(&value) == Some(true)
+    }
+
     /// Whether the value passes; `None` when it is of another type. Anything may be compared with `null`.
     fn passes(&self, value: &Value<'_>) -> Option<bool> {
         match (self, value) {
@@ -188,6 +237,7 @@ impl Test {
             (Test::Text(how, with), Value::Text(text) | Value::Word(text)) => Some(how.passes(with, text)),
             (Test::Bool(with), Value::Bool(value)) => Some(value == with),
             (Test::Null, value) => Some(matches!(value, Value::Null)),
+            (Test::Exists, _) => Some(true),
             _ => None,
         }
     }
@@ -199,6 +249,7 @@ impl Test {
             Test::Text(..) => "a string",
             Test::Bool(_) => "true or false",
             Test::Null => "null",
+            Test::Exists => "there",
         }
     }
 }
@@ -446,8 +497,8 @@ mod tests {
             ("cert.days < 0", "cert.days > 14", "cert.days was -3"),
             ("body.bytes == 4", "body.bytes > 1KiB", "body.bytes was 4"),
             (r#"body == "body""#, r#"body == "bod""#, r#"body was "body""#),
-            ("http.version == 1.1", "http.version > 1.1", "http.version was \"1.1\""),
-            ("tls.version >= 1.2", "tls.version < \"1.2\"", "tls.version was \"1.3\""),
+            ("http.version == 1.1", "http.version < 1.1", "http.version was \"1.1\""),
+            ("tls.version >= 1.2", "tls.version < \"1.3\"", "tls.version was \"1.3\""),
             ("total < 313ms", "total < 300ms", "total was 312.457ms"),
             ("dns == 1ms", "dns > 1ms", "dns was 1ms"),
             ("connect <= 20ms", "connect < 20ms", "connect was 20ms"),
@@ -512,7 +563,7 @@ mod tests {
             ("!500-599", &[200, 499, 600], &[500, 599]),
             ("!404,!410", &[200], &[404, 410]),
             ("200", &[200], &[199, 201]),
-            ("!204,204", &[], &[204, 200]),
+            ("!204,204-205", &[205], &[204, 200]),
         ] {
             for (statuses, wanted) in [(inside, true), (outside, false)] {
                 for status in statuses {
@@ -536,7 +587,7 @@ mod tests {
             ("body.bytes >= 0", response),
             ("header.x != \"a\"", response),
             ("json.a != 1", response),
-            ("http.version != 2", response),
+            ("http.version != 1.0", response),
             ("wait < 1s", response),
             ("dns < 1s", "has no value: no name was looked up"),
             ("connect < 1s", "has no value: no connection was made"),
@@ -577,6 +628,37 @@ mod tests {
             b"HTTP/1.1 200 OK\r\na:\r\n 1;\r\n\t \tx=2;\r\n  y\r\nB: 3\r\n a: no\r\nA: 4\r\n \r\n\r\na: behind\r\n";
         assert_eq!(headers(folded), [&b"1; x=2; y"[..], b"4"]);
         assert_eq!(headers(b"HTTP/1.1 200 OK\r\nA: 1\r\n 2"), [b"1 2"]);
+    }
+
+    #[test]
+    fn what_is_there_and_what_is_not() {
+        let seen = seen(br#"{"a":null,"list":[1,[2,3],{"x":","}],"text":"h\u00e9!","none":[],"o":{"k":"]"}}"#);
+        for there in ["header.age", "json.a", "json.list[1]"] {
+            holds(&format!("{there} exists"), &seen);
+            assert!(Expectation::parse(&format!("{there} absent")).unwrap().judge(&seen).is_err(), "{there}");
+        }
+        for missing in ["header.x-none", "json.b", "json.list[9]"] {
+            holds(&format!("{missing} absent"), &seen);
+            fails(&format!("{missing} exists"), &seen, &format!("{missing} is missing"));
+        }
+        fails("json.a absent", &seen, "json.a is there");
+        for good in [
+            "length(json.list) == 3",
+            "length(json.list[1]) in 2,5",
+            "length( json.text ) == 3",
+            "length(json.none) == 0",
+            "length(json.o) == 1",
+            "length(header.age) == 3",
+            "length(header.set-cookie) > 2",
+            "length(body) > 20",
+        ] {
+            holds(good, &seen);
+        }
+        fails("length(json.list) > 3", &seen, "length(json.list) was 3");
+        fails("length(json.b) > 3", &seen, "json.b is missing");
+        fails("length(json.a) > 3", &seen, "json.a is null, which has no length");
+        fails("length(header.age) > 3", &seen, "length(header.age) was 3");
+        assert!(Expectation::parse("length(json.list) > 3").unwrap().needs_body());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! ```text
 //! EXPR     = SUBJECT OPERATOR VALUE
 //! OPERATOR = == | != | < | <= | > | >= | [not] in | [not] contains | [not] starts | [not] ends | [not] like
+//!          | exists | absent                                          without a VALUE
 //! ```
 //!
 //! Types are settled while parsing: what is left to go wrong when judging is the peer's doing, and is said in words.
@@ -13,7 +14,7 @@
 //! Rules that hold for every subject:
 //!
 //! - An expectation is about a value. Where there is none (a header that did not come, a TLS version on plain HTTP) it
-//!   does not hold, whichever operator it has.
+//!   does not hold, whichever operator it has, but for `absent`.
 //! - `!=` and `not` are the exact opposites of `==` and of the bare operator, wherever there is a value of the right
 //!   type.
 //! - Text is compared byte by byte, case matters. Header names are the exception: their case does not matter.
@@ -78,6 +79,18 @@ pub enum Subject {
     TlsVersion,
     /// The peer, as `IP:PORT`.
     Address,
+    /// How many characters a text has, or how many values a JSON array or object.
+    Length(Box<Subject>),
+}
+
+impl Subject {
+    /// What it is of: itself, unless it is a length.
+    pub fn of(&self) -> &Subject {
+        match self {
+            Subject::Length(of) => of,
+            itself => itself,
+        }
+    }
 }
 
 /// All that a check saw, as far as an expectation may ask for it. `None` means that there was no such thing.
@@ -142,6 +155,8 @@ enum Test {
     Text(Match, String),
     Bool(bool),
     Null,
+    /// There is a value; negated, there is none.
+    Exists,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +212,7 @@ impl Expectation {
 
     /// Whether [`Seen::body`] must be kept to judge it. The body's size alone does not need the body.
     pub fn needs_body(&self) -> bool {
-        matches!(self.subject, Subject::Body | Subject::Json(_))
+        matches!(self.subject.of(), Subject::Body | Subject::Json(_))
     }
 
     /// Whether it is about the body, or the size of it.
@@ -207,7 +222,7 @@ impl Expectation {
 
     /// Whether [`Seen::headers`] must be kept to judge it.
     pub fn needs_headers(&self) -> bool {
-        matches!(self.subject, Subject::Header(_))
+        matches!(self.subject.of(), Subject::Header(_))
     }
 
     /// Judges what a check saw.
@@ -238,6 +253,7 @@ impl fmt::Display for Subject {
             Subject::CertDays => "cert.days",
             Subject::TlsVersion => "tls.version",
             Subject::Address => "address",
+            Subject::Length(of) => return write!(f, "length({of})"),
         };
         f.write_str(name)
     }

@@ -16,7 +16,7 @@ pub const MAX_PATTERN: usize = 256;
 const MAX_REPEATED: usize = 40;
 
 const SUBJECTS: &str = "status, body, body.bytes, header.NAME, json.PATH, redirects, http.version, total, dns, \
-                        connect, tls, wait, cert.days, tls.version or address";
+                        connect, tls, wait, cert.days, tls.version, address or length(...)";
 
 /// Why a text is not an expectation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,13 @@ pub(super) fn expectation(text: &str) -> Result<Expectation, ParseError> {
     let mut parser = Parser { text, at: 0 };
     let subject = parser.subject()?;
     let operator = parser.operator(&subject)?;
+    parser.skip_space();
+    let value_at = parser.at;
     let test = parser.test(&subject, &operator)?;
     parser.end()?;
+    if let Some(domain) = never_holds(&subject, &test, operator.negated) {
+        return Err(error_at(value_at, format!("this can never hold: `{}` is {domain}", repeat(&subject.to_string()))));
+    }
     Ok(Expectation { text: text.trim_ascii().into(), subject, negated: operator.negated, test })
 }
 
@@ -70,6 +75,7 @@ enum Meaning {
     Compare(Comparison),
     In,
     Text(Match),
+    Exists,
 }
 
 /// Longer symbols first: `<` would hide `<=`. The last column says whether it is negated.
@@ -90,7 +96,10 @@ const WORDS: [(&str, Meaning); 5] = [
     ("like", Meaning::Text(Match::Like)),
 ];
 
-const OPERATORS: &str = "==, !=, <, <=, >, >=, in, contains, starts, ends or like";
+/// Without a value. The last column says whether it is negated.
+const ALONE: [(&str, bool); 2] = [("exists", false), ("absent", true)];
+
+const OPERATORS: &str = "==, !=, <, <=, >, >=, in, contains, starts, ends, like, exists or absent";
 const NEGATABLE: &str = "in, contains, starts, ends or like";
 
 impl<'a> Parser<'a> {
@@ -99,6 +108,9 @@ impl<'a> Parser<'a> {
         let start = self.at;
         if self.rest().is_empty() {
             return Err(self.error("expected an expectation such as `status == 200`"));
+        }
+        if self.eat("length(") {
+            return self.length();
         }
         let subject = if self.eat("header.") {
             self.header_name()?
@@ -111,6 +123,29 @@ impl<'a> Parser<'a> {
         };
         self.end_of_subject(&subject)?;
         Ok(subject)
+    }
+
+    /// What stands behind `length(`.
+    fn length(&mut self) -> Result<Subject, ParseError> {
+        self.skip_space();
+        let start = self.at;
+        let of = if self.eat("header.") {
+            self.header_name()?
+        } else if self.rest().starts_with("json.") || self.rest().starts_with("json[") {
+            self.at += "json".len();
+            self.json_path()?
+        } else {
+            let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '.');
+            self.plain_subject(name, start)?
+        };
+        if !matches!(of, Subject::Body | Subject::Header(_) | Subject::Json(_)) {
+            return Err(error_at(start, "a length is that of body, header.NAME or json.PATH"));
+        }
+        self.skip_space();
+        if !self.eat(")") {
+            return Err(self.error("expected `)` behind what the length is of"));
+        }
+        Ok(Subject::Length(Box::new(of)))
     }
 
     fn plain_subject(&self, name: &str, at: usize) -> Result<Subject, ParseError> {
@@ -190,6 +225,9 @@ impl<'a> Parser<'a> {
             word = self.word();
         }
         let at = self.at - word.len();
+        if let Some((text, absent)) = ALONE.into_iter().find(|(text, _)| *text == word && !negated) {
+            return Ok(Operator { at, text, negated: absent, meaning: Meaning::Exists });
+        }
         match WORDS.into_iter().find(|(text, _)| *text == word) {
             Some((text, meaning)) => Ok(Operator { at, text, negated, meaning }),
             None => Err(self.no_operator(at, negated, subject)),
@@ -213,6 +251,9 @@ impl<'a> Parser<'a> {
 
     fn test(&mut self, subject: &Subject, operator: &Operator) -> Result<Test, ParseError> {
         check_operator(subject, operator)?;
+        if operator.meaning == Meaning::Exists {
+            return Ok(Test::Exists);
+        }
         self.skip_space();
         let rest = self.rest();
         if rest.is_empty() {
@@ -220,6 +261,7 @@ impl<'a> Parser<'a> {
         }
         let quoted = rest.starts_with('"');
         match operator.meaning {
+            Meaning::Exists => Ok(Test::Exists),
             Meaning::In => self.set(),
             Meaning::Text(how) => self.text_test(subject, how),
             Meaning::Compare(how) => match subject.kind() {
@@ -420,6 +462,7 @@ fn check_operator(subject: &Subject, operator: &Operator) -> Result<(), ParseErr
         Meaning::Compare(_) => (kind != Kind::Text, "a number"),
         Meaning::In => (!matches!(kind, Kind::Text | Kind::Time), "a number"),
         Meaning::Text(_) => (matches!(kind, Kind::Text | Kind::Word | Kind::Json), "text"),
+        Meaning::Exists => (matches!(subject, Subject::Header(_) | Subject::Json(_)), "a header or a JSON path"),
     };
     if goes {
         return Ok(());
@@ -428,6 +471,29 @@ fn check_operator(subject: &Subject, operator: &Operator) -> Result<(), ParseErr
     let (is, operator_text) = (kind.name(), operator.text);
     let message = format!("`{subject}` is {is}: `{operator_text}` needs {needs}");
     Err(error_at(operator.at, message))
+}
+
+/// What the subject's values are, if none of them is one for which the expectation holds.
+fn never_holds(subject: &Subject, test: &Test, negated: bool) -> Option<&'static str> {
+    let holds = |value: &str| test.holds_for(subject.kind() == Kind::Word, value) != negated;
+    let (domain, possible) = match (subject, test) {
+        (Subject::Status, _) => ("100 to 999", (100..=999).any(|status: u32| holds(&status.to_string()))),
+        (Subject::HttpVersion, Test::Number(..) | Test::In(_) | Test::Text(Match::Equal, _)) => {
+            ("1.0 or 1.1", ["1.0", "1.1"].into_iter().any(holds))
+        }
+        (Subject::TlsVersion, Test::Number(..) | Test::In(_) | Test::Text(Match::Equal, _)) => {
+            ("1.2 or 1.3", ["1.2", "1.3"].into_iter().any(holds))
+        }
+        // What has no upper end: a test that 0 fails can only be passed by something above it.
+        (Subject::Redirects | Subject::BodyBytes | Subject::Length(_), Test::Number(how, with)) => {
+            let goes_up = negated || !matches!(how, Comparison::Less | Comparison::LessOrEqual | Comparison::Equal);
+            let reaches = *how == Comparison::Equal && json::compare_numbers(with, "0").is_ge();
+            ("never below 0", goes_up || reaches || holds("0"))
+        }
+        (_, Test::Time(Comparison::Less, with)) => ("never below 0", negated || !with.is_zero()),
+        _ => return None,
+    };
+    (!possible).then_some(domain)
 }
 
 fn error_at(at: usize, message: impl Into<String>) -> ParseError {
@@ -461,7 +527,7 @@ fn is_digits(text: &str) -> bool {
 impl Subject {
     fn kind(&self) -> Kind {
         match self {
-            Subject::Status | Subject::Redirects | Subject::CertDays => Kind::Whole,
+            Subject::Status | Subject::Redirects | Subject::CertDays | Subject::Length(_) => Kind::Whole,
             Subject::BodyBytes => Kind::Size,
             Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => Kind::Time,
             Subject::Body | Subject::Address => Kind::Text,
@@ -541,6 +607,64 @@ mod tests {
     }
 
     #[test]
+    fn what_can_never_hold_is_refused() {
+        for (text, at) in [
+            ("status == 99999", 10),
+            ("status > 999", 9),
+            ("status in 600-700,!600-700", 10),
+            ("status not in 100-999", 14),
+            ("status < 100", 9),
+            ("redirects < 0", 12),
+            ("redirects == -1", 13),
+            ("body.bytes < 0", 13),
+            ("length(body) <= -3", 16),
+            ("http.version == \"7\"", 16),
+            ("tls.version > 1.3", 14),
+            ("tls.version == \"1.1\"", 15),
+            ("total < 0s", 8),
+        ] {
+            let error = Expectation::parse(text).expect_err(text);
+            assert!(error.message.starts_with("this can never hold: "), "{text}: {}", error.message);
+            assert_eq!(error.at, at, "{text}");
+        }
+        for text in [
+            "status == 999",
+            "status != 99999",
+            "status not in 600-700",
+            "redirects == 0",
+            "redirects >= 0",
+            "body.bytes == 0",
+            "length(json.x) != 0",
+            "http.version == \"1.0\"",
+            "tls.version >= \"1.2\"",
+            "total <= 0s",
+            "total > 0s",
+            "cert.days < 0",
+        ] {
+            assert!(Expectation::parse(text).is_ok(), "{text}: {:?}", Expectation::parse(text));
+        }
+    }
+
+    #[test]
+    fn lengths_and_existence() {
+        for (text, at, message) in [
+            ("length(status) == 3", 7, "a length is that of body, header.NAME or json.PATH"),
+            ("length(json.x == 3", 14, "expected `)` behind what the length is of"),
+            ("length(json.x) contains \"3\"", 15, "`length(json.x)` is a number: `contains` needs text"),
+            ("status exists", 7, "`status` is a number: `exists` needs a header or a JSON path"),
+            ("body absent", 5, "`body` is text: `absent` needs a header or a JSON path"),
+            ("header.x exists 1", 16, "`1` stands behind the value: an expectation is one comparison"),
+        ] {
+            let error = Expectation::parse(text).expect_err(text);
+            assert_eq!((error.at, error.message.as_str()), (at, message), "{text}");
+        }
+        assert_eq!(
+            Expectation::parse("length(json[\"a)b\"]) > 1").unwrap().subject().to_string(),
+            "length(json[\"a)b\"])"
+        );
+    }
+
+    #[test]
     fn every_subject_with_every_operator_that_goes_with_it() {
         use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
         let comparisons = [
@@ -551,8 +675,7 @@ mod tests {
             (">", Greater, false),
             (">=", GreaterOrEqual, false),
         ];
-        let numeric =
-            ["status", "redirects", "cert.days", "body.bytes", "http.version", "tls.version", "header.age", "json.n"];
+        let numeric = ["redirects", "cert.days", "body.bytes", "header.age", "json.n", "length(json.n)"];
         let timed = ["total", "dns", "connect", "tls", "wait"];
         for (symbol, how, negated) in comparisons {
             for subject in numeric {
@@ -580,7 +703,7 @@ mod tests {
             ("not  ends", Match::Ends, true),
             ("not\tlike", Match::Like, true),
         ];
-        let textual = ["body", "address", "header.x", "http.version", "tls.version", "json.s"];
+        let textual = ["body", "address", "header.x", "json.s"];
         for (operator, how, negated) in matches {
             for subject in textual {
                 let parsed = parse(&format!("{subject} {operator} \"12\""));

@@ -178,12 +178,14 @@ impl Decoder {
     }
 
     /// The same decoder, which keeps the final response's head to be looked into.
+    #[inline(always)]
     pub fn keeping_head(mut self) -> Decoder {
         self.kept = Some(Vec::new());
         self
     }
 
     /// The same decoder, which can tell whether [the connection may be kept](Self::keeps).
+    #[inline(always)]
     pub fn minding_connection(mut self) -> Decoder {
         self.persists = Some(Err(CloseReason::Unfinished));
         self
@@ -191,18 +193,21 @@ impl Decoder {
 
     /// The same decoder, of the answer to a request that asks for another protocol: a 101 is final and ends with its head
     /// (RFC 9110, 15.2.2). What follows is no HTTP.
+    #[inline(always)]
     pub fn upgrading(mut self) -> Decoder {
         self.upgrades = true;
         self
     }
 
     /// The same decoder, for which a body that is too long ends at the limit.
+    #[inline(always)]
     pub fn cutting(mut self) -> Decoder {
         self.cuts = true;
         self
     }
 
     /// The same decoder, of what has no head and ends with the connection: all of it is body.
+    #[inline(always)]
     pub fn raw(mut self) -> Decoder {
         self.state = State::UntilClose;
         self

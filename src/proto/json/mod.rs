@@ -46,6 +46,30 @@ pub enum Found<'a> {
     Object(&'a str),
 }
 
+/// How many values stand in an array, or members in an object, which is given as it was [found](Found).
+pub fn count(raw: &str) -> usize {
+    let (mut depth, mut count, mut in_string, mut escaped, mut is_empty) = (0usize, 0, false, false, true);
+    for byte in raw.bytes() {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' if in_string => escaped = true,
+            b'"' => {
+                in_string = !in_string;
+                is_empty = false;
+            }
+            _ if in_string => {}
+            b'[' | b'{' => {
+                is_empty &= depth == 0;
+                depth += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => count += 1,
+            byte => is_empty &= byte.is_ascii_whitespace(),
+        }
+    }
+    if is_empty { 0 } else { count + 1 }
+}
+
 /// Where a text stopped being JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonError {
