@@ -411,6 +411,35 @@ fn results_come_as_they_finish() {
     }
 }
 
+/// The program where a file of this folder is mounted at another place of it, in a folder that can be written or not.
+fn with_mounted(folder: &TempDir, is_writable: bool) -> Upcheck {
+    folder.write("mounted", "yesterday's, which was longer than what comes now by all that is said here".repeat(40));
+    std::fs::create_dir(folder.path("out")).expect("a folder of our own");
+    let set_up = "mount -t tmpfs none out && touch out/file && mount --bind mounted out/file && \
+                  if [ -n \"$FIXED\" ]; then mount -o remount,ro out; fi && exec \"$0\" \"$@\"";
+    Upcheck::in_shell("cd \"$FOLDER\" && exec unshare -rm sh -c \"$SET_UP\" \"$0\" \"$@\"")
+        .env("FOLDER", folder.path("").to_str().expect("a UTF-8 name"))
+        .env("SET_UP", set_up)
+        .env("FIXED", if is_writable { "" } else { "1" })
+}
+
+#[test]
+fn a_file_that_cannot_be_renamed_over_is_written_in_its_place() {
+    let server = Server::ok();
+    for is_writable in [true, false] {
+        let folder = TempDir::new();
+        let output = with_mounted(&folder, is_writable).args(["-v", "-o", "ndjson=out/file", &server.url("/")]).run();
+        if crate::dns::cannot_mount(&output.stderr) {
+            return;
+        }
+        output.expect_code(0);
+        assert!(output.err().contains("out/file was written in its place"), "{output:?}");
+        let report = Report::parse(&fs::read(folder.path("mounted")).expect("it is there"));
+        assert_eq!(report.single()["verdict"], "up", "whole, and nothing of what was there before");
+        assert_eq!(folder.names(), ["mounted", "out"]);
+    }
+}
+
 #[test]
 fn the_latencies_are_those_of_the_server() {
     let server = Server::answering(|_| {

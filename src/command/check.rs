@@ -501,7 +501,7 @@ impl Run {
             self.reports.push(now, self.engine.reactor());
         }
         // Each report's trouble is its own: the others are finished all the same.
-        let troubles = self.reports.finish();
+        let troubles = self.reports.finish(self.verbose);
         if self.verbose {
             self.say_loop();
         }

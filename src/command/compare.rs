@@ -407,7 +407,7 @@ fn show(comparison: &Comparison, mut reports: Reports<Form>, bench: &mut Bench) 
             return Ok(Some(signal));
         }
     }
-    let troubles = reports.finish();
+    let troubles = reports.finish(false);
     if troubles.is_empty() { Ok(None) } else { Err(troubles.join("\n")) }
 }
 

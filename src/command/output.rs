@@ -21,6 +21,7 @@ use crate::os::{self, Interest, Outlet};
 use crate::reactor::{Key, Reactor};
 use crate::report::text::push_shown;
 use crate::sys::fd::{self, PIPE_BUF};
+use crate::sys::plain;
 
 /// When so much waits to be written, no new check starts.
 const BUFFER_FULL: usize = 256 * 1024;
@@ -63,6 +64,8 @@ pub struct Output {
     closed: bool,
     /// The file beside its place, to be renamed when whole.
     rename: Option<(PathBuf, PathBuf)>,
+    /// Why the file is written where it is, if it is.
+    in_place: Option<io::Error>,
 }
 
 impl Output {
@@ -91,7 +94,16 @@ impl Output {
         if place.file_name().is_none() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let (file, beside) = make_beside(&place)?;
+        let (file, beside) = match make_beside(&place) {
+            Ok(made) => made,
+            // In a folder that cannot be written a file may be, as a container's that is mounted there.
+            Err(error) => {
+                let Ok(file) = File::options().write(true).truncate(true).open(&place) else { return Err(error) };
+                let mut output = Output::to(Outlet::to(file), reactor, tag)?;
+                output.in_place = Some(error);
+                return Ok(output);
+            }
+        };
         let mut output = Output::to(Outlet::to(file), reactor, tag)?;
         output.rename = Some((beside, place.clone()));
         if let Ok(there) = place.metadata() {
@@ -128,6 +140,7 @@ impl Output {
             due: None,
             closed: false,
             rename: None,
+            in_place: None,
         })
     }
 
@@ -263,16 +276,37 @@ impl Output {
         Ok(false)
     }
 
-    /// Puts a file into its place. Everything must have been written.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// Puts a file into its place. Everything must have been written. Gives why it had to be written in its place, if it had.
+    ///
+    /// # Errors
+    /// Why it is not there, and where the results are.
+    pub fn finish(mut self) -> io::Result<Option<io::Error>> {
         debug_assert!(self.is_drained());
-        if let Some((beside, place)) = &self.rename {
-            // Where this fails, dropping it takes away what was written.
-            std::fs::rename(beside, place)?;
+        let Some((beside, place)) = &self.rename else { return Ok(self.in_place.take()) };
+        let renamed = std::fs::rename(beside, place);
+        // A mount point cannot be renamed over, but what is mounted there can be written.
+        let Err(error) = renamed else {
             self.rename = None;
+            return Ok(None);
+        };
+        match copy_into(beside, place) {
+            // Dropping it takes the file beside away.
+            Ok(()) => Ok(Some(error)),
+            Err(error) => {
+                let told = format!("{}; the results are in {}", plain(&error), beside.display());
+                self.rename = None;
+                Err(io::Error::new(error.kind(), told))
+            }
         }
-        Ok(())
     }
+}
+
+/// Writes one file's bytes into another that is there.
+fn copy_into(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    let mut to = File::options().write(true).truncate(true).open(to)?;
+    io::copy(&mut from, &mut to)?;
+    to.sync_all()
 }
 
 impl Drop for Output {

@@ -201,16 +201,21 @@ impl<F> Reports<F> {
     }
 
     /// Puts files into their places. Everything must have been written. Gives each report's trouble, in words; messages
-    /// can still be said.
-    pub fn finish(&mut self) -> Vec<String> {
+    /// can still be said. `tells`: also of what was not as it should be and did no harm.
+    pub fn finish(&mut self, tells: bool) -> Vec<String> {
         let mut troubles = Vec::new();
         for Report { output, place, trouble, .. } in self.list.drain(..) {
             let finished = match trouble {
                 Some(error) => Err(error),
                 None => output.finish(),
             };
-            if let Err(error) = finished {
-                troubles.push(format!("{place}: {}", plain(&error)));
+            match finished {
+                Err(error) => troubles.push(format!("{place}: {}", plain(&error))),
+                Ok(Some(error)) if tells => {
+                    self.messages
+                        .say(&format!("{place} was written in its place, not renamed to it: {}", plain(&error)));
+                }
+                Ok(_) => {}
             }
         }
         troubles
