@@ -24,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::expect::{Document, Expectation, Headers, Mismatch, Seen, clip, quote};
+use super::expect::{Document, Expectation, Headers, Mismatch, Seen, Watch, clip, quote};
 use super::outcome::{Failure, Outcome, Phases, Reason, TlsSeen, Verdict};
 use super::route::Proxy;
 use super::settings::{Redirects, Settings};
@@ -183,8 +183,10 @@ struct Hop {
     /// What the TLS handshake has shown.
     tls: Option<Box<TlsSeen>>,
     decoder: Decoder,
-    /// The body, where an expectation wants to look into it.
+    /// The body, where an expectation wants it as JSON.
     body: Vec<u8>,
+    /// What is expected of the body as a text, judged as it comes.
+    watch: Option<Box<Watch>>,
     /// The connection was there before.
     reused: bool,
     /// One that was there before has failed us: this one must be fresh.
@@ -202,6 +204,7 @@ impl Hop {
             tls: None,
             decoder,
             body: Vec::new(),
+            watch: None,
             reused: false,
             must_be_fresh: false,
             keeps: Err(CloseReason::Unfinished),
@@ -328,7 +331,8 @@ impl Check {
 
     /// How many bytes of memory hold what is kept of an answer that is under way.
     pub fn kept_bytes(&self) -> usize {
-        self.hop.body.capacity() + self.hop.decoder.kept_bytes()
+        let watch = self.hop.watch.as_ref().map_or(0, |watch| watch.kept_bytes());
+        self.hop.body.capacity() + watch + self.hop.decoder.kept_bytes()
     }
 
     /// Settles for one address of the target's host, for this attempt and all that follow.
@@ -676,10 +680,10 @@ impl Check {
         while !bytes.is_empty() && !self.hop.decoder.is_done() {
             match self.hop.decoder.step(bytes) {
                 Ok(step) => {
-                    if self.target.settings.needs_body() {
-                        self.hop.body.extend_from_slice(step.body);
-                    }
                     bytes = &bytes[step.used..];
+                    if !step.body.is_empty() && self.target.settings.needs_whole_body() {
+                        self.take_body(step.body);
+                    }
                 }
                 Err(problem) => return self.fail(problem_failure(&problem), now),
             }
@@ -696,6 +700,20 @@ impl Check {
                 self.hop.keeps = Err(CloseReason::Unfinished);
             }
             self.whole(now);
+        }
+    }
+
+    /// A body that is to be read as JSON is kept; of any other no more than is expected of it.
+    fn take_body(&mut self, bytes: &[u8]) {
+        let settings = &self.target.settings;
+        if settings.needs_json() {
+            return self.hop.body.extend_from_slice(bytes);
+        }
+        if self.hop.watch.is_none() {
+            self.hop.watch = Watch::of(settings.expectations()).map(Box::new);
+        }
+        if let Some(watch) = &mut self.hop.watch {
+            watch.feed(bytes);
         }
     }
 
@@ -842,6 +860,7 @@ impl Check {
             http_version: self.hop.decoder.http_version(),
             headers: Headers::new(self.hop.decoder.head_bytes()),
             body: &self.hop.body,
+            watch: self.hop.watch.as_deref(),
             document,
             // More than --max-body is no answer to be judged.
             body_whole: true,

@@ -257,7 +257,7 @@ impl Draft {
         let needs = Needs {
             // To see where it leads, how long to stay away, and how a body is coded that is to be judged.
             head: self.location || retries > 0 || any(|it| it.needs_headers() || it.is_of_the_body()),
-            body: any(Expectation::needs_body),
+            json: any(Expectation::needs_json),
             whole_body: any(Expectation::is_of_the_body),
         };
         Settings {
@@ -394,7 +394,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug)]
 struct Needs {
     head: bool,
-    body: bool,
+    json: bool,
     whole_body: bool,
 }
 
@@ -430,9 +430,9 @@ impl Settings {
         })
     }
 
-    /// Whether the response's body must be kept.
-    pub fn needs_body(&self) -> bool {
-        self.needs.body
+    /// Whether the response's body must be kept whole.
+    pub fn needs_json(&self) -> bool {
+        self.needs.json
     }
 
     /// Whether an expectation is about all of the body.

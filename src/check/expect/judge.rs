@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Comparison, Expectation, Headers, Match, Range, Seen, Subject, Test, clip};
+use super::{Comparison, Expectation, Headers, Match, Range, Seen, Subject, Test, Watch, clip};
 use crate::proto::json;
 use crate::proto::url::without_user;
 
@@ -90,6 +90,13 @@ impl Expectation {
 
     /// A body that was cut may still decide the test. Where it cannot, the expectation does not hold.
     fn judge_body(&self, seen: &Seen<'_>) -> Result<(), String> {
+        if let Some(watch) = seen.watch
+            && let Test::Text(how, wanted) = &self.test
+            && let Some(passes) = watch.passes(*how, wanted)
+        {
+            let (start, total) = watch.start();
+            return if passes != self.negated { Ok(()) } else { Err(format!("body was {}", quote_of(start, total))) };
+        }
         let passes = match &self.test {
             Test::Text(how, wanted) if !seen.body_whole => how.passes_cut(wanted, seen.body),
             _ => return self.judge_value(&Value::Text(seen.body)),
@@ -142,7 +149,7 @@ impl Expectation {
                 Some(json::Found::Array(raw) | json::Found::Object(raw)) => self.judge_number(json::count(raw)),
                 Some(found) => Err(format!("{of} is {}, which has no length", Value::from_json(found).with_type())),
             }),
-            _ => self.judge_number(characters(seen.body)),
+            _ => self.judge_number(seen.watch.map_or_else(|| characters(seen.body), Watch::characters)),
         }
     }
 
@@ -267,7 +274,7 @@ impl Comparison {
 }
 
 impl Match {
-    fn passes(self, wanted: &str, text: &[u8]) -> bool {
+    pub(super) fn passes(self, wanted: &str, text: &[u8]) -> bool {
         match self {
             Match::Equal => text == wanted.as_bytes(),
             Match::Contains => contains(text, wanted),
@@ -291,7 +298,7 @@ impl Match {
 
 /// A search that is linear in both lengths. Only the parts of `text` that are UTF-8 are searched, which loses nothing:
 /// `wanted` is UTF-8, and none of it can lie in a part that is not.
-fn contains(text: &[u8], wanted: &str) -> bool {
+pub(super) fn contains(text: &[u8], wanted: &str) -> bool {
     wanted.is_empty() || text.utf8_chunks().any(|chunk| chunk.valid().contains(wanted))
 }
 
@@ -402,6 +409,11 @@ fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
 /// At most 120 characters of a peer's text, in quotes, with control characters escaped. Whatever a peer says goes through
 /// here into a detail.
 pub fn quote(bytes: &[u8]) -> String {
+    quote_of(bytes, bytes.len())
+}
+
+/// The same of a text of which this is the beginning.
+fn quote_of(bytes: &[u8], total: usize) -> String {
     // A character has at most four bytes; and one more, so that a cut text is seen to be cut.
     let start = bytes.get(..MAX_QUOTED * 4 + 4).unwrap_or(bytes);
     let text = String::from_utf8_lossy(start);
@@ -414,7 +426,7 @@ pub fn quote(bytes: &[u8]) -> String {
     }
     out.push('"');
     if text.chars().nth(MAX_QUOTED).is_some() {
-        out += &format!("... ({} bytes)", bytes.len());
+        out += &format!("... ({total} bytes)");
     }
     out
 }
@@ -435,6 +447,7 @@ mod tests {
             http_version: Some("1.1"),
             headers: Headers::new(HEAD),
             body,
+            watch: None,
             document: None,
             body_whole: true,
             body_bytes: body.len() as u64,
@@ -458,6 +471,7 @@ mod tests {
             http_version: None,
             headers: Headers::default(),
             body: b"",
+            watch: None,
             document: None,
             body_whole: true,
             body_bytes: 0,

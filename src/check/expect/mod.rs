@@ -22,16 +22,19 @@
 
 mod judge;
 mod parse;
+mod stream;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::proto::json;
 
 pub use judge::{Document, quote};
 pub use parse::{MAX_EXPRESSION, MAX_PATTERN, ParseError};
+pub use stream::Watch;
 
 /// How long [`Mismatch::got`] may be, in characters.
 pub const MAX_GOT: usize = 200;
@@ -106,6 +109,8 @@ pub struct Seen<'a> {
     pub headers: Headers<'a>,
     /// The body, or its kept beginning.
     pub body: &'a [u8],
+    /// The body as it came, where it was judged meanwhile and not kept.
+    pub watch: Option<&'a Watch>,
     /// The body read as JSON for all paths that expectations name. `None`: each reads it for itself.
     pub document: Option<&'a Document<'a>>,
     /// Whether `body` is the whole body; `false` when only a bounded part was kept.
@@ -152,7 +157,7 @@ enum Test {
     Number(Comparison, String),
     In(Vec<Range>),
     Time(Comparison, Duration),
-    Text(Match, String),
+    Text(Match, Rc<str>),
     Bool(bool),
     Null,
     /// There is a value; negated, there is none.
@@ -213,6 +218,11 @@ impl Expectation {
     /// Whether [`Seen::body`] must be kept to judge it. The body's size alone does not need the body.
     pub fn needs_body(&self) -> bool {
         matches!(self.subject.of(), Subject::Body | Subject::Json(_))
+    }
+
+    /// Whether it is about something in a JSON body, which must be kept whole to be read.
+    pub fn needs_json(&self) -> bool {
+        matches!(self.subject.of(), Subject::Json(_))
     }
 
     /// Whether it is about the body, or the size of it.

@@ -356,7 +356,7 @@ impl<'a> Parser<'a> {
             let message = format!("a pattern of `like` has at most {MAX_PATTERN} bytes");
             return Err(error_at(start, message));
         }
-        Ok(Test::Text(how, text))
+        Ok(Test::Text(how, text.into()))
     }
 
     fn string(&mut self) -> Result<String, ParseError> {

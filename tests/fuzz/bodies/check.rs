@@ -131,6 +131,7 @@ fn judge(expectation: &Expectation, tape: &mut Tape<'_>) {
         address: has(2).then(|| SocketAddr::from(([10, 0, 0, tape.byte()], 80))),
         redirects: u32::from(tape.byte()),
         headers: Headers::new(tape.take(head_length)),
+        watch: None,
         document: None,
         body_whole: has(5),
         body_bytes: tape.0.len() as u64,
