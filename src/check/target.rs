@@ -659,7 +659,7 @@ mod tests {
         let target = one("unix:/run/a.sock:/x?y=http://z#f name=api");
         assert_eq!(target.socket().map(|socket| &**socket), Some("/run/a.sock"));
         assert_eq!((target.url.as_str(), target.url.authority()), ("http://localhost/x?y=http://z", "localhost"));
-        assert_eq!((&*target.shown(), target.name()), ("unix:/run/a.sock:/x?y=http://z#f", Some("api")));
+        assert_eq!((target.shown(), target.name()), ("unix:/run/a.sock:/x?y=http://z#f", Some("api")));
         assert!(request(&target).starts_with("GET /x?y=http://z HTTP/1.1\r\nHost: localhost\r\n"));
         assert_eq!(one("unix:/run/a.sock").shown(), "unix:/run/a.sock");
         assert_eq!(one("'unix:/run/a b.sock:/'").shown(), "unix:/run/a b.sock:/");

@@ -14,6 +14,7 @@ mod options;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use super::input::{Input, Next};
 use super::output::{print, say};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
+use crate::check::expect::clip;
 use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
@@ -39,7 +41,7 @@ use crate::report::ndjson::Ndjson;
 use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::arguments::{self, Secret};
-use crate::sys::{plain, resource, signal};
+use crate::sys::{fd, plain, resource, signal};
 use options::{
     CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help,
     read_file_for_line,
@@ -100,7 +102,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     let (arguments, then) = split_command(arguments);
     let as_given = arguments.clone();
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
-        Asked::Help => print(&help()),
+        Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(VERSION),
         Asked::Run { flags, arguments } => {
             hide_secrets(&as_given, &flags, &arguments);
@@ -617,7 +619,9 @@ impl Progress {
             true => format!("{healthy}{of} up, waiting for the others"),
             false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
         };
-        reports.put(&format!("\r\x1b[K{how_far}, {elapsed}"));
+        // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
+        let room = fd::columns(io::stderr().as_fd()).map_or(usize::MAX, |columns| columns - 1);
+        reports.put(&format!("\r\x1b[K{}", clip(&format!("{how_far}, {elapsed}"), room)));
         self.shown = true;
     }
 

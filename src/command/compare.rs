@@ -135,7 +135,7 @@ pub fn run(mut arguments: Vec<OsString>) -> super::Result {
         return child::run(arguments);
     }
     match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
-        Asked::Help => print(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS))),
+        Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)))),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Run { flags, arguments } => {
             if let Some(argument) = arguments.first() {
@@ -481,9 +481,9 @@ mod tests {
 
     #[test]
     fn the_help_names_every_flag_and_fits() {
-        let help = format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS));
+        let help = flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)));
         assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
-        assert!(help.contains(STRATEGIES) && help.lines().all(|line| line.len() <= 120), "{help}");
+        assert!(help.contains(STRATEGIES) && help.lines().all(|line| line.len() <= 100), "{help}");
     }
 
     #[test]

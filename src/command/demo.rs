@@ -20,7 +20,8 @@ const SERVICES: u16 = 100;
 const LATENCY: Duration = Duration::from_millis(200);
 
 const HELP: &str = "\
-Starts 100 services on this machine, each of which takes 200 ms to answer, checks them all, and says how long that took.
+Starts 100 services on this machine, each of which takes 200 ms to answer, checks them all, and
+says how long that took.
 
 Usage: upcheck demo
 

@@ -167,9 +167,35 @@ fn unknown<I>(table: &[Flag<I>], spelled: &str) -> String {
     }
 }
 
+/// The column at which a flag's help stands.
+const HELP_AT: usize = 30;
+
+/// The most columns of a help text.
+const COLUMNS: usize = 100;
+
+/// A text with its long lines broken between words. What stands in the second of two columns goes on there.
+pub fn fitted(text: &str) -> String {
+    let mut fitted = String::with_capacity(text.len());
+    for line in text.lines() {
+        let in_column = line.starts_with("  ") && line.get(..HELP_AT).is_some_and(|left| left.ends_with("  "));
+        let indent = if in_column { HELP_AT } else { line.len() - line.trim_start().len() };
+        let (mut rest, mut room) = (line, COLUMNS);
+        while let Some((over, _)) = rest.char_indices().nth(room)
+            && let Some(at) = rest[..over].rfind(' ').filter(|at| *at > indent || room < COLUMNS)
+        {
+            fitted.push_str(&rest[..at]);
+            fitted.push('\n');
+            fitted.push_str(&" ".repeat(indent));
+            (rest, room) = (&rest[at + 1..], COLUMNS - indent);
+        }
+        fitted.push_str(rest);
+        fitted.push('\n');
+    }
+    fitted
+}
+
 /// The table as a user reads it, a group after the other.
 pub fn help<I>(table: &[Flag<I>]) -> String {
-    const HELP_AT: usize = 30;
     let mut out = String::new();
     let mut group = "";
     for flag in table {

@@ -21,6 +21,14 @@ pub enum Way {
     Write,
 }
 
+/// How many columns a terminal has; `None` for what is none, or does not say.
+pub fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the call writes a winsize to the one that it is given, which outlives it.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
+    (result == 0 && size.ws_col > 0).then_some(size.ws_col.into())
+}
+
 /// Opens a file to be read. A named pipe that nobody has opened for writing yet is opened all the same, where `open`
 /// would wait; it turns ready when somebody has. For a regular file there is no difference.
 ///
