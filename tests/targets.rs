@@ -285,3 +285,47 @@ fn an_error_late_in_a_pipe_keeps_the_results() {
     assert!(output.err().contains(":2:"), "names the line: {output:?}");
     assert!(output.err().contains("scheme"), "{output:?}");
 }
+
+#[test]
+fn a_dry_run_shows_all_and_sends_nothing() {
+    let server = Server::ok();
+    let list = format!(
+        "default timeout=2s header='X-Env: prod'\n{0} name='the api' label.team=pay expect='body contains \"${{WORD}}\"'\n\
+         http://me:s3cret@{1}/ header='Authorization: Bearer ${{TOKEN}}' timeout=9s location\n",
+        server.url("/x"),
+        server.address(),
+    );
+    let run = |format: &str| {
+        Upcheck::new()
+            .env("WORD", "hidden-word")
+            .env("TOKEN", "hidden-token")
+            .args(["--dry-run", "-u", "root:hidden-password", "-o", format, "-f", "-"])
+            .stdin(list.clone())
+            .run()
+    };
+    let shown = run("human");
+    let lines: Vec<&str> = shown.expect_code(0).out().lines().collect();
+    assert_eq!(lines.len(), 2, "{shown:?}");
+    let first = format!(
+        "{}  name='the api'  label.team=pay  user=***  timeout=2s  header='X-Env: prod'  \
+         expect='body contains \"${{WORD}}\"'",
+        server.url("/x")
+    );
+    assert_eq!(lines[0], first);
+    assert!(lines[1].starts_with(&format!("http://me@{}/  user=***  timeout=9s  ", server.address())), "{shown:?}");
+    let objects = run("ndjson");
+    let objects: Vec<serde_json::Value> =
+        objects.expect_code(0).out().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(objects[0]["settings"]["timeout"], serde_json::json!(["2s"]), "{objects:#?}");
+    assert_eq!(
+        objects[1]["settings"]["header"],
+        serde_json::json!(["X-Env: prod", "Authorization: ***"]),
+        "{objects:#?}"
+    );
+    for output in [run("human"), run("ndjson")] {
+        assert!(!output.out().contains("hidden") && !output.out().contains("s3cret"), "{output:?}");
+    }
+    assert_eq!(server.accepted(), 0, "nothing was sent");
+    let wrong = Upcheck::new().args(["--dry-run", "-f", "-"]).stdin("http://h/\nftp://h/\n").run();
+    assert!(wrong.expect_code(3).err().contains("<stdin>:2:1: "), "{wrong:?}");
+}

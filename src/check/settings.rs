@@ -13,7 +13,7 @@ use super::route::{Proxy, Route, socket_path};
 use super::units::{number, positive_duration, size};
 use crate::proto::http::request::{Field, Template, is_token};
 use crate::proto::json;
-use crate::proto::url::Url;
+use crate::proto::url::{Url, user_info};
 
 /// One thing that can be said about how to check. Its name, help and value's form stand in the program's one table of
 /// flags.
@@ -117,6 +117,8 @@ pub struct TlsWanted {
 /// What has been said so far.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
+    /// All of it in words, less what is secret, where somebody wants to see it.
+    said: Option<Vec<(Setting, String)>>,
     method: Option<String>,
     fields: Vec<Field>,
     user_agent: Option<Field>,
@@ -166,6 +168,20 @@ impl Draft {
     /// # Errors
     /// What is wrong with the value.
     pub fn set(&mut self, setting: Setting, value: &str, read_file: ReadFile) -> Result<(), String> {
+        self.take(setting, value, read_file)?;
+        if let Some(said) = &mut self.said {
+            said.push((setting, without_secret(setting, value)));
+        }
+        Ok(())
+    }
+
+    /// Keeps what is said from now on in words, to be shown.
+    pub fn listing(mut self) -> Draft {
+        self.said = Some(Vec::new());
+        self
+    }
+
+    fn take(&mut self, setting: Setting, value: &str, read_file: ReadFile) -> Result<(), String> {
         match setting {
             Setting::Request if is_token(value) => self.method = Some(value.to_owned()),
             Setting::Request => return Err(format!("'{}' is not a request method", value.escape_debug())),
@@ -231,8 +247,13 @@ impl Draft {
         Ok(())
     }
 
-    /// Shows the expectation that was said last as this text in reports: what a variable stood for is not to be shown.
+    /// Shows what was said last as this text: what a variable stood for is not to be shown.
     pub fn show_as(&mut self, setting: Setting, text: &str) {
+        if let Some((said, shown)) = self.said.as_mut().and_then(|said| said.last_mut())
+            && *said == setting
+        {
+            *shown = without_secret(setting, text);
+        }
         let said = match setting {
             Setting::Expect => &mut self.expect,
             Setting::Warn => &mut self.warn,
@@ -261,6 +282,7 @@ impl Draft {
             whole_body: any(Expectation::is_of_the_body),
         };
         Settings {
+            said: self.said.clone().unwrap_or_default(),
             needs,
             template: Template::new(self.method.as_deref().unwrap_or(implied), &fields, self.data.as_ref()),
             user: self.user.as_deref().map(|user| user.as_bytes().into()),
@@ -316,6 +338,29 @@ fn system_store(read_file: ReadFile) -> Result<Rc<[u8]>, String> {
 fn is_host(text: &str) -> bool {
     let is_all = |(url, _): (Url, _)| url.host().eq_ignore_ascii_case(text);
     text.parse::<Ipv6Addr>().is_ok() || Url::parse(&format!("https://{text}/")).is_ok_and(is_all)
+}
+
+/// A value as it may be shown: who somebody is stays `***`.
+fn without_secret(setting: Setting, value: &str) -> String {
+    const HIDDEN: &str = "***";
+    match setting {
+        Setting::User => HIDDEN.to_owned(),
+        Setting::Header => match value.split_once(':') {
+            Some((name, text)) if !text.trim().is_empty() && is_credential(name) => format!("{name}: {HIDDEN}"),
+            _ => value.to_owned(),
+        },
+        Setting::Proxy => match user_info(value) {
+            Some(user) => [&value[..user.start], HIDDEN, &value[user.end..]].concat(),
+            None => value.to_owned(),
+        },
+        _ => value.to_owned(),
+    }
+}
+
+/// Whether a header says who somebody is.
+pub fn is_credential(name: &str) -> bool {
+    const CREDENTIALS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
+    CREDENTIALS.iter().any(|one| name.trim().eq_ignore_ascii_case(one))
 }
 
 /// The bytes of a text with C's escapes: `\r \n \t \0 \\ \xHH`.
@@ -387,6 +432,8 @@ pub struct Settings {
     pub retries: u32,
     /// How long to wait before the first retry; each one after that waits twice as long.
     pub retry_delay: Duration,
+    /// All of it in words, where [somebody wants to see it](Draft::listing).
+    pub said: Vec<(Setting, String)>,
     needs: Needs,
 }
 

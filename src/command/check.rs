@@ -10,6 +10,7 @@
 //!     4  deal with each event: a finished check goes to every report
 //! ```
 
+mod dry;
 mod options;
 
 use std::ffi::OsString;
@@ -216,6 +217,9 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     if input.known() == Some(0) {
         return Err(format!("no targets: nothing to check\n{HINT}"));
+    }
+    if options.dry_run {
+        return Ok((dry::run(&options, &mut input, &mut reactor)?, Summary::default()));
     }
     // A flag's roots hold wherever a line has none of its own.
     let has_roots = options.draft.settings().tls.roots.is_some();

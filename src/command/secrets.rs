@@ -7,12 +7,9 @@
 use std::ffi::OsString;
 use std::ops::Range;
 
-use crate::check::settings::Setting;
+use crate::check::settings::{Setting, is_credential};
 use crate::proto::url::user_info;
 use crate::sys::arguments::Secret;
-
-/// The headers that say who somebody is.
-const CREDENTIALS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
 
 /// Where a value of this setting holds what nobody else is to read.
 pub(super) fn in_setting(setting: Setting, value: &str) -> Option<Range<usize>> {
@@ -21,8 +18,7 @@ pub(super) fn in_setting(setting: Setting, value: &str) -> Option<Range<usize>> 
         Setting::Proxy => user_info(value),
         Setting::Header => {
             let (name, _) = value.split_once(':')?;
-            let is_secret = CREDENTIALS.iter().any(|one| name.trim().eq_ignore_ascii_case(one));
-            is_secret.then_some(name.len() + 1..value.len())
+            is_credential(name).then_some(name.len() + 1..value.len())
         }
         _ => None,
     }

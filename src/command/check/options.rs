@@ -61,6 +61,8 @@ pub(super) enum What {
     Spread,
     /// Try until all are up.
     Wait,
+    /// Show the targets and send nothing.
+    DryRun,
 }
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
@@ -68,6 +70,8 @@ pub(super) enum What {
 pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::File, "file", Some('f'), Some("FILE"), "Targets",
         "read targets from FILE, one a line; - is standard input (repeatable)"),
+    Flag::new(What::DryRun, "dry-run", None, None, "Targets",
+        "show each target with what was said of it, secrets as ***, and send nothing"),
     Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
         "the request method"),
     Flag::new(What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
@@ -265,6 +269,7 @@ pub(super) struct Options {
     pub(super) per_host: Option<usize>,
     pub(super) pace: Option<Pace>,
     pub(super) wait: Option<Duration>,
+    pub(super) dry_run: bool,
 }
 
 /// How fast checks are started.
@@ -319,7 +324,11 @@ impl Options {
             per_host: None,
             pace: None,
             wait: None,
+            dry_run: false,
         };
+        if flags.iter().any(|given| given.id == What::DryRun) {
+            options.draft = options.draft.listing();
+        }
         let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
         if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
             return Err(format!(
@@ -362,6 +371,7 @@ impl Options {
                 }
             }
             What::NoProgress => self.progress = false,
+            What::DryRun => self.dry_run = true,
             What::NoVerifyCache => self.verify_cache = false,
             What::V4 => self.names.families = Families::V4,
             What::V6 => self.names.families = Families::V6,

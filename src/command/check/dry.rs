@@ -1,0 +1,115 @@
+//! `--dry-run`: all input is read, and each target shown with what was said of it; nothing is sent.
+
+use super::options::{FLAGS, Format, Options, What};
+use super::{Beside, nothing_checked};
+use crate::check::settings::Setting;
+use crate::check::target::Target;
+use crate::command::exit;
+use crate::command::input::{Input, Next};
+use crate::command::output::{print, say};
+use crate::engine::Tag;
+use crate::reactor::Reactor;
+use crate::report::text::{push_json, push_json_or_null, push_shown};
+use crate::sys::plain;
+
+/// How much is printed at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Shows all targets. Gives the exit status.
+///
+/// # Errors
+/// What is wrong with the input.
+pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Tag<Beside>>) -> Result<u8, String> {
+    if let Some(wanted) = options.wanted.iter().find(|wanted| wanted.file.is_some()) {
+        let file = wanted.file.as_deref().unwrap_or_default();
+        return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
+    }
+    let as_objects = options.wanted.iter().any(|wanted| wanted.format == Format::Ndjson);
+    let (mut out, mut ready) = (Vec::new(), Vec::new());
+    loop {
+        match input.next(reactor, &mut say)? {
+            Next::Target(target, _) if as_objects => push_object(&target, &mut out),
+            Next::Target(target, _) => push_line(&target, &mut out),
+            Next::More => {}
+            Next::Pending => {
+                reactor.turn(&mut ready).map_err(|error| format!("the event loop: {}", plain(&error)))?;
+                ready.clear();
+            }
+            Next::End => break,
+        }
+        if out.len() >= PIECE {
+            print(&String::from_utf8_lossy(&out));
+            out.clear();
+        }
+    }
+    print(&String::from_utf8_lossy(&out));
+    match (input.errors(), input.taken()) {
+        (0, 0) => Err("no targets: nothing to check".to_owned()),
+        (0, _) => Ok(exit::HEALTHY),
+        (errors, _) => Err(nothing_checked(errors)),
+    }
+}
+
+/// What was said of a target, by the names that flags and lines have for it. Of what is said but once, the last holds.
+fn said(target: &Target) -> Vec<(&'static str, Vec<&str>)> {
+    let mut all: Vec<(&'static str, Vec<&str>)> = Vec::new();
+    for (setting, text) in &target.settings.said {
+        let Some(flag) = FLAGS.iter().find(|flag| flag.id == What::Setting(*setting)) else { continue };
+        let is_repeated = matches!(setting, Setting::Header | Setting::Data | Setting::Expect | Setting::Warn);
+        match all.iter_mut().find(|(name, _)| *name == flag.long) {
+            Some((_, texts)) if is_repeated => texts.push(text),
+            Some((_, texts)) => *texts = vec![text],
+            None => all.push((flag.long, vec![text])),
+        }
+    }
+    all
+}
+
+/// As it could stand in a file of targets.
+fn push_line(target: &Target, out: &mut Vec<u8>) {
+    push_shown(target.shown(), out);
+    let name = target.name().map(|name| ("name".to_owned(), name));
+    let labels = target.labels().iter().map(|(label, value)| (format!("label.{label}"), &**value));
+    let said = said(target);
+    let said = said.iter().flat_map(|(name, texts)| texts.iter().map(|text| ((*name).to_owned(), *text)));
+    for (name, text) in name.into_iter().chain(labels).chain(said) {
+        push_shown(&format!("  {name}"), out);
+        if text.is_empty() {
+            continue;
+        }
+        let quote = match text.contains([' ', '\'', '"', '#', '\t']) {
+            false => "",
+            true if text.contains('\'') => "\"",
+            true => "'",
+        };
+        let text = if quote == "\"" { text.replace('\\', "\\\\").replace('"', "\\\"") } else { text.to_owned() };
+        push_shown(&format!("={quote}{text}{quote}"), out);
+    }
+    out.push(b'\n');
+}
+
+fn push_object(target: &Target, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"schema\":1,\"type\":\"target\",\"target\":");
+    push_json(target.shown(), out);
+    out.extend_from_slice(b",\"name\":");
+    push_json_or_null(target.name(), out);
+    out.extend_from_slice(b",\"labels\":{");
+    for (index, (label, value)) in target.labels().iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b"," } else { b"" });
+        push_json(label, out);
+        out.push(b':');
+        push_json(value, out);
+    }
+    out.extend_from_slice(b"},\"settings\":{");
+    for (index, (name, texts)) in said(target).iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b"," } else { b"" });
+        push_json(name, out);
+        out.extend_from_slice(b":[");
+        for (index, text) in texts.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { b"," } else { b"" });
+            push_json(text, out);
+        }
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}}\n");
+}
