@@ -329,3 +329,41 @@ fn a_dry_run_shows_all_and_sends_nothing() {
     let wrong = Upcheck::new().args(["--dry-run", "-f", "-"]).stdin("http://h/\nftp://h/\n").run();
     assert!(wrong.expect_code(3).err().contains("<stdin>:2:1: "), "{wrong:?}");
 }
+
+#[test]
+fn a_file_of_prometheus_is_read_as_it_is() {
+    let server = Server::ok();
+    let at = server.address();
+    let json = format!(
+        "\u{feff} [ {{\"targets\": [\"{at}\"], \"labels\": {{\"env\": \"prod's\", \"__metrics_path__\": \"/health\", \
+         \"__param_module\": \"a b\", \"__meta_kind\": \"x\"}}}},\n{{\"targets\": [\"{at}\", \"{at}\"]}} ]\n"
+    );
+    let folder = TempDir::new();
+    let file = folder.write("targets.json", &json);
+    let from_file = Upcheck::new().args(["-f", &file]).report();
+    let from_pipe = Upcheck::new().args(["-f", "-"]).stdin(json.clone()).report();
+    for report in [from_file, from_pipe] {
+        assert_eq!((report.checks.len(), &report.summary["up"]), (3, &3.into()), "{:#?}", report.checks);
+        let check = report.target(&format!("http://{at}/health?module=a%20b"));
+        assert_eq!(check["labels"], serde_json::json!({"env": "prod's"}));
+    }
+    let before = server.accepted();
+    for (wrong, told) in [
+        (json.replace("\"targets\": [\"", "\"targets\": [\"ftp://x\", \""), "the scheme is not one of"),
+        ("[{\"targets\": 1}]".to_owned(), "group 1: 'targets' is not a list"),
+        ("[{".to_owned(), ":1:3: "),
+    ] {
+        let file = folder.write("wrong.json", &wrong);
+        for output in
+            [Upcheck::new().args(["-f", &file]).run(), Upcheck::new().args(["-f", "-"]).stdin(wrong.clone()).run()]
+        {
+            assert!(output.expect_code(3).err().contains(told), "{wrong}: {output:?}");
+        }
+    }
+    assert_eq!(server.accepted(), before, "nothing was checked");
+    // An IPv6 address in brackets begins like it, and is none.
+    let output = Upcheck::new().args(["-f", "-", "-t", "1s", "-o", "ndjson"]).stdin("[::1]:1\n").run();
+    assert_eq!(output.expect_code(1).report().single()["target"], "[::1]:1");
+    let empty = Upcheck::new().args(["-f", &folder.write("empty.json", "[]")]).run();
+    assert!(empty.expect_code(3).err().contains("no targets"), "{empty:?}");
+}

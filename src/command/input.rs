@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::discovery;
 use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::secure;
@@ -159,6 +160,7 @@ impl Input {
                                 let read = read_line(&mut self.reader, &mut self.usable, line);
                                 look.see(read.map_err(|error| format!("{name}:{number}:{error}")));
                             }
+                            Line::Wrong(told) => look.see(Err(format!("{name}:{told}"))),
                             Line::Ended => break,
                             Line::NotYet => drop(lines.fill(self.started_at).map_err(cannot)?),
                         }
@@ -248,6 +250,10 @@ impl Input {
                         self.wrong(&message, tell);
                     }
                 },
+                Line::Wrong(told) => {
+                    let message = format!("{}:{told}", lines.name);
+                    self.wrong(&message, tell);
+                }
                 Line::Ended => {
                     if lines.asked {
                         // Standard input stays open elsewhere, so closing our descriptor would not end the watch.
@@ -276,7 +282,14 @@ impl Input {
         let Some(lines) = &self.lines else { return };
         let mut reader = self.reader.clone();
         let usable = &mut self.usable;
-        self.refusing |= lines.waiting().any(|line| read_line(&mut reader, usable, line).is_err());
+        let mut is_wrong = |line: &[u8]| read_line(&mut reader, usable, line).is_err();
+        self.refusing |= match discovery::is_one(&lines.buffer) {
+            Some(true) if lines.ended => {
+                discovery::lines(&lines.buffer).is_ok_and(|made| made.lines().any(|line| is_wrong(line.as_bytes())))
+            }
+            Some(true) | None => false,
+            Some(false) => lines.waiting().any(is_wrong),
+        };
     }
 
     fn hand_out(&mut self, target: Target, since: Instant) -> Next {
@@ -382,11 +395,15 @@ struct Lines {
     ended: bool,
     /// The rest of a line that was too long is being passed over.
     skipping: bool,
+    /// Whether it is looked at what the file is: lines, or Prometheus' JSON, of which lines are made.
+    is_fresh: bool,
 }
 
 enum Line<'a> {
     /// The line's number, from 1, and the line.
     Whole(u64, &'a [u8]),
+    /// The file is wrong as a whole: what is, behind its place.
+    Wrong(String),
     /// No whole line is there; more must be read.
     NotYet,
     /// There are no more.
@@ -395,10 +412,28 @@ enum Line<'a> {
 
 impl Lines {
     fn new(name: String, file: File, since: Instant) -> Lines {
-        Lines { name, file, asked: false, buffer: Vec::new(), at: 0, number: 0, since, ended: false, skipping: false }
+        Lines {
+            name,
+            file,
+            asked: false,
+            buffer: Vec::new(),
+            at: 0,
+            number: 0,
+            since,
+            ended: false,
+            skipping: false,
+            is_fresh: true,
+        }
     }
 
     fn next(&mut self) -> Line<'_> {
+        if self.is_fresh {
+            match discovery::is_one(&self.buffer) {
+                Some(true) => return self.discovered(),
+                None if !self.ended => return Line::NotYet,
+                _ => self.is_fresh = false,
+            }
+        }
         let rest = &self.buffer[self.at..];
         let end = line_end(rest);
         if self.skipping {
@@ -426,6 +461,26 @@ impl Lines {
         let line = &self.buffer[line];
         let mark = if self.number == 1 { &b"\xef\xbb\xbf"[..] } else { b"" };
         Line::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
+    }
+
+    /// The file is JSON: once it is whole, lines are made of it.
+    fn discovered(&mut self) -> Line<'_> {
+        if self.buffer.len() > discovery::MAX {
+            (self.is_fresh, self.ended) = (false, true);
+            self.buffer.clear();
+            return Line::Wrong(format!("1:1: JSON of more than {} MiB", discovery::MAX / 1024 / 1024));
+        }
+        if !self.ended {
+            return Line::NotYet;
+        }
+        self.is_fresh = false;
+        match discovery::lines(&std::mem::take(&mut self.buffer)) {
+            Ok(lines) => {
+                self.buffer = lines.into();
+                self.next()
+            }
+            Err(told) => Line::Wrong(told),
+        }
     }
 
     /// The whole lines that are there, without taking them.

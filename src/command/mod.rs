@@ -6,6 +6,7 @@
 pub mod check;
 pub mod compare;
 pub mod demo;
+mod discovery;
 pub mod flags;
 pub mod input;
 mod messages;

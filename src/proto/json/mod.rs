@@ -48,26 +48,52 @@ pub enum Found<'a> {
 
 /// How many values stand in an array, or members in an object, which is given as it was [found](Found).
 pub fn count(raw: &str) -> usize {
-    let (mut depth, mut count, mut in_string, mut escaped, mut is_empty) = (0usize, 0, false, false, true);
-    for byte in raw.bytes() {
+    elements(raw).count()
+}
+
+/// The values of an array, or the members of an object, each as it stands there. The text is JSON.
+pub fn elements(raw: &str) -> impl Iterator<Item = &str> {
+    let inside = raw.trim_matches(is_space);
+    let mut rest = inside.get(1..inside.len().saturating_sub(1)).unwrap_or_default().trim_matches(is_space);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = element_length(rest);
+        let (element, behind) = rest.split_at(end);
+        rest = behind.strip_prefix(',').unwrap_or(behind).trim_start_matches(is_space);
+        Some(element.trim_end_matches(is_space))
+    })
+}
+
+/// The members of an object: their names, and their values as they stand there. The text is JSON.
+pub fn members(raw: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    elements(raw).filter_map(|member| {
+        let (name, rest) = read_string(member).ok()?;
+        Some((name, rest.trim_start_matches(is_space).strip_prefix(':')?.trim_start_matches(is_space)))
+    })
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Up to the comma behind the first element, or to the end.
+fn element_length(rest: &str) -> usize {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (at, byte) in rest.bytes().enumerate() {
         match byte {
             _ if std::mem::take(&mut escaped) => {}
             b'\\' if in_string => escaped = true,
-            b'"' => {
-                in_string = !in_string;
-                is_empty = false;
-            }
+            b'"' => in_string = !in_string,
             _ if in_string => {}
-            b'[' | b'{' => {
-                is_empty &= depth == 0;
-                depth += 1;
-            }
+            b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
-            b',' if depth == 1 => count += 1,
-            byte => is_empty &= byte.is_ascii_whitespace(),
+            b',' if depth == 0 => return at,
+            _ => {}
         }
     }
-    if is_empty { 0 } else { count + 1 }
+    rest.len()
 }
 
 /// Where a text stopped being JSON.
