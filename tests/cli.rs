@@ -1,6 +1,6 @@
 //! The command line: flags, environment, help, exit codes, errors.
 
-use crate::support::{Server, Step, Upcheck, ms, refused_address};
+use crate::support::{Server, Step, Upcheck, has_program, ms, refused_address, skipped};
 
 #[test]
 fn no_arguments_get_a_short_help() {
@@ -201,4 +201,40 @@ fn the_same_target_twice_is_checked_twice() {
     let report = Upcheck::new().args([&url, &url]).report();
     assert_eq!(report.summary["up"], 2);
     assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn man_page_and_completions_are_made_of_the_flags() {
+    let generated = |what: &str| {
+        let output = Upcheck::new().args(["--generate", what]).run();
+        output.expect_code(0).out().to_owned()
+    };
+    let help = Upcheck::new().arg("--help").run();
+    let flags: Vec<&str> = help.out().split_whitespace().filter(|word| word.starts_with("--")).collect();
+    for what in ["bash", "zsh", "fish"] {
+        let script = generated(what);
+        for flag in flags.iter().map(|flag| flag.trim_matches(|c: char| !c.is_ascii_alphanumeric())) {
+            assert!(script.contains(flag) || ["help", "version"].contains(&flag), "{what} lacks {flag}");
+        }
+    }
+    assert!(generated("man").contains("\\-\\-connect\\-timeout"));
+    let wrong = Upcheck::new().args(["--generate", "tcsh"]).run();
+    assert!(wrong.expect_code(3).err().contains("'tcsh' is none of"), "{wrong:?}");
+    let run = |program: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).output().expect("it is there");
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    if has_program("bash") {
+        let script = generated("bash") + "COMP_WORDS=(upcheck --conn) COMP_CWORD=1; _upcheck; echo \"${COMPREPLY[@]}\"";
+        assert_eq!(run("bash", &["-c", &script]), "--connect-timeout\n");
+    } else {
+        skipped!("no bash on this machine");
+    }
+    for shell in ["zsh", "fish"] {
+        match has_program(shell) {
+            true => drop(run(shell, &["-n", "-c", &generated(shell)])),
+            false => skipped!("no {shell} on this machine"),
+        }
+    }
 }

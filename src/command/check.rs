@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::exit;
 use super::flags::{self, Asked, Given};
+use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
 use super::reports::{Report, Reports, Wake};
@@ -106,6 +107,10 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(VERSION),
         Asked::Run { flags, arguments } => {
+            if let Some(given) = flags.iter().find(|given| given.id == What::Generate) {
+                print(&generate(&given.value, FLAGS, USAGE).map_err(|error| format!("{}: {error}", given.spelled))?);
+                return Ok(exit::HEALTHY);
+            }
             hide_secrets(&as_given, &flags, &arguments);
             let options = Options::of(flags, arguments)?;
             let code = check(options)?.0;

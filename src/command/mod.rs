@@ -8,6 +8,7 @@ pub mod compare;
 pub mod demo;
 mod discovery;
 pub mod flags;
+mod generate;
 pub mod input;
 mod messages;
 pub mod mock;

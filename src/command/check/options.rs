@@ -63,13 +63,15 @@ pub(super) enum What {
     Wait,
     /// Show the targets and send nothing.
     DryRun,
+    /// Print a man page or completions.
+    Generate,
 }
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
 #[rustfmt::skip]
 pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::File, "file", Some('f'), Some("FILE"), "Targets",
-        "read targets from FILE, one a line; - is standard input (repeatable)"),
+        "read targets from FILE, one a line, or Prometheus' file_sd JSON; - is standard input (repeatable)"),
     Flag::new(What::DryRun, "dry-run", None, None, "Targets",
         "show each target with what was said of it, secrets as ***, and send nothing"),
     Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
@@ -172,6 +174,8 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "phases of each check, limits, and what the loop knows of itself"),
     Flag::new(What::Color, "color", None, Some("WHEN"), "Output",
         "auto, always or never [auto]"),
+    Flag::new(What::Generate, "generate", None, Some("WHAT"), "Output",
+        "print a man page or completions instead: man, bash, zsh or fish"),
     Flag::new(What::NoProgress, "no-progress", None, None, "Output",
         "no progress line"),
 ];
@@ -183,7 +187,7 @@ pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from 
     upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
     upcheck [FLAGS] -f FILE         one target a line
     upcheck demo                    100 services of 200 ms, checked: no network, no arguments
-    upcheck compare                 the same checks one by one, by threads, and by one loop: what each costs
+    upcheck compare                 the same checks one by one, by threads, by one loop: what each costs
     upcheck mock                    a service to try it on, with delays and faults
 
 'upcheck --help' lists the flags.
@@ -372,6 +376,8 @@ impl Options {
             }
             What::NoProgress => self.progress = false,
             What::DryRun => self.dry_run = true,
+            // It has been dealt with before anything else is looked at.
+            What::Generate => {}
             What::NoVerifyCache => self.verify_cache = false,
             What::V4 => self.names.families = Families::V4,
             What::V6 => self.names.families = Families::V6,
