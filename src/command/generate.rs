@@ -1,7 +1,5 @@
 //! A man page and completions for shells, made of the same table of flags as the help.
 
-use std::fmt::Write;
-
 use super::flags::Flag;
 
 /// The commands beside checking.
@@ -17,140 +15,174 @@ const COMMANDS: [(&str, &str); 4] = [
 /// # Errors
 /// There is no such thing.
 pub(super) fn generate<I>(what: &str, table: &[Flag<I>], usage: &str) -> Result<String, String> {
+    let flags: Vec<Shown> = table.iter().map(Shown::new).collect();
     match what {
-        "man" => Ok(man(table, usage)),
-        "bash" => Ok(bash(table)),
-        "zsh" => Ok(zsh(table)),
-        "fish" => Ok(fish(table)),
+        "man" => Ok(man(&flags, usage)),
+        "bash" => Ok(bash(&flags)),
+        "zsh" => Ok(zsh(&flags)),
+        "fish" => Ok(fish(&flags)),
         other => Err(format!("'{}' is none of man, bash, zsh and fish", other.escape_debug())),
     }
 }
 
-/// Every spelling of a flag, with its hyphens.
-fn spellings<I>(flag: &Flag<I>) -> Vec<String> {
-    let (alias, alias_short) = flag.alias.unzip();
-    let short = |letter: char| format!("-{letter}");
-    let long = |name: &str| format!("--{name}");
-    let first = flag.short.map(short).into_iter().chain([long(flag.long)]);
-    first.chain(alias_short.flatten().map(short)).chain(alias.map(long)).collect()
+/// A flag as it is shown.
+struct Shown {
+    /// Its name, and then its other name, each with its letter if it has one.
+    names: Vec<(&'static str, Option<char>)>,
+    value: Option<&'static str>,
+    /// The values that there are, where they are few.
+    values: &'static str,
+    group: &'static str,
+    help: String,
 }
 
-fn one_line(help: &str) -> String {
-    help.replace('\n', " ")
-}
+impl Shown {
+    fn new<I>(flag: &Flag<I>) -> Shown {
+        let values = match flag.long {
+            "output" => "human ndjson",
+            "color" => "auto always never",
+            "generate" => "man bash zsh fish",
+            _ => "",
+        };
+        let mut names = vec![(flag.long, flag.short)];
+        names.extend(flag.alias);
+        Shown { names, value: flag.value, values, group: flag.group, help: flag.help.replace('\n', " ") }
+    }
 
-/// Whether the value is the name of a file.
-fn wants_file<I>(flag: &Flag<I>) -> bool {
-    flag.value.is_some_and(|value| value.contains("FILE") || value == "PATH")
-}
+    /// Every spelling, with its hyphens.
+    fn spellings(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for (long, short) in &self.names {
+            if let Some(letter) = short {
+                all.push(["-", letter.encode_utf8(&mut [0; 4])].concat());
+            }
+            all.push(["--", long].concat());
+        }
+        all
+    }
 
-/// The values that there are, where they are few.
-fn values<I>(flag: &Flag<I>) -> &'static str {
-    match flag.long {
-        "output" => "human ndjson",
-        "color" => "auto always never",
-        "generate" => "man bash zsh fish",
-        _ => "",
+    /// Whether the value is the name of a file.
+    fn wants_file(&self) -> bool {
+        self.values.is_empty() && self.value.is_some_and(|value| value.contains("FILE") || value == "PATH")
     }
 }
 
-fn man<I>(table: &[Flag<I>], usage: &str) -> String {
+// Not inlined: nobody waits for it, and it is used often.
+#[inline(never)]
+fn push(out: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| out.push_str(part));
+}
+
+fn man(flags: &[Shown], usage: &str) -> String {
     let mut page = String::from(".TH UPCHECK 1\n.SH NAME\nupcheck \\- check many services at once, from one thread\n");
-    page.push_str(".SH SYNOPSIS\n.B upcheck\n[FLAGS] TARGET...\n.SH DESCRIPTION\n.nf\n");
+    push(&mut page, &[".SH SYNOPSIS\n.B upcheck\n[FLAGS] TARGET...\n.SH DESCRIPTION\n.nf\n"]);
     for line in usage.lines() {
-        page.push_str(&roff(line));
-        page.push('\n');
+        push(&mut page, &[&roff(line), "\n"]);
     }
-    page.push_str(".fi\n");
+    push(&mut page, &[".fi\n"]);
     let mut group = "";
-    for flag in table {
+    for flag in flags {
         if flag.group != group {
             group = flag.group;
-            // Writing to a String cannot fail, here and below.
-            let _ = writeln!(page, ".SH {}", roff(&group.to_uppercase()));
+            push(&mut page, &[".SH ", &roff(&group.to_uppercase()), "\n"]);
         }
-        let names: Vec<String> = spellings(flag).iter().map(|name| format!("\\fB{}\\fR", roff(name))).collect();
-        let value = flag.value.map_or(String::new(), |value| format!(" \\fI{}\\fR", roff(value)));
-        let _ = writeln!(page, ".TP\n{}{value}\n{}", names.join(", "), roff(&one_line(flag.help)));
+        push(&mut page, &[".TP\n\\fB", &roff(&flag.spellings().join(", ")), "\\fR"]);
+        if let Some(value) = flag.value {
+            push(&mut page, &[" \\fI", &roff(value), "\\fR"]);
+        }
+        push(&mut page, &["\n", &roff(&flag.help), "\n"]);
     }
-    page.push_str(".SH EXIT STATUS\n0 all up or degraded, 1 something down or unknown, 3 could not run, 124 \\-\\-wait ran out,\n");
-    page.push_str("130 or 143 after SIGINT or SIGTERM.\n");
+    push(
+        &mut page,
+        &[
+            ".SH EXIT STATUS\n0 all up or degraded, 1 something down or unknown, 3 could not run, 124 \\-\\-wait ran out,\n",
+            "130 or 143 after SIGINT or SIGTERM.\n",
+        ],
+    );
     page
 }
 
 /// A text in which nothing means anything to roff.
 fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+    if text.starts_with(['.', '\'']) { ["\\&", &text].concat() } else { text }
 }
 
-fn bash<I>(table: &[Flag<I>]) -> String {
-    let all: Vec<String> = table.iter().flat_map(spellings).collect();
+fn command_names() -> String {
+    COMMANDS.map(|(name, _)| name).join(" ")
+}
+
+fn bash(flags: &[Shown]) -> String {
     let mut script =
         String::from("_upcheck() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n");
-    script.push_str("    COMPREPLY=()\n    case $prev in\n");
-    for flag in table.iter().filter(|flag| flag.value.is_some()) {
-        let words = match (wants_file(flag) && values(flag).is_empty(), values(flag)) {
-            (true, _) => "-f".to_owned(),
-            (false, values) => format!("-W '{values}'"),
-        };
-        let _ = writeln!(
-            script,
-            "        {}) COMPREPLY=($(compgen {words} -- \"$cur\")); return ;;",
-            spellings(flag).join("|")
-        );
+    push(&mut script, &["    COMPREPLY=()\n    case $prev in\n"]);
+    let mut all = String::new();
+    for flag in flags {
+        let spellings = flag.spellings();
+        push(&mut all, &[&spellings.join(" "), " "]);
+        if flag.value.is_some() {
+            push(&mut script, &["        ", &spellings.join("|"), ") COMPREPLY=($(compgen "]);
+            match flag.wants_file() {
+                true => push(&mut script, &["-f"]),
+                false => push(&mut script, &["-W '", flag.values, "'"]),
+            }
+            push(&mut script, &[" -- \"$cur\")); return ;;\n"]);
+        }
     }
-    let commands: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
-    let _ = write!(
-        script,
-        "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '{}' -- \"$cur\"))\n    \
-         elif [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W '{}' -- \"$cur\"))\n    fi\n}}\n\
-         complete -F _upcheck upcheck\n",
-        all.join(" "),
-        commands.join(" ")
+    push(
+        &mut script,
+        &[
+            "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '",
+            &all,
+            "' -- \"$cur\"))\n    elif [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W '",
+            &command_names(),
+            "' -- \"$cur\"))\n    fi\n}\ncomplete -F _upcheck upcheck\n",
+        ],
     );
     script
 }
 
-fn zsh<I>(table: &[Flag<I>]) -> String {
-    let quoted = |text: &str| text.replace('\'', "'\\''");
-    let described = |help: &str| quoted(&one_line(help)).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
+fn zsh(flags: &[Shown]) -> String {
     let mut script = String::from("#compdef upcheck\n_arguments -s \\\n");
-    for flag in table {
-        for name in spellings(flag) {
-            let value = match (flag.value, values(flag)) {
-                (None, _) => String::new(),
-                (Some(_), "") if wants_file(flag) => ":file:_files".to_owned(),
-                (Some(_), "") => ":value:".to_owned(),
-                (Some(_), values) => format!(":value:({values})"),
-            };
-            let _ = writeln!(script, "    '*{name}[{}]{value}' \\", described(flag.help));
+    for flag in flags {
+        let mut help = flag.help.clone();
+        for (odd, escaped) in [("'", "'\\''"), ("[", "\\["), ("]", "\\]"), (":", "\\:")] {
+            help = help.replace(odd, escaped);
+        }
+        for name in flag.spellings() {
+            push(&mut script, &["    '*", &name, "[", &help, "]"]);
+            match flag.value {
+                None => {}
+                Some(_) if flag.wants_file() => push(&mut script, &[":file:_files"]),
+                Some(_) if flag.values.is_empty() => push(&mut script, &[":value:"]),
+                Some(_) => push(&mut script, &[":value:(", flag.values, ")"]),
+            }
+            push(&mut script, &["' \\\n"]);
         }
     }
-    let commands: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
-    let _ = writeln!(script, "    '1:command or target:({})' \\\n    '*:target:'", commands.join(" "));
+    push(&mut script, &["    '1:command or target:(", &command_names(), ")' \\\n    '*:target:'\n"]);
     script
 }
 
-fn fish<I>(table: &[Flag<I>]) -> String {
+fn fish(flags: &[Shown]) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     let mut script = String::from("complete -c upcheck -f\n");
     for (name, about) in COMMANDS {
-        let _ = writeln!(script, "complete -c upcheck -n __fish_use_subcommand -a {name} -d '{}'", quoted(about));
+        push(&mut script, &["complete -c upcheck -n __fish_use_subcommand -a ", name, " -d '", &quoted(about), "'\n"]);
     }
-    for flag in table {
-        let (alias, alias_short) = flag.alias.unzip();
-        for (long, short) in [(Some(flag.long), flag.short), (alias, alias_short.flatten())] {
-            let Some(long) = long else { continue };
-            let short = short.map_or(String::new(), |letter| format!(" -s {letter}"));
-            let value = match (flag.value, values(flag)) {
-                (None, _) => String::new(),
-                (Some(_), "") if wants_file(flag) => " -r -F".to_owned(),
-                (Some(_), "") => " -x".to_owned(),
-                (Some(_), values) => format!(" -x -a '{values}'"),
-            };
-            let _ =
-                writeln!(script, "complete -c upcheck{short} -l {long}{value} -d '{}'", quoted(&one_line(flag.help)));
+    for flag in flags {
+        for (long, short) in &flag.names {
+            push(&mut script, &["complete -c upcheck -l ", long]);
+            if let Some(letter) = short {
+                push(&mut script, &[" -s ", letter.encode_utf8(&mut [0; 4])]);
+            }
+            match flag.value {
+                None => {}
+                Some(_) if flag.wants_file() => push(&mut script, &[" -r -F"]),
+                Some(_) if flag.values.is_empty() => push(&mut script, &[" -x"]),
+                Some(_) => push(&mut script, &[" -x -a '", flag.values, "'"]),
+            }
+            push(&mut script, &[" -d '", &quoted(&flag.help), "'\n"]);
         }
     }
     script
