@@ -1,8 +1,8 @@
 //! The tests that run the program: one binary, a module a capability.
 //!
 //! Most know upcheck only as a user does: its command line, its files, its output, its exit code. The peers it talks to
-//! are in `support`, share no code with it, and run on loopback. `sim` and `fuzz` know the library: they play whole runs
-//! without sockets, and feed its parsers what no peer of ours would say.
+//! are in `support`, share no code with it, and run on loopback. `fuzz` knows the library: it
+//! feeds its parsers what no peer of ours would say.
 
 mod support;
 
