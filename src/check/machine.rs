@@ -31,7 +31,7 @@ use super::settings::{Redirects, Settings};
 use super::target::Target;
 use crate::proto::http::date::retry_after;
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
-use crate::proto::http::response::{Cut, Decoder, Problem};
+use crate::proto::http::response::{Cut, Decoder, Problem, Reading};
 use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::{Scheme, Url, without_user};
 
@@ -513,6 +513,8 @@ impl Check {
     ///
     /// # Panics
     /// Before [`Action::Finish`]: there is no outcome yet.
+    // Two callers, and a move of it costs more than most calls.
+    #[inline(always)]
     pub fn into_outcome(self) -> Outcome {
         let redirects = self.redirects();
         let retry_after = match self.hop.decoder.status() {
@@ -580,8 +582,7 @@ impl Check {
         self.hop.keeps = Err(CloseReason::Unfinished);
         self.end_phase(now);
         match self.url().scheme() {
-            // A tunnel's answer has no body, whatever its head says (RFC 9110, 9.3.6).
-            _ if self.wants_tunnel() => self.state = State::ExpectTunnel(Box::new(Decoder::new(true, 0))),
+            _ if self.wants_tunnel() => self.state = State::ExpectTunnel(tunnel()),
             Scheme::Https | Scheme::Tls => self.state = State::ExpectTls,
             Scheme::Http | Scheme::Tcp => self.stands(now),
         }
@@ -1027,18 +1028,25 @@ impl Check {
     }
 }
 
+/// What reads the answer to the target's request, or to what redirects have made of it.
 fn decoder(target: &Target, form: Form) -> Decoder {
     let settings = &target.settings;
     let template = &settings.template;
-    if !target.url.scheme().is_http() {
-        return Decoder::new(false, settings.max_body).raw();
-    }
-    let to_head = template.is_head() && !form.as_get;
-    let decoder = Decoder::new(to_head || settings.no_body, settings.max_body);
-    let decoder = if settings.needs_whole_body() { decoder } else { decoder.cutting() };
-    let decoder = if template.upgrades(form) { decoder.upgrading() } else { decoder };
-    let decoder = if target.settings.keepalive { decoder.minding_connection() } else { decoder };
-    if target.settings.needs_head() { decoder.keeping_head() } else { decoder }
+    let raw = !target.url.scheme().is_http();
+    Decoder::new(Reading {
+        body_max: settings.max_body,
+        cuts: !raw && !settings.needs_whole_body(),
+        to_head: settings.no_body || template.is_head() && !form.as_get,
+        upgrades: template.upgrades(form),
+        raw,
+        keeps_head: settings.needs_head(),
+        minds_connection: settings.keepalive,
+    })
+}
+
+/// What reads a proxy's answer to CONNECT: a head, and no body whatever that says (RFC 9110, 9.3.6).
+fn tunnel() -> Box<Decoder> {
+    Box::new(Decoder::new(Reading { to_head: true, ..Reading::default() }))
 }
 
 /// The first thing that did not hold, with what was expected, and how many more there are.

@@ -315,7 +315,7 @@ fn open_reports(
         let form = |is_terminal| -> Form {
             match format {
                 Format::Human => Box::new(Human::new(options.colors(is_terminal), options.verbose, options.quiet)),
-                Format::Ndjson => Box::new(Ndjson),
+                Format::Ndjson => Box::<Ndjson>::default(),
             }
         };
         reports.open(file.as_deref(), form, reactor)?;

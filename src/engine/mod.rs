@@ -181,12 +181,11 @@ impl Job {
     /// What happened at `then` is dealt with only now. The time between is ours, and is to be taken off the check's, once.
     fn lag(&mut self, then: Instant, now: Instant, absences: &Absences) -> Option<Duration> {
         let since = then.max(self.excused_to);
-        let lag = now.saturating_duration_since(since);
         // Nearly always.
-        if lag < WIDE {
+        if now < since + WIDE {
             return None;
         }
-        let lag = lag.saturating_sub(absences.given_back_after(since));
+        let lag = now.saturating_duration_since(since).saturating_sub(absences.given_back_after(since));
         (lag >= WIDE).then(|| {
             self.excused_to = now;
             lag

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use super::text::{
-    push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null,
-    push_timestamp,
+    Timestamps, push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds,
+    push_seconds_or_null,
 };
 use super::{Sink, Summary};
 use crate::check::outcome::{Outcome, TlsSeen, Verdict};
 
-/// The format. It has no state.
+/// The format.
 #[derive(Debug, Default)]
-pub struct Ndjson;
+pub struct Ndjson {
+    timestamps: Timestamps,
+}
 
 impl Sink for Ndjson {
     fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
-        push_check(outcome, out);
+        push_check(outcome, &mut self.timestamps, out);
     }
 
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
@@ -25,7 +27,7 @@ impl Sink for Ndjson {
 }
 
 /// Appends the line of one check. What stands between two values is written in one piece: this is done for every check.
-fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
+fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
     let phases = &outcome.phases;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
     push_json(outcome.target.shown(), out);
@@ -111,7 +113,7 @@ fn push_check(outcome: &Outcome, out: &mut Vec<u8>) {
         true => b",\"reused\":true,\"started\":\"",
         false => b",\"reused\":false,\"started\":\"",
     });
-    push_timestamp(outcome.started, out);
+    timestamps.push(outcome.started, out);
     out.extend_from_slice(b"\"}\n");
 }
 

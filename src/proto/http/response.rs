@@ -132,96 +132,71 @@ pub struct Step<'a> {
     pub body: &'a [u8],
 }
 
+/// What a decoder has to know of the request, and what it is to keep of the answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    /// The most body, in bytes.
+    pub body_max: u64,
+    /// A body that is longer than that is taken to end there. Otherwise it is a [`Problem::BodyTooLarge`].
+    pub cuts: bool,
+    /// The answer to a HEAD request has no body, whatever its head says.
+    pub to_head: bool,
+    /// The request asked for another protocol: a 101 is final and ends with its head (RFC 9110, 15.2.2). What follows is
+    /// no HTTP.
+    pub upgrades: bool,
+    /// There is no head, and the end is the connection's: all of it is body.
+    pub raw: bool,
+    /// The final response's head is kept [to be looked into](Decoder::head_bytes).
+    pub keeps_head: bool,
+    /// Somebody wants to know whether [the connection may be kept](Decoder::keeps).
+    pub minds_connection: bool,
+}
+
 /// Reads one response.
 #[derive(Debug)]
 pub struct Decoder {
+    reading: Reading,
     state: State,
-    /// The answer to a HEAD request has no body, whatever its head says.
-    to_head: bool,
-    /// The request asked for another protocol, so a 101 is the answer.
-    upgrades: bool,
-    body_max: u64,
-    /// Where the body is longer than that, it is taken to end there.
-    cuts: bool,
     body_bytes: u64,
     /// What chunks cost beside the body in them.
     framing_bytes: u64,
     interim: u32,
     status: Option<u16>,
     minor: u8,
+    /// Whether the final head lets the connection persist, where somebody wants to know.
+    persists: Result<(), CloseReason>,
     /// The part of a head that has come so far. Empty when the head comes in one piece, as nearly all do.
     partial: Vec<u8>,
     /// The final head as it came, where somebody wants to look into it.
-    kept: Option<Vec<u8>>,
-    /// Whether the final head lets the connection persist, where somebody wants to know.
-    persists: Option<Result<(), CloseReason>>,
+    kept: Vec<u8>,
 }
 
 impl Decoder {
-    /// A decoder of one response. `to_head`: it answers a HEAD request. `body_max`: the most body, in bytes.
-    pub fn new(to_head: bool, body_max: u64) -> Decoder {
+    /// A decoder of one response.
+    pub fn new(reading: Reading) -> Decoder {
         Decoder {
-            state: State::Head,
-            to_head,
-            upgrades: false,
-            body_max,
-            cuts: false,
+            reading,
+            state: if reading.raw { State::UntilClose } else { State::Head },
             body_bytes: 0,
             framing_bytes: 0,
             interim: 0,
             status: None,
             minor: 1,
+            persists: Err(CloseReason::Unfinished),
             partial: Vec::new(),
-            kept: None,
-            persists: None,
+            kept: Vec::new(),
         }
     }
 
-    /// The same decoder, which keeps the final response's head to be looked into.
-    #[inline(always)]
-    pub fn keeping_head(mut self) -> Decoder {
-        self.kept = Some(Vec::new());
-        self
-    }
-
-    /// The same decoder, which can tell whether [the connection may be kept](Self::keeps).
-    #[inline(always)]
-    pub fn minding_connection(mut self) -> Decoder {
-        self.persists = Some(Err(CloseReason::Unfinished));
-        self
-    }
-
-    /// The same decoder, of the answer to a request that asks for another protocol: a 101 is final and ends with its head
-    /// (RFC 9110, 15.2.2). What follows is no HTTP.
-    #[inline(always)]
-    pub fn upgrading(mut self) -> Decoder {
-        self.upgrades = true;
-        self
-    }
-
-    /// The same decoder, for which a body that is too long ends at the limit.
-    #[inline(always)]
-    pub fn cutting(mut self) -> Decoder {
-        self.cuts = true;
-        self
-    }
-
-    /// The same decoder, of what has no head and ends with the connection: all of it is body.
-    #[inline(always)]
-    pub fn raw(mut self) -> Decoder {
-        self.state = State::UntilClose;
-        self
-    }
-
     /// Whether the connection can carry another request after this response, if the decoder was [to
-    /// mind](Self::minding_connection). `behind`: what came with the response's end and is no part of it.
+    /// mind](Reading::minds_connection). `behind`: what came with the response's end and is no part of it.
     ///
     /// # Errors
     /// Why not.
     pub fn keeps(&self, behind: &[u8]) -> Result<(), CloseReason> {
         match &self.state {
             State::UntilClose => Err(CloseReason::UntilClose),
-            State::Done if behind.is_empty() => self.persists.unwrap_or(Err(CloseReason::Unfinished)),
+            State::Done if behind.is_empty() => self.persists,
             State::Done => Err(CloseReason::Surplus),
             _ => Err(CloseReason::Unfinished),
         }
@@ -229,12 +204,12 @@ impl Decoder {
 
     /// How many bytes it keeps: a head that is not whole, or one that somebody wants to look into.
     pub fn kept_bytes(&self) -> usize {
-        self.partial.len() + self.kept.as_ref().map_or(0, Vec::len)
+        self.partial.len() + self.kept.len()
     }
 
     /// The final response's head as it came, if it was to be kept; empty until it is there.
     pub fn head_bytes(&self) -> &[u8] {
-        self.kept.as_deref().unwrap_or_default()
+        &self.kept
     }
 
     /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is
@@ -313,18 +288,19 @@ impl Decoder {
     }
 
     fn count<'a>(&mut self, body: &'a [u8]) -> Result<Step<'a>, Problem> {
-        let room = self.body_max - self.body_bytes;
+        let body_max = self.reading.body_max;
+        let room = body_max - self.body_bytes;
         if body.len() as u64 <= room {
             self.body_bytes += body.len() as u64;
             return Ok(Step { used: body.len(), body });
         }
-        if !self.cuts {
+        if !self.reading.cuts {
             self.body_bytes += body.len() as u64;
-            return Err(Problem::BodyTooLarge(self.body_max));
+            return Err(Problem::BodyTooLarge(body_max));
         }
         self.state = State::Done;
-        self.persists = Some(Err(CloseReason::Unfinished));
-        self.body_bytes = self.body_max;
+        self.persists = Err(CloseReason::Unfinished);
+        self.body_bytes = body_max;
         // Less than the body, so it fits.
         Ok(Step { used: body.len(), body: &body[..room as usize] })
     }
@@ -336,7 +312,7 @@ impl Decoder {
         if self.partial.is_empty() {
             check_prefix(input)?;
             let most = &input[..input.len().min(HEAD_MAX)];
-            if let Ok(head) = Head::parse(most, self.persists.is_some()) {
+            if let Ok(head) = Head::parse(most, self.reading.minds_connection) {
                 let length = head.length;
                 return self.take_head(head, &input[..length]).map(|()| length);
             }
@@ -350,7 +326,7 @@ impl Decoder {
         match head_end(&self.partial, before) {
             Some(end) => {
                 let bytes = std::mem::take(&mut self.partial);
-                let head = Head::parse(&bytes[..end], self.persists.is_some())?;
+                let head = Head::parse(&bytes[..end], self.reading.minds_connection)?;
                 // Another idea than ours of where the head ends is no head to believe.
                 if head.length != end {
                     return Err(Problem::HeaderField);
@@ -366,29 +342,29 @@ impl Decoder {
     /// Takes one whole head and decides how the body ends.
     fn take_head(&mut self, head: Head, bytes: &[u8]) -> Result<(), Problem> {
         let is_upgrade = head.status == 101;
-        if is_upgrade && !self.upgrades {
+        if is_upgrade && !self.reading.upgrades {
             return Err(Problem::SwitchedProtocols);
         }
         if head.status < 200 && !is_upgrade {
             self.interim += 1;
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
-        if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(bytes);
+        if self.reading.keeps_head {
+            self.kept.extend_from_slice(bytes);
         }
-        if self.persists.is_some() {
-            self.persists = Some(if is_upgrade { Err(CloseReason::Upgraded) } else { head.persists });
+        if self.reading.minds_connection {
+            self.persists = if is_upgrade { Err(CloseReason::Upgraded) } else { head.persists };
         }
         self.status = Some(head.status);
         self.minor = head.minor;
         // Where there is no body, the fields that would delimit it mean nothing and cannot be wrong (RFC 9112, 6.3, rule 1).
-        self.state = if self.to_head || is_upgrade || matches!(head.status, 204 | 304) {
+        self.state = if self.reading.to_head || is_upgrade || matches!(head.status, 204 | 304) {
             State::Done
         } else {
             match head.framing? {
                 Framing::Length(0) => State::Done,
-                Framing::Length(length) if length > self.body_max && !self.cuts => {
-                    return Err(Problem::BodyTooLarge(self.body_max));
+                Framing::Length(length) if length > self.reading.body_max && !self.reading.cuts => {
+                    return Err(Problem::BodyTooLarge(self.reading.body_max));
                 }
                 Framing::Length(length) => State::Length { left: length },
                 Framing::Chunked => State::Chunked(Chunked::new()),
@@ -570,7 +546,7 @@ mod tests {
 
     /// Feeds the pieces and then the end of the stream.
     fn read_as(to_head: bool, body_max: u64, pieces: &[&[u8]]) -> Read {
-        let mut decoder = Decoder::new(to_head, body_max);
+        let mut decoder = Decoder::new(Reading { to_head, body_max, ..Reading::default() });
         let (mut body, mut used) = (Vec::new(), 0);
         for piece in pieces {
             let mut rest = *piece;
@@ -669,7 +645,8 @@ mod tests {
         let wire =
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nContent-Length: 5\r\n\r\n\x81\x00";
         for split in 0..=wire.len() {
-            let mut decoder = Decoder::new(false, MAX).upgrading().minding_connection();
+            let mut decoder =
+                Decoder::new(Reading { body_max: MAX, upgrades: true, minds_connection: true, ..Reading::default() });
             let mut used = 0;
             for piece in [&wire[..split], &wire[split..]] {
                 let mut rest = piece;
@@ -711,7 +688,8 @@ mod tests {
         for (wire, to_head, expected) in cases {
             let wire = wire.as_bytes();
             for split in 0..=wire.len() {
-                let mut decoder = Decoder::new(to_head, MAX).minding_connection();
+                let mut decoder =
+                    Decoder::new(Reading { body_max: MAX, to_head, minds_connection: true, ..Reading::default() });
                 let mut behind = 0;
                 for piece in [&wire[..split], &wire[split..]] {
                     let mut rest = piece;
@@ -729,7 +707,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(Decoder::new(false, MAX).keeps(b""), Err(CloseReason::Unfinished));
+        assert_eq!(Decoder::new(Reading::default()).keeps(b""), Err(CloseReason::Unfinished));
     }
 
     #[test]

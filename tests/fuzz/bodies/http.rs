@@ -1,7 +1,7 @@
 //! Responses and request heads: a split of the bytes must not matter.
 
 use upcheck::proto::http::request::Head;
-use upcheck::proto::http::response::{Cut, Decoder, Problem};
+use upcheck::proto::http::response::{Cut, Decoder, Problem, Reading};
 
 use super::Tape;
 
@@ -13,7 +13,9 @@ pub fn response(bytes: &[u8]) {
     let body_max = if flags & 2 == 2 { 16 } else { 1 << 20 };
     let cut = usize::from(tape.byte()) << (flags >> 4);
     let bytes = tape.rest();
-    let hear = |pieces: &mut dyn Iterator<Item = &[u8]>| Heard::of(Decoder::new(to_head, body_max), pieces);
+    let hear = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        Heard::of(Decoder::new(Reading { to_head, body_max, ..Reading::default() }), pieces)
+    };
     let whole = hear(&mut [bytes].into_iter());
     let (first, second) = bytes.split_at(cut.min(bytes.len()));
     whole.assert_same(&hear(&mut [first, second].into_iter()));
@@ -29,8 +31,12 @@ pub fn chunked(bytes: &[u8]) {
     // Longer ones could pass the limit on trailers, which the other reader does not know.
     let bytes = &bytes[..bytes.len().min(32 * 1024)];
     let head: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let heard = Heard::of(Decoder::new(false, u64::MAX), &mut [head, bytes].into_iter());
-    heard.assert_same(&Heard::of(Decoder::new(false, u64::MAX), &mut head.chunks(7).chain(bytes.chunks(1))));
+    let heard =
+        Heard::of(Decoder::new(Reading { body_max: u64::MAX, ..Reading::default() }), &mut [head, bytes].into_iter());
+    heard.assert_same(&Heard::of(
+        Decoder::new(Reading { body_max: u64::MAX, ..Reading::default() }),
+        &mut head.chunks(7).chain(bytes.chunks(1)),
+    ));
     match unchunk(bytes) {
         Ok(Some((body, used))) => {
             assert_eq!(heard.ending, Ok(()));
