@@ -103,7 +103,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     }
     let (arguments, then) = split_command(arguments);
     let as_given = arguments.clone();
-    match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
+    match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(VERSION),
         Asked::Run { flags, arguments } => {
@@ -152,7 +152,7 @@ fn become_command(command: &[OsString]) -> super::Result {
     let mut becoming = Command::new(&command[0]);
     becoming.args(&command[1..]);
     // What was said to this program, passwords among it, is not the command's to know.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"UPCHECK_")) {
+    for (name, _) in flags::environment() {
         becoming.env_remove(name);
     }
     let error = becoming.exec();
@@ -175,7 +175,7 @@ pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
 #[cfg(test)]
 pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
     let arguments = arguments.into_iter().map(OsString::from);
-    match flags::parse(FLAGS, arguments, |_| None)? {
+    match flags::parse(FLAGS, arguments, &[])? {
         Asked::Run { flags, arguments } => check(Options::of(flags, arguments)?).map(|(code, _)| code),
         Asked::Help | Asked::Version => Err("there is nothing to run".to_owned()),
     }

@@ -134,7 +134,7 @@ pub fn run(mut arguments: Vec<OsString>) -> super::Result {
         arguments.remove(0);
         return child::run(arguments);
     }
-    match flags::parse(FLAGS, arguments, |name| std::env::var_os(name)).map_err(|error| format!("{error}\n{HINT}"))? {
+    match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)))),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Run { flags, arguments } => {
@@ -417,7 +417,7 @@ mod tests {
 
     fn plan(arguments: &str) -> Result<Plan, String> {
         let arguments = arguments.split_whitespace().map(OsString::from);
-        match flags::parse(FLAGS, arguments, |_| None)? {
+        match flags::parse(FLAGS, arguments, &[])? {
             Asked::Run { flags, .. } => Plan::of(flags),
             other => panic!("{other:?}"),
         }

@@ -36,7 +36,7 @@ const FLAGS: &[Flag<()>] = &[];
 /// # Errors
 /// Why it could not run.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
-    match flags::parse(FLAGS, arguments, |_| None)? {
+    match flags::parse(FLAGS, arguments, &[])? {
         Asked::Help => print(HELP),
         Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Run { arguments, .. } => match arguments.first() {

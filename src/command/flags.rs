@@ -8,6 +8,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
+use crate::sys::environment;
+
 /// One flag. `I` is the command's own name for it.
 #[derive(Debug)]
 pub struct Flag<I: 'static> {
@@ -75,21 +77,33 @@ pub enum Asked<I> {
     Version,
 }
 
-/// Reads a command's arguments and the environment by its table.
+/// What the names of this program's own environment variables begin with.
+const PREFIX: &str = "UPCHECK_";
+
+/// The environment variables that are meant for this program, each with its value.
+pub fn environment() -> Vec<(OsString, OsString)> {
+    environment::starting_with(PREFIX)
+}
+
+/// Reads a command's arguments, and what [the environment](environment) says, by its table.
 ///
 /// # Errors
 /// What is wrong, in words for the user.
 pub fn parse<I: Copy + PartialEq>(
     table: &[Flag<I>],
     arguments: impl IntoIterator<Item = OsString>,
-    environment: impl Fn(&str) -> Option<OsString>,
+    environment: &[(OsString, OsString)],
 ) -> Result<Asked<I>, String> {
-    let mut said = Vec::new();
-    for flag in table {
+    let mut said: Vec<Given<I>> = Vec::new();
+    // One that is empty counts as unset.
+    for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
+        // The other commands have theirs.
+        let Some(flag) = table.iter().find(|flag| is_environment_name(name, flag.long)) else { continue };
+        if said.iter().any(|before| before.id == flag.id) {
+            continue;
+        }
         let spelled = environment_name(flag.long);
-        // One that is empty counts as unset.
-        let Some(value) = environment(&spelled).filter(|value| !value.is_empty()) else { continue };
-        let value = text(&value, &spelled)?;
+        let value = text(value, &spelled)?;
         match flag.value {
             Some(_) => said.push(Given { id: flag.id, value, spelled }),
             None => match value.as_str() {
@@ -140,7 +154,15 @@ pub fn find<'t, I>(table: &'t [Flag<I>], name: &str) -> Option<&'t Flag<I>> {
 
 /// The environment variable that says the same as `--long`.
 pub fn environment_name(long: &str) -> String {
-    format!("UPCHECK_{}", long.replace('-', "_").to_ascii_uppercase())
+    format!("{PREFIX}{}", long.replace('-', "_").to_ascii_uppercase())
+}
+
+/// Whether this is the name of the environment variable that says the same as `--long`.
+fn is_environment_name(name: &OsStr, long: &str) -> bool {
+    let as_written = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+    name.as_encoded_bytes()
+        .strip_prefix(PREFIX.as_bytes())
+        .is_some_and(|rest| rest.iter().copied().eq(long.bytes().map(as_written)))
 }
 
 fn text(value: &OsStr, what: &str) -> Result<String, String> {
@@ -267,9 +289,8 @@ mod tests {
     ];
 
     fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked<char>, String> {
-        parse(TABLE, arguments.iter().map(OsString::from), |name| {
-            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
-        })
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        parse(TABLE, arguments.iter().map(OsString::from), &environment)
     }
 
     fn said(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<(char, String)> {
@@ -296,6 +317,9 @@ mod tests {
         let repeated = said(&["-t5", "-t6"], &[("UPCHECK_TIMEOUT", "9")]);
         assert_eq!(repeated, [('t', "5".to_owned()), ('t', "6".to_owned())]);
         assert_eq!(said(&[], &[("UPCHECK_QUIET", "0")]), []);
+        let twice = said(&[], &[("UPCHECK_TIMEOUT", "9"), ("UPCHECK_TIMEOUT", "8"), ("UPCHECK_QUIET", "")]);
+        assert_eq!(twice, [('t', "9".to_owned())], "as getenv has it");
+        assert_eq!(said(&[], &[("UPCHECK_TIME", "9"), ("UPCHECK_timeout", "9"), ("UPCHECK_", "9")]), []);
     }
 
     #[test]

@@ -66,7 +66,7 @@ const STATS: &str = "/_stats";
 /// # Errors
 /// Why it could not run: a wrong flag, a port in use.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
-    let options = match options::parse(arguments, |name| std::env::var_os(name))? {
+    let options = match options::parse(arguments, &super::flags::environment())? {
         Asked::Serve(options) => options,
         Asked::Tell(text) => {
             print(&text);

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod arguments;
+pub mod environment;
 pub mod fd;
 pub mod random;
 pub mod resource;

@@ -85,7 +85,7 @@ pub(super) fn run(arguments: Vec<OsString>) -> crate::command::Result {
 }
 
 fn read(arguments: Vec<OsString>) -> Result<(Strategy, Work), String> {
-    let Asked::Run { flags, arguments: urls } = flags::parse(FLAGS, arguments, |_| None)? else {
+    let Asked::Run { flags, arguments: urls } = flags::parse(FLAGS, arguments, &[])? else {
         return Err(format!("{CHILD} has no help"));
     };
     let (mut strategy, mut count, mut timeout, mut files) = (None, None, None, Vec::new());

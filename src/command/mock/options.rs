@@ -188,7 +188,7 @@ pub(super) enum Asked {
 /// What is wrong, in words for the user.
 pub(super) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    environment: impl Fn(&str) -> Option<OsString>,
+    environment: &[(OsString, OsString)],
 ) -> Result<Asked, String> {
     match flags::parse(TABLE, arguments, environment)? {
         flags::Asked::Help => Ok(Asked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
@@ -288,9 +288,8 @@ mod tests {
     use super::*;
 
     fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked, String> {
-        parse(arguments.iter().map(OsString::from), |name| {
-            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
-        })
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        parse(arguments.iter().map(OsString::from), &environment)
     }
 
     fn options(arguments: &[&str]) -> Options {
