@@ -191,6 +191,38 @@ fn target_line() {
 }
 
 #[test]
+fn discovery() {
+    let seeds: [&[u8]; 4] = [
+        b"[{\"targets\": [\"10.0.0.7:8080\", \"[::1]:9\"], \"labels\": {\"env\": \"a \\\"b\\\" ${HOME} $${X}\"}}]",
+        b"\xef\xbb\xbf [ {\"labels\": {\"__scheme__\": \"https\", \"__metrics_path__\": \"/x\"}, \"targets\": [\"h\"]}, {}]",
+        b"[{\"targets\": [\"http://h/x#y\", \"\", \"default\", \"#\"], \"labels\": {\"__param_a\": \"1&2\", \"__x\": \"\"}}]",
+        b"[ ]",
+    ];
+    let words = [
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\\n",
+        "\\u0000",
+        "\\\"",
+        "\\\\",
+        "'",
+        "${",
+        "$",
+        "=",
+        " label.a=",
+        ",",
+        ":",
+        "\"targets\": [\"",
+        "\"labels\": {\"",
+        "://",
+    ];
+    run(bodies::discovery, &seeds, &words.map(str::as_bytes));
+}
+
+#[test]
 fn expectation() {
     let seeds: [&[u8]; 9] = [
         b"status in 200-299,301,!204\n\x01\x20\x32",

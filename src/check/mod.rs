@@ -4,6 +4,7 @@
 //! check can be stepped by hand in a test, a thousand simulated from a seed, and the same machine driven by an event
 //! loop or by a blocking thread.
 
+pub mod discovery;
 pub mod expect;
 pub mod machine;
 pub mod outcome;

@@ -20,13 +20,13 @@ use std::rc::Rc;
 use super::expect::clip;
 use super::route::{Proxy, Route, socket_path, split_unix};
 use super::settings::{Draft, ReadFile, Setting, Settings};
-use crate::proto::url::{Invisible, Url, invisible, user_info};
+use crate::proto::url::{Invisible, Problem, Url, UrlError, invisible, user_info, without_user};
 
 /// The longest line, in bytes. A URL of 8 KiB and long headers fit.
 pub const LINE_MAX: usize = 64 * 1024;
 
 /// How much of what is wrong a message repeats, in characters.
-const QUOTED_MAX: usize = 60;
+pub(super) const QUOTED_MAX: usize = 60;
 
 /// The most labels on one target.
 const LABELS_MAX: usize = 64;
@@ -229,7 +229,7 @@ impl Reader {
         if let Some((socket, path_at)) = split_unix(&word.text) {
             return unix_place(word, socket, path_at);
         }
-        let (url, user) = Url::parse(&word.text).map_err(|error| word.error(error.at, &error))?;
+        let (url, user) = Url::parse(&word.text).map_err(|error| word.url_error(error.at, error))?;
         if url.scheme().is_secure() && !cfg!(feature = "tls") {
             let scheme = url.scheme().as_str();
             return Err(word.error(0, &format!("this upcheck was built without TLS, so it cannot check {scheme}://")));
@@ -308,7 +308,7 @@ fn unix_place(word: &Word<'_>, socket: &str, path_at: Option<usize>) -> Result<P
     }
     let socket = socket_path(socket).map_err(|message| word.error(0, &message))?;
     let parsed = Url::parse(&format!("{ORIGIN}{path}"));
-    let (url, _) = parsed.map_err(|error| word.error(at + error.at.saturating_sub(ORIGIN.len()), &error))?;
+    let (url, _) = parsed.map_err(|error| word.url_error(at + error.at.saturating_sub(ORIGIN.len()), error))?;
     Ok((url, None, Some(socket)))
 }
 
@@ -365,6 +365,18 @@ impl Word<'_> {
     fn error(&self, offset: usize, message: &dyn fmt::Display) -> LineError {
         let at = if self.plain { self.at + offset } else { self.at };
         LineError { column: column(self.line, at), message: self.masked(&message.to_string()) }
+    }
+
+    /// What is wrong with the URL at this offset, and the URL, without what may be a password.
+    fn url_error(&self, offset: usize, error: UrlError) -> LineError {
+        let shown = match error.problem {
+            // Behind the colon may be the first half of a password with a space or a slash in it.
+            Problem::Port => &self.text[..offset],
+            _ => &self.text,
+        };
+        let shown =
+            clip(&String::from_utf8_lossy(&without_user(shown.as_bytes())).escape_debug().to_string(), QUOTED_MAX);
+        self.error(offset, &format!("{error}: '{shown}'"))
     }
 
     /// The text with the names of variables where their values stood: those are in the environment so that they are
@@ -619,11 +631,18 @@ mod tests {
     fn what_is_wrong_and_where() {
         let long = format!("http://h/ name={}", "x".repeat(LINE_MAX));
         let cases = [
-            ("ftp://h/", 1, "the scheme is not one of http, https, tcp, tls"),
-            ("http://h:0/", 9, "the port must be a number from 1 to 65535"),
-            ("  http://bü/", 11, "the host is not ASCII: write it in its punycode form (xn--...)"),
+            ("ftp://h/", 1, "the scheme is not one of http, https, tcp, tls: 'ftp://h/'"),
+            ("http://h:0/", 9, "the port must be a number from 1 to 65535: 'http://h'"),
+            ("http://me:s3c ret@h/", 10, "the port must be a number from 1 to 65535: 'http://me'"),
+            ("  http://bü/", 11, "the host is not ASCII: write it in its punycode form (xn--...): 'http://bü/'"),
+            ("http://me:s3c/ret@h.-b..c/", 10, "the port must be a number from 1 to 65535: 'http://me'"),
+            (
+                "http://me:s3cret@a..b/",
+                18,
+                "a host name has up to 253 bytes, in labels of 1 to 63 between its dots: 'http://***@a..b/'",
+            ),
             ("h bogus=1", 3, "there is no option 'bogus' for a target"),
-            ("ü\u{7f}h", 1, "a URL has no spaces and no control characters (write a space as %20)"),
+            ("ü\u{7f}h", 1, "a URL has no spaces and no control characters (write a space as %20): 'ü\\u{7f}h'"),
             ("h timeout", 3, "'timeout' needs a value: timeout=..."),
             ("h name", 3, "'name' needs a value: name=..."),
             ("h head=1", 3, "'head' takes no value"),
@@ -633,9 +652,9 @@ mod tests {
                 3,
                 "'.x' is not a label name: letters, digits, '_', '-', '.' and '/', none of those first",
             ),
-            ("http://h/a\u{a0}", 11, "no-break space (U+00A0), which nobody can see"),
-            ("\u{a0}http://h/", 1, "no-break space (U+00A0), which nobody can see"),
-            ("http://h/\u{200b}x", 10, "zero width space (U+200B), which nobody can see"),
+            ("http://h/a\u{a0}", 11, "no-break space (U+00A0), which nobody can see: 'http://h/a\\u{a0}'"),
+            ("\u{a0}http://h/", 1, "no-break space (U+00A0), which nobody can see: '\\u{a0}http://h/'"),
+            ("http://h/\u{200b}x", 10, "zero width space (U+200B), which nobody can see: 'http://h/\\u{200b}x'"),
             ("unix:/run/a\u{3000}.sock", 12, "ideographic space (U+3000), which nobody can see"),
             ("h name='x", 8, "the ' is never closed"),
             ("h name=\"x\\", 8, "the \" is never closed"),
@@ -643,7 +662,7 @@ mod tests {
             ("h name=${A B}", 8, "'A B' is not the name of a variable"),
             ("h name=${TOKEN", 8, "the ${ is never closed"),
             ("h header='X: ${CRLF}'", 3, "header: a header value has no control characters"),
-            ("${CRLF}", 1, "a URL has no spaces and no control characters (write a space as %20)"),
+            ("${CRLF}", 1, "a URL has no spaces and no control characters (write a space as %20): '${CRLF}'"),
             (long.as_str(), 1, "the line is longer than 64 KiB"),
         ];
         for (line, column, message) in cases {

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::discovery;
+use crate::check::discovery;
 use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::secure;
@@ -430,7 +430,8 @@ impl Lines {
         if self.is_fresh {
             match discovery::is_one(&self.buffer) {
                 Some(true) => return self.discovered(),
-                None if !self.ended => return Line::NotYet,
+                // Nobody waits for what stands behind so much white space.
+                None if !self.ended && self.buffer.len() <= LINE_MAX => return Line::NotYet,
                 _ => self.is_fresh = false,
             }
         }

@@ -6,7 +6,6 @@
 pub mod check;
 pub mod compare;
 pub mod demo;
-mod discovery;
 pub mod flags;
 mod generate;
 pub mod input;

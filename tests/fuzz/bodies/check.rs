@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use upcheck::check::discovery;
 use upcheck::check::expect::{Expectation, Headers, MAX_GOT, Seen};
 use upcheck::check::machine::{Action, Check, Input, Try};
 use upcheck::check::outcome::{Failure, Reason};
@@ -11,6 +12,7 @@ use upcheck::check::settings::{Draft, Setting};
 use upcheck::check::target::{Reader, Target, World};
 use upcheck::proto::http::HEADERS_MAX;
 use upcheck::proto::http::request::{Form, Head};
+use upcheck::proto::json;
 use upcheck::proto::url::{URL_MAX, Url};
 
 use super::Tape;
@@ -75,6 +77,34 @@ pub fn target_line(bytes: &[u8]) {
         }
     }
     reader.end_of_file();
+}
+
+/// JSON of targets becomes a line a target: as many as there are, each of them a target or an error.
+pub fn discovery(bytes: &[u8]) {
+    let is_one = discovery::is_one(bytes);
+    for end in 0..bytes.len().min(64) {
+        assert!(discovery::is_one(&bytes[..end]).is_none_or(|is| is_one == Some(is)), "what has been told stays so");
+    }
+    let lines = match discovery::lines(bytes) {
+        Ok(lines) => lines,
+        Err(error) => return assert!(error.contains(": ") && !error.contains('\n'), "{error}"),
+    };
+    let text = str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).expect("it was read");
+    let members = json::elements(text).flat_map(json::members);
+    let targets = members.filter(|(key, _)| key == "targets").flat_map(|(_, value)| json::elements(value)).count();
+    assert_eq!(lines.lines().count(), targets, "{lines}");
+    let world = World {
+        find_setting: |_| panic!("only labels"),
+        find_variable: |_| panic!("no variables"),
+        read_file: |_| panic!("no files"),
+    };
+    let reader = Reader::new(Draft::default(), world);
+    for line in lines.lines() {
+        match reader.clone().line(line.as_bytes()) {
+            Ok(target) => check_url(&target.expect("neither a comment nor a default").url),
+            Err(error) => assert!(!error.message.is_empty()),
+        }
+    }
 }
 
 fn check_target(target: &Target) {

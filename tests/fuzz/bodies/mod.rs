@@ -24,7 +24,7 @@ mod dns;
 mod http;
 mod values;
 
-pub use check::{check_machine, expectation, target_line, url};
+pub use check::{check_machine, discovery, expectation, target_line, url};
 pub use dns::{dns_config, dns_lookup, dns_message};
 pub use http::{chunked, request_head, response};
 pub use values::{json, x509};

@@ -6,14 +6,22 @@
 
 use std::fmt::Write;
 
+use super::expect::clip;
+use super::target::QUOTED_MAX;
 use crate::proto::json;
 
 /// The most of such a file that is read, in bytes: it is kept whole until its end is there.
-pub(super) const MAX: usize = 64 * 1024 * 1024;
+pub const MAX: usize = 64 * 1024 * 1024;
+
+/// UTF-8's byte order mark, which some editors put before a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Whether a file that begins so is one: `[`, and then `{` or `]`. `None`: that cannot be told yet.
-pub(super) fn is_one(start: &[u8]) -> Option<bool> {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+pub fn is_one(start: &[u8]) -> Option<bool> {
+    if MARK.starts_with(start) {
+        return None;
+    }
+    let start = start.strip_prefix(MARK).unwrap_or(start);
     let mut visible = start.iter().filter(|b| !b.is_ascii_whitespace());
     match (visible.next(), visible.next()) {
         (None, _) => None,
@@ -27,8 +35,8 @@ pub(super) fn is_one(start: &[u8]) -> Option<bool> {
 ///
 /// # Errors
 /// What is wrong, behind its place.
-pub(super) fn lines(text: &[u8]) -> Result<String, String> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+pub fn lines(text: &[u8]) -> Result<String, String> {
+    let text = text.strip_prefix(MARK).unwrap_or(text);
     json::find_all(text, []).map_err(|error| format!("{}:{}: {error}", error.line, error.column))?;
     // It has just been found to be JSON.
     let text = std::str::from_utf8(text).map_err(|_| "1:1: the file is not UTF-8".to_owned())?;
@@ -53,14 +61,21 @@ fn push_group(group: &str, lines: &mut String) -> Result<(), String> {
             }
             "labels" if value.starts_with('{') => {
                 for (label, value) in json::members(value) {
-                    let value =
-                        string(value).ok_or_else(|| format!("the label '{}' is no string", label.escape_debug()))?;
+                    let shown = || clip(&label.escape_debug().to_string(), QUOTED_MAX);
+                    // It stands in the line without quotes, so it must be what it is.
+                    if !is_label(&label) {
+                        return Err(format!("'{}' is not the name of a label", shown()));
+                    }
+                    let value = string(value).ok_or_else(|| format!("the label '{}' is no string", shown()))?;
                     labels.push((label.into_owned(), value));
                 }
             }
             "targets" => return Err("'targets' is not a list".to_owned()),
             "labels" => return Err("'labels' is not an object".to_owned()),
-            other => return Err(format!("there is nothing called '{}' in it", other.escape_debug())),
+            other => {
+                let shown = clip(&other.escape_debug().to_string(), QUOTED_MAX);
+                return Err(format!("there is nothing called '{shown}' in it"));
+            }
         }
     }
     let said = |name: &str| labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str());
@@ -86,6 +101,11 @@ fn push_group(group: &str, lines: &mut String) -> Result<(), String> {
         let _ = writeln!(lines, "{}{options}", quoted(&url));
     }
     Ok(())
+}
+
+/// Letters, digits and what else a label of a target may be named with; Prometheus itself takes fewer.
+fn is_label(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
 }
 
 fn string(value: &str) -> Option<String> {
@@ -120,6 +140,8 @@ mod tests {
         for (start, is) in [
             (&b""[..], None),
             (b" \n[", None),
+            (b"\xef\xbb", None),
+            (b"\xef\xbbx", Some(false)),
             (b"[ {", Some(true)),
             (b"\xef\xbb\xbf\n[\t]", Some(true)),
             (b"[::1]:80", Some(false)),
@@ -154,6 +176,8 @@ mod tests {
             ("[{}, {\"targets\": [1]}]", "1:1: group 2: 'targets' holds something that is no string"),
             ("[{\"labels\": {\"a\": 1}}]", "1:1: group 1: the label 'a' is no string"),
             ("[{\"target\": []}]", "1:1: group 1: there is nothing called 'target' in it"),
+            ("[{\"labels\": {\"a\\nhttp://h/\": \"\"}}]", "1:1: group 1: 'a\\nhttp://h/' is not the name of a label"),
+            ("[{\"labels\": {\"a=b\": \"\"}}]", "1:1: group 1: 'a=b' is not the name of a label"),
             ("[{}, 7]", "1:1: group 2: it is not an object"),
         ] {
             let error = lines(text.as_bytes()).unwrap_err();
