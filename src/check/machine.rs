@@ -259,7 +259,7 @@ impl Check {
             excused: Duration::ZERO,
             exchange: 0,
             trail: None,
-            phases: Phases { queue, ..Phases::default() },
+            phases: Phases { queue: whole_micros(queue), ..Phases::default() },
             note: None,
             attempt,
             begun: false,
@@ -1023,9 +1023,14 @@ impl Check {
         if let Some(since) = self.hop.since.take() {
             // A phase may have begun after the time stamp of the turn that ends it; then it took no time.
             // After a redirect, each phase is the sum over all that was asked.
-            *phase = Some(phase.unwrap_or_default() + now.saturating_duration_since(since));
+            *phase = Some(phase.unwrap_or_default() + whole_micros(now.saturating_duration_since(since)));
         }
     }
+}
+
+/// Times are told in whole microseconds, and so they are counted: what is told adds up.
+fn whole_micros(time: Duration) -> Duration {
+    time - Duration::from_nanos(u64::from(time.subsec_nanos() % 1000))
 }
 
 /// What reads the answer to the target's request, or to what redirects have made of it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::outcome::{Outcome, Reason, Verdict};
+use super::outcome::{Phases, Reason, Verdict};
 
 /// Counts and times of the outcomes so far.
 #[derive(Clone, Debug)]
@@ -20,13 +20,13 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts one outcome. Only what got a whole answer counts among the times: a timeout's five seconds say nothing
-    /// about speed, whatever had come by then.
-    pub fn add(&mut self, outcome: &Outcome) {
-        self.verdicts[outcome.verdict() as usize] += 1;
-        self.reasons[outcome.reason as usize] += 1;
-        if outcome.reason.is_of_an_answer() {
-            self.times.add(outcome.phases.total());
+    /// Counts one check. Only what got a whole answer counts among the times: a timeout's five seconds say nothing about
+    /// speed, whatever had come by then.
+    pub fn add(&mut self, reason: Reason, phases: &Phases) {
+        self.verdicts[reason.verdict() as usize] += 1;
+        self.reasons[reason as usize] += 1;
+        if reason.is_of_an_answer() {
+            self.times.add(phases.total());
         }
     }
 

@@ -38,15 +38,14 @@ use crate::engine::{Config, Engine, Event, Tag};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
-use crate::report::human::Human;
-use crate::report::ndjson::Ndjson;
+use crate::report::formats::{FORMATS, Look};
+use crate::report::record::Record;
 use crate::report::text::short_time;
 use crate::report::{Sink, Summary};
 use crate::sys::arguments::{self, Secret};
 use crate::sys::{fd, plain, resource, signal};
 use options::{
-    CONCURRENCY, FLAGS, Format, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help,
-    read_file_for_line,
+    CONCURRENCY, FLAGS, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help, read_file_for_line,
 };
 pub(super) use options::{MEMORY, dumb, read_file};
 
@@ -204,6 +203,8 @@ struct Run {
     stopping: Option<Failure>,
     /// The exit status that a signal demands.
     signalled: Option<u8>,
+    /// The rule by which the report on standard output has the exit status.
+    exit_rule: Option<fn(&Tally) -> u8>,
 }
 
 fn check(options: Options) -> Result<(u8, Summary), String> {
@@ -241,6 +242,8 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         reactor.arm(key, at);
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
+    let on_standard_output = options.wanted.iter().find(|wanted| wanted.file.is_none());
+    let exit_rule = on_standard_output.and_then(|wanted| wanted.format.exit);
     let mut reports = Reports::new(&mut reactor);
     open_reports(&options, &mut reports, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
@@ -265,6 +268,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         silent: options.silent,
         stopping: None,
         signalled: None,
+        exit_rule,
     };
     run.until_done()?;
     run.finish()
@@ -309,16 +313,16 @@ fn open_reports(
 ) -> Result<(), String> {
     let mut wanted = options.wanted.clone();
     if wanted.is_empty() && !options.silent {
-        wanted.push(Wanted { format: Format::Human, file: None });
+        wanted.push(Wanted { format: &FORMATS[0], file: None });
     }
     for Wanted { format, file } in wanted {
-        let form = |is_terminal| -> Form {
-            match format {
-                Format::Human => Box::new(Human::new(options.colors(is_terminal), options.verbose, options.quiet)),
-                Format::Ndjson => Box::<Ndjson>::default(),
-            }
+        let look = |is_terminal: bool| Look {
+            color: options.colors(is_terminal),
+            columns: is_terminal.then(|| fd::columns(io::stdout().as_fd())).flatten(),
+            verbose: options.verbose,
+            quiet: options.quiet,
         };
-        reports.open(file.as_deref(), form, reactor)?;
+        reports.open(file.as_deref(), |is_terminal| (format.make)(&look(is_terminal)), reactor)?;
     }
     for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
         form.begin(buffer);
@@ -423,9 +427,10 @@ impl Run {
     }
 
     fn finished(&mut self, outcome: &Outcome) {
-        self.tally.add(outcome);
+        self.tally.add(outcome.reason, &outcome.phases);
+        let record = Record::of(outcome);
         for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
-            form.outcome(outcome, buffer);
+            form.record(&record, buffer);
         }
     }
 
@@ -530,6 +535,9 @@ impl Run {
         }
         if !troubles.is_empty() {
             return Err(troubles.join("\n"));
+        }
+        if let Some(rule) = self.exit_rule {
+            return Ok((rule(&self.tally), summary));
         }
         let healthy = match self.tally.all_healthy() {
             true => exit::HEALTHY,

@@ -1,6 +1,7 @@
 //! A man page and completions for shells, made of the same table of flags as the help.
 
 use super::flags::Flag;
+use crate::report::formats;
 
 /// The commands beside checking.
 const COMMANDS: [(&str, &str); 4] = [
@@ -31,7 +32,7 @@ struct Shown {
     names: Vec<(&'static str, Option<char>)>,
     value: Option<&'static str>,
     /// The values that there are, where they are few.
-    values: &'static str,
+    values: String,
     group: &'static str,
     help: String,
 }
@@ -39,10 +40,10 @@ struct Shown {
 impl Shown {
     fn new<I>(flag: &Flag<I>) -> Shown {
         let values = match flag.long {
-            "output" => "human ndjson",
-            "color" => "auto always never",
-            "generate" => "man bash zsh fish",
-            _ => "",
+            "output" => formats::names(" "),
+            "color" => "auto always never".to_owned(),
+            "generate" => "man bash zsh fish".to_owned(),
+            _ => String::new(),
         };
         let mut names = vec![(flag.long, flag.short)];
         names.extend(flag.alias);
@@ -124,7 +125,7 @@ fn bash(flags: &[Shown]) -> String {
             push(&mut script, &["        ", &spellings.join("|"), ") COMPREPLY=($(compgen "]);
             match flag.wants_file() {
                 true => push(&mut script, &["-f"]),
-                false => push(&mut script, &["-W '", flag.values, "'"]),
+                false => push(&mut script, &["-W '", &flag.values, "'"]),
             }
             push(&mut script, &[" -- \"$cur\")); return ;;\n"]);
         }
@@ -155,7 +156,7 @@ fn zsh(flags: &[Shown]) -> String {
                 None => {}
                 Some(_) if flag.wants_file() => push(&mut script, &[":file:_files"]),
                 Some(_) if flag.values.is_empty() => push(&mut script, &[":value:"]),
-                Some(_) => push(&mut script, &[":value:(", flag.values, ")"]),
+                Some(_) => push(&mut script, &[":value:(", &flag.values, ")"]),
             }
             push(&mut script, &["' \\\n"]);
         }
@@ -180,7 +181,7 @@ fn fish(flags: &[Shown]) -> String {
                 None => {}
                 Some(_) if flag.wants_file() => push(&mut script, &[" -r -F"]),
                 Some(_) if flag.values.is_empty() => push(&mut script, &[" -x"]),
-                Some(_) => push(&mut script, &[" -x -a '", flag.values, "'"]),
+                Some(_) => push(&mut script, &[" -x -a '", &flag.values, "'"]),
             }
             push(&mut script, &[" -d '", &quoted(&flag.help), "'\n"]);
         }

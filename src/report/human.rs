@@ -8,9 +8,11 @@
 use std::io::Write;
 use std::time::Duration;
 
+use super::formats::Look;
+use super::record::Record;
 use super::text::{push_date, push_hex, push_shown, short_time};
 use super::{Sink, Summary};
-use crate::check::outcome::{Outcome, TlsSeen, Verdict};
+use crate::check::outcome::{TlsSeen, Verdict};
 
 /// The format, and how much of it.
 #[derive(Debug)]
@@ -33,10 +35,10 @@ struct Held {
 const HELD_MAX: usize = 1000;
 
 impl Human {
-    /// `color`: verdicts in colour. `verbose`: address and phases of every target, too. `quiet`: nothing where all is well;
-    /// else counts, and what is not up.
-    pub fn new(color: bool, verbose: bool, quiet: bool) -> Human {
-        Human { color, verbose, quiet: quiet.then(Held::default) }
+    /// Verbose, it has address and phases of every target, too. Quiet, it is nothing where all is well; else counts, and
+    /// what is not up.
+    pub fn new(look: Look) -> Human {
+        Human { color: look.color, verbose: look.verbose, quiet: look.quiet.then(Held::default) }
     }
 
     fn push_verdict(&self, verdict: Verdict, out: &mut Vec<u8>) {
@@ -56,11 +58,11 @@ impl Human {
 }
 
 impl Sink for Human {
-    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
-        let Some(mut held) = self.quiet.take() else { return self.push_line(outcome, out) };
-        if outcome.verdict() != Verdict::Up {
+    fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let Some(mut held) = self.quiet.take() else { return self.push_line(record, out) };
+        if record.verdict() != Verdict::Up {
             held.count += 1;
-            self.push_line(outcome, &mut held.lines);
+            self.push_line(record, &mut held.lines);
             if held.count > HELD_MAX {
                 out.append(&mut held.lines);
             }
@@ -86,43 +88,43 @@ fn listed(summary: &Summary) -> String {
 }
 
 impl Human {
-    fn push_line(&self, outcome: &Outcome, out: &mut Vec<u8>) {
-        let verdict = outcome.verdict();
+    fn push_line(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let verdict = record.verdict();
         self.push_verdict(verdict, out);
         let padding = "degraded".len().saturating_sub(verdict.as_str().len());
-        let status = outcome.status.map_or("-".to_owned(), |status| status.to_string());
-        let time = if outcome.attempts == 0 { "-".to_owned() } else { short_time(outcome.phases.total()) };
+        let status = record.status.map_or("-".to_owned(), |status| status.to_string());
+        let time = record.total().map_or("-".to_owned(), short_time);
         push(out, format_args!("{:padding$} {status:>4} {time:>8}  ", ""));
-        if let Some(name) = outcome.target.name() {
+        if let Some(name) = &record.name {
             push_shown(name, out);
             out.extend_from_slice(b"  ");
         }
-        push_shown(outcome.target.shown(), out);
-        if let Some(detail) = &outcome.detail {
-            push(out, format_args!("  {}: ", outcome.reason.as_str()));
+        push_shown(&record.target, out);
+        if let Some(detail) = &record.detail {
+            push(out, format_args!("  {}: ", record.reason.as_str()));
             push_shown(detail, out);
-            if outcome.attempts > 1 && !verdict.is_healthy() {
-                push(out, format_args!(" ({} attempts)", outcome.attempts));
+            if record.attempts > 1 && !verdict.is_healthy() {
+                push(out, format_args!(" ({} attempts)", record.attempts));
             }
         }
         out.push(b'\n');
         if self.verbose {
             // The first is told above.
-            for mismatch in outcome.failed.iter().skip(1) {
+            for mismatch in record.failed.iter().skip(1) {
                 out.extend_from_slice(b"         also: ");
                 push_shown(&mismatch.got, out);
                 out.extend_from_slice(b", expected ");
                 push_shown(&mismatch.expected, out);
                 out.push(b'\n');
             }
-            push_phases(outcome, out);
-            if let Some(note) = &outcome.note {
+            push_phases(record, out);
+            if let Some(note) = &record.note {
                 out.extend_from_slice(b"         note: ");
                 push_shown(note, out);
                 out.push(b'\n');
             }
-            if let Some(tls) = &outcome.tls {
-                push_tls(tls, outcome.started, out);
+            if let Some(tls) = &record.tls {
+                push_tls(tls, record.started, out);
             }
         }
     }
@@ -169,16 +171,16 @@ impl Human {
     }
 }
 
-fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
-    let phases = &outcome.phases;
+fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
+    let phases = &record.phases;
     push(out, format_args!("         "));
-    if let Some(address) = outcome.address {
+    if let Some(address) = record.address {
         push(out, format_args!("{address}: "));
-    } else if let Some(socket) = outcome.target.socket() {
+    } else if let Some(socket) = record.socket {
         push_shown(socket, out);
         out.extend_from_slice(b": ");
     }
-    if outcome.reused {
+    if record.reused {
         push(out, format_args!("connection reused, "));
     }
     push(out, format_args!("queue {}", short_time(phases.queue)));
@@ -193,7 +195,7 @@ fn push_phases(outcome: &Outcome, out: &mut Vec<u8>) {
             push(out, format_args!(", {name} {}", short_time(phase)));
         }
     }
-    push(out, format_args!(", {} body bytes\n", outcome.body_bytes));
+    push(out, format_args!(", {} body bytes\n", record.body_bytes));
 }
 
 fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {

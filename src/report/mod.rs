@@ -1,24 +1,29 @@
-//! Reports: what outcomes look like to a person or a program, a format a file.
+//! Reports: what results look like to a person or a program, a format a file, all of them in [one table](formats).
 //!
-//! A [`Sink`] turns outcomes into bytes and never writes them anywhere: whether they go to a terminal, a file or a pipe
-//! that nobody reads at the moment is not its concern. It knows what an outcome is and nothing else of the program.
+//! A [`Sink`] turns [records](record) into bytes and never writes them anywhere: whether they go to a terminal, a file or a
+//! pipe that nobody reads at the moment is not its concern. It knows what a record is and nothing else of the program, so
+//! it writes the same of checks that are made now and of those that stand in a file.
 
+pub mod formats;
 pub mod human;
 pub mod ndjson;
+pub mod record;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 
 use std::time::Duration;
 
-use crate::check::outcome::Outcome;
 use crate::check::tally::Tally;
+use record::Record;
 
 /// A format.
 pub trait Sink {
-    /// What stands before the first outcome.
+    /// What stands before the first record.
     fn begin(&mut self, _out: &mut Vec<u8>) {}
 
-    /// One outcome, as it finishes.
-    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>);
+    /// One record, as its check finishes.
+    fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>);
 
     /// What stands behind the last.
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>);

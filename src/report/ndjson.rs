@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::record::Record;
 use super::text::{
     Timestamps, push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds,
     push_seconds_or_null,
 };
 use super::{Sink, Summary};
-use crate::check::outcome::{Outcome, TlsSeen, Verdict};
+use crate::check::outcome::{TlsSeen, Verdict};
 
 /// The format.
 #[derive(Debug, Default)]
@@ -16,8 +17,9 @@ pub struct Ndjson {
 }
 
 impl Sink for Ndjson {
-    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<u8>) {
-        push_check(outcome, &mut self.timestamps, out);
+    fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        push_check(record, &mut self.timestamps, out);
+        out.push(b'\n');
     }
 
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
@@ -26,12 +28,12 @@ impl Sink for Ndjson {
     }
 }
 
-/// Appends the line of one check. What stands between two values is written in one piece: this is done for every check.
-fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
-    let phases = &outcome.phases;
+/// Appends the object of one check. What stands between two values is written in one piece: this is done for every check.
+pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
+    let phases = &record.phases;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"check\",\"target\":");
-    push_json(outcome.target.shown(), out);
-    match outcome.target.name() {
+    push_json(&record.target, out);
+    match &record.name {
         Some(name) => {
             out.extend_from_slice(b",\"name\":");
             push_json(name, out);
@@ -39,7 +41,7 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
         }
         None => out.extend_from_slice(b",\"name\":null,\"labels\":{"),
     }
-    for (index, (name, value)) in outcome.target.labels().iter().enumerate() {
+    for (index, (name, value)) in record.labels.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -49,13 +51,13 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
     }
     // Words from our own lists need no escaping.
     out.extend_from_slice(b"},\"verdict\":\"");
-    out.extend_from_slice(outcome.verdict().as_str().as_bytes());
+    out.extend_from_slice(record.verdict().as_str().as_bytes());
     out.extend_from_slice(b"\",\"reason\":\"");
-    out.extend_from_slice(outcome.reason.as_str().as_bytes());
+    out.extend_from_slice(record.reason.as_str().as_bytes());
     out.extend_from_slice(b"\",\"detail\":");
-    push_json_or_null(outcome.detail.as_deref(), out);
+    push_json_or_null(record.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[");
-    for (index, mismatch) in outcome.failed.iter().enumerate() {
+    for (index, mismatch) in record.failed.iter().enumerate() {
         out.extend_from_slice(if index > 0 { b",{\"expected\":" } else { b"{\"expected\":" });
         push_json(&mismatch.expected, out);
         out.extend_from_slice(b",\"got\":");
@@ -63,11 +65,11 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
         out.push(b'}');
     }
     out.extend_from_slice(b"],\"status\":");
-    match outcome.status {
+    match record.status {
         Some(status) => push_number(u64::from(status), out),
         None => out.extend_from_slice(b"null"),
     }
-    match outcome.address {
+    match record.address {
         Some(address) => {
             out.extend_from_slice(b",\"address\":\"");
             push_address(address, out);
@@ -75,7 +77,7 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
         }
         None => out.extend_from_slice(b",\"address\":null,\"http_version\":"),
     }
-    match outcome.http_version {
+    match record.http_version {
         Some(version) => {
             out.push(b'"');
             out.extend_from_slice(version.as_bytes());
@@ -83,7 +85,7 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
         }
         None => out.extend_from_slice(b"null,\"body_bytes\":"),
     }
-    push_number(outcome.body_bytes, out);
+    push_number(record.body_bytes, out);
     out.extend_from_slice(b",\"seconds\":{\"queue\":");
     push_seconds(phases.queue, out);
     for (key, phase) in [
@@ -98,23 +100,23 @@ fn push_check(outcome: &Outcome, timestamps: &mut Timestamps, out: &mut Vec<u8>)
     }
     out.extend_from_slice(b",\"total\":");
     push_seconds(phases.total(), out);
-    match &outcome.tls {
+    match &record.tls {
         Some(tls) => {
             out.extend_from_slice(b"},\"tls\":");
-            push_tls(tls, outcome.started, out);
+            push_tls(tls, record.started, out);
             out.extend_from_slice(b",\"attempts\":");
         }
         None => out.extend_from_slice(b"},\"tls\":null,\"attempts\":"),
     }
-    push_number(u64::from(outcome.attempts), out);
+    push_number(u64::from(record.attempts), out);
     out.extend_from_slice(b",\"redirects\":");
-    push_number(u64::from(outcome.redirects), out);
-    out.extend_from_slice(match outcome.reused {
+    push_number(u64::from(record.redirects), out);
+    out.extend_from_slice(match record.reused {
         true => b",\"reused\":true,\"started\":\"",
         false => b",\"reused\":false,\"started\":\"",
     });
-    timestamps.push(outcome.started, out);
-    out.extend_from_slice(b"\"}\n");
+    timestamps.push(record.started, out);
+    out.extend_from_slice(b"\"}");
 }
 
 /// Appends what TLS showed. `wall` is when: the days left are counted from it.
@@ -155,7 +157,7 @@ fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
 }
 
 /// Appends the object of the whole run.
-fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
+pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
     let tally = &summary.tally;
     out.extend_from_slice(b"{\"schema\":1,\"type\":\"summary\",\"total\":");
     push_number(tally.total(), out);

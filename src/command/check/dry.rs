@@ -1,6 +1,6 @@
 //! `--dry-run`: all input is read, and each target shown with what was said of it; nothing is sent.
 
-use super::options::{FLAGS, Format, Options, What};
+use super::options::{FLAGS, Options, What};
 use super::{Beside, nothing_checked};
 use crate::check::settings::Setting;
 use crate::check::target::Target;
@@ -24,7 +24,7 @@ pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Ta
         let file = wanted.file.as_deref().unwrap_or_default();
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
     }
-    let as_objects = options.wanted.iter().any(|wanted| wanted.format == Format::Ndjson);
+    let as_objects = options.wanted.iter().any(|wanted| wanted.format.name == "ndjson");
     let (mut out, mut ready) = (Vec::new(), Vec::new());
     loop {
         match input.next(reactor, &mut say)? {

@@ -16,6 +16,7 @@ use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure::{self, Defaults};
 use crate::os;
 use crate::proto::dns::config::{DNS_PORT, server};
+use crate::report::formats::{self, FORMATS, Format};
 use crate::sys::plain;
 
 /// What a flag of `check` says.
@@ -165,7 +166,7 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
         "what should hold, or the target is degraded (repeatable)"),
     Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
-        "human or ndjson, to standard output or FILE (repeatable) [human]"),
+        "a report in one of the formats below, to standard output or FILE (repeatable) [human]"),
     Flag::new(What::Quiet, "quiet", Some('q'), None, "Output",
         "for a person: nothing where all is well; else the counts and what is not up"),
     Flag::new(What::Silent, "silent", Some('s'), None, "Output",
@@ -221,9 +222,14 @@ Expectations are SUBJECT OPERATOR VALUE:
 Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run, 124 --wait ran out,
 130 or 143 after SIGINT or SIGTERM.
 
-Reasons:
+Formats of -o (those with * keep up to 300 bytes a target until the end):
 "#,
     );
+    for format in FORMATS {
+        let kept = if format.streams { "" } else { " *" };
+        text.push_str(&format!("  {:28}{}{kept}\n", format.name, format.help));
+    }
+    text.push_str("\nReasons:\n");
     for reason in Reason::ALL {
         text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));
     }
@@ -231,16 +237,10 @@ Reasons:
 }
 
 /// A report, and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) format: Format,
+    pub(super) format: &'static Format,
     pub(super) file: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Human,
-    Ndjson,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -446,12 +446,8 @@ fn wanted(value: &str) -> Result<Wanted, String> {
         Some((format, file)) => (format, Some(file.to_owned())),
         None => (value, None),
     };
-    let format = match format {
-        "human" => Format::Human,
-        "ndjson" => Format::Ndjson,
-        other => return Err(format!("'{other}' is not a format: human, ndjson")),
-    };
-    Ok(Wanted { format, file })
+    let unknown = || format!("'{}' is not a format: {}", format.escape_debug(), formats::names(", "));
+    Ok(Wanted { format: formats::find(format).ok_or_else(unknown)?, file })
 }
 
 pub(super) fn find_setting(name: &str) -> Option<Setting> {

@@ -25,7 +25,7 @@ pub(super) struct Tallied {
 impl Tallied {
     /// Takes one outcome. `latency`: from the start of its attempt until it was dealt with.
     pub(super) fn add(&mut self, outcome: &Outcome, latency: Duration) {
-        self.tally.add(outcome);
+        self.tally.add(outcome.reason, &outcome.phases);
         self.latencies.add(latency);
         self.sum += latency;
     }

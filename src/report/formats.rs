@@ -1,0 +1,88 @@
+//! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
+
+use super::Sink;
+use super::human::Human;
+use super::ndjson::Ndjson;
+use crate::check::tally::Tally;
+
+/// How a report is to look, as far as its format cares.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// In colour.
+    pub color: bool,
+    /// How many columns there are. `None`: it is no terminal.
+    pub columns: Option<usize>,
+    /// More of everything.
+    pub verbose: bool,
+    /// Nothing of what is up.
+    pub quiet: bool,
+}
+
+/// A format.
+#[derive(Debug)]
+pub struct Format {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is for, in a few words.
+    pub help: &'static str,
+    /// It writes as results come and keeps none. Otherwise it keeps at most 300 bytes of each until the end.
+    pub streams: bool,
+    /// Makes what writes it.
+    pub make: fn(&Look) -> Box<dyn Sink>,
+    /// The exit status where it is the report on standard output, if it has a rule of its own.
+    pub exit: Option<fn(&Tally) -> u8>,
+}
+
+/// All of them.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "human",
+        help: "a line a target and a summary",
+        streams: true,
+        make: |look| Box::new(Human::new(*look)),
+        exit: None,
+    },
+    Format {
+        name: "ndjson",
+        help: "a JSON object a line",
+        streams: true,
+        make: |_| Box::<Ndjson>::default(),
+        exit: None,
+    },
+];
+
+/// Finds a format by its name.
+pub fn find(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
+}
+
+/// Their names with this between them.
+pub fn names(between: &str) -> String {
+    FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{all_kinds, hostile, with_text, written};
+
+    #[test]
+    fn every_format_writes_whatever_stands_in_a_record() {
+        for format in FORMATS {
+            let look = Look { columns: Some(80), verbose: true, ..Look::default() };
+            assert!(!written(&mut *(format.make)(&look), &all_kinds()).is_empty(), "{}", format.name);
+            written(&mut *(format.make)(&look), &[]);
+            for text in hostile() {
+                let written = written(&mut *(format.make)(&look), &with_text(&text));
+                let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
+                assert!(!written.contains(control), "{}: {written:?}", format.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_found() {
+        assert!(FORMATS.iter().all(|format| find(format.name).is_some_and(|found| found.name == format.name)));
+        assert!(find("nosuch").is_none());
+    }
+}
