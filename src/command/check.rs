@@ -25,6 +25,7 @@ use super::flags::{self, Asked, Given};
 use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
+use super::outputs::{Form, dumb};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -38,16 +39,15 @@ use crate::engine::{Config, Engine, Event, Tag};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
-use crate::report::formats::{FORMATS, Look};
+use crate::report::Summary;
 use crate::report::record::Record;
 use crate::report::text::short_time;
-use crate::report::{Sink, Summary};
 use crate::sys::arguments::{self, Secret};
 use crate::sys::{fd, plain, resource, signal};
 use options::{
-    CONCURRENCY, FLAGS, HINT, Options, USAGE, Wanted, What, environment_roots, find_setting, help, read_file_for_line,
+    CONCURRENCY, FLAGS, HINT, Options, USAGE, What, environment_roots, find_setting, help, read_file_for_line,
 };
-pub(super) use options::{MEMORY, dumb, read_file};
+pub(super) use options::{MEMORY, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -180,9 +180,6 @@ pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
     }
 }
 
-/// What writes a report.
-type Form = Box<dyn Sink>;
-
 /// A run under way.
 struct Run {
     engine: Engine<Beside>,
@@ -242,10 +239,8 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         reactor.arm(key, at);
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
-    let on_standard_output = options.wanted.iter().find(|wanted| wanted.file.is_none());
-    let exit_rule = on_standard_output.and_then(|wanted| wanted.format.exit);
     let mut reports = Reports::new(&mut reactor);
-    open_reports(&options, &mut reports, &mut reactor)?;
+    options.outputs.open(&mut reports, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
     let config = Config {
         limits,
@@ -260,15 +255,15 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         input,
         reports,
         tally: Tally::default(),
-        verbose: options.verbose,
+        verbose: options.outputs.verbose,
         progress,
         signals,
         deadline,
         waits: options.wait.is_some(),
-        silent: options.silent,
+        silent: options.outputs.silent,
         stopping: None,
         signalled: None,
-        exit_rule,
+        exit_rule: options.outputs.exit_rule(),
     };
     run.until_done()?;
     run.finish()
@@ -292,7 +287,7 @@ fn concurrency(options: &Options, known: Option<u64>) -> usize {
     let asked = options.concurrency.unwrap_or(CONCURRENCY);
     let Ok((soft, hard)) = resource::raise_descriptor_limit() else { return asked };
     let budget = usize::try_from(hard.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1);
-    if options.verbose && soft != hard {
+    if options.outputs.verbose && soft != hard {
         say(&format!("raised the limit on open files from {soft} to {hard}"));
     }
     if asked <= budget {
@@ -300,34 +295,10 @@ fn concurrency(options: &Options, known: Option<u64>) -> usize {
     }
     // Nobody needs to hear of a limit that cannot be reached.
     let matters = known.is_none_or(|known| known > budget as u64);
-    if options.verbose || matters && options.concurrency.is_some() {
+    if options.outputs.verbose || matters && options.concurrency.is_some() {
         say(&format!("{budget} checks at once instead of {asked}: the limit on open files is {hard} (ulimit -n)"));
     }
     budget
-}
-
-fn open_reports(
-    options: &Options,
-    reports: &mut Reports<Form>,
-    reactor: &mut Reactor<Tag<Beside>>,
-) -> Result<(), String> {
-    let mut wanted = options.wanted.clone();
-    if wanted.is_empty() && !options.silent {
-        wanted.push(Wanted { format: &FORMATS[0], file: None });
-    }
-    for Wanted { format, file } in wanted {
-        let look = |is_terminal: bool| Look {
-            color: options.colors(is_terminal),
-            columns: is_terminal.then(|| fd::columns(io::stdout().as_fd())).flatten(),
-            verbose: options.verbose,
-            quiet: options.quiet,
-        };
-        reports.open(file.as_deref(), |is_terminal| (format.make)(&look(is_terminal)), reactor)?;
-    }
-    for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
-        form.begin(buffer);
-    }
-    Ok(())
 }
 
 impl Run {
@@ -611,7 +582,7 @@ struct Progress {
 
 impl Progress {
     fn new(options: &Options, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
-        let wanted = options.progress && !options.silent && io::stderr().is_terminal() && !dumb();
+        let wanted = options.progress && !options.outputs.silent && io::stderr().is_terminal() && !dumb();
         wanted.then(|| {
             let key = reactor.open(Tag::Owner(Beside::Progress));
             let now = reactor.clock().now();

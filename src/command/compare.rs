@@ -27,10 +27,10 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::check::dumb;
 use super::exit;
 use super::flags::{self, Asked, Flag, Given};
 use super::output::{print, say};
+use super::outputs::dumb;
 use super::reports::{Report, Reports};
 use crate::check::units;
 use crate::report::text::short_time;

@@ -10,22 +10,17 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io::{self, Seek, SeekFrom};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::lines::{self, Line, Lines};
 use crate::check::discovery;
 use crate::check::settings::TlsWanted;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::secure;
-use crate::os::{Interest, SourceFd};
 use crate::reactor::{Key, Reactor};
-use crate::sys::fd::{self, Way};
 use crate::sys::plain;
-
-/// How much is read at a time.
-const PIECE: usize = 64 * 1024;
 
 /// How many targets are kept from the look through the input: as many as are under way at once by default, so that
 /// keeping them costs no memory that the run would not take a moment later.
@@ -153,7 +148,9 @@ impl Input {
                 Source::File { kind: Kind::Stream, .. } => {}
                 Source::File { name, file, kind: Kind::Regular { start } } => {
                     let cannot = |error: io::Error| format!("{name}: {}", plain(&error));
-                    let mut lines = Lines::new(name.clone(), file.try_clone().map_err(cannot)?, self.started_at);
+                    let mut lines =
+                        Lines::new(name.clone(), file.try_clone().map_err(cannot)?, LINE_MAX, self.started_at)
+                            .of_targets();
                     loop {
                         match lines.next() {
                             Line::Whole(number, line) => {
@@ -227,10 +224,9 @@ impl Input {
                         Err(error) => self.wrong(&format!("argument {number}:{error}"), tell),
                     },
                     Some(Source::File { name, file, kind }) => {
-                        let mut lines = Lines::new(name, file, self.started_at);
+                        let mut lines = Lines::new(name, file, LINE_MAX, self.started_at).of_targets();
                         if kind == Kind::Stream {
-                            lines.asked =
-                                watch(&lines.file, self.key, reactor).map_err(|error| lines.cannot(&error))?;
+                            lines.watch(self.key, reactor).map_err(|error| lines.cannot(&error))?;
                         }
                         self.lines = Some(lines);
                     }
@@ -255,10 +251,7 @@ impl Input {
                     self.wrong(&message, tell);
                 }
                 Line::Ended => {
-                    if lines.asked {
-                        // Standard input stays open elsewhere, so closing our descriptor would not end the watch.
-                        let _ = reactor.unwatch(&mut SourceFd(&lines.file.as_raw_fd()));
-                    }
+                    lines.unwatch(reactor);
                     self.lines = None;
                     self.reader.end_of_file();
                 }
@@ -378,191 +371,17 @@ impl Usable {
     }
 }
 
-/// A file's lines, as they come.
-struct Lines {
-    name: String,
-    file: File,
-    /// It is a pipe or the like: ask before reading.
-    asked: bool,
-    buffer: Vec<u8>,
-    /// Where the next line begins.
-    at: usize,
-    /// How many lines have begun.
-    number: u64,
-    /// When the last piece came; for a regular file, when the run began.
-    since: Instant,
-    /// There is no more to be read.
-    ended: bool,
-    /// The rest of a line that was too long is being passed over.
-    skipping: bool,
-    /// Whether it is looked at what the file is: lines, or Prometheus' JSON, of which lines are made.
-    is_fresh: bool,
-}
-
-enum Line<'a> {
-    /// The line's number, from 1, and the line.
-    Whole(u64, &'a [u8]),
-    /// The file is wrong as a whole: what is, behind its place.
-    Wrong(String),
-    /// No whole line is there; more must be read.
-    NotYet,
-    /// There are no more.
-    Ended,
-}
-
-impl Lines {
-    fn new(name: String, file: File, since: Instant) -> Lines {
-        Lines {
-            name,
-            file,
-            asked: false,
-            buffer: Vec::new(),
-            at: 0,
-            number: 0,
-            since,
-            ended: false,
-            skipping: false,
-            is_fresh: true,
-        }
-    }
-
-    fn next(&mut self) -> Line<'_> {
-        if self.is_fresh {
-            match discovery::is_one(&self.buffer) {
-                Some(true) => return self.discovered(),
-                // Nobody waits for what stands behind so much white space.
-                None if !self.ended && self.buffer.len() <= LINE_MAX => return Line::NotYet,
-                _ => self.is_fresh = false,
-            }
-        }
-        let rest = &self.buffer[self.at..];
-        let end = line_end(rest);
-        if self.skipping {
-            self.at += end.unwrap_or(rest.len());
-            self.skipping = end.is_none();
-            return match (self.skipping, self.ended) {
-                (true, true) => Line::Ended,
-                (true, false) => Line::NotYet,
-                (false, _) => self.next(),
-            };
-        }
-        let end = match end {
-            Some(end) => end,
-            None if self.ended && !rest.is_empty() => rest.len(),
-            None if rest.len() > LINE_MAX + 2 => {
-                self.skipping = true;
-                rest.len()
-            }
-            None if self.ended => return Line::Ended,
-            None => return Line::NotYet,
-        };
-        let line = self.at..self.at + end;
-        self.at = line.end;
-        self.number += 1;
-        let line = &self.buffer[line];
-        let mark = if self.number == 1 { &b"\xef\xbb\xbf"[..] } else { b"" };
-        Line::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
-    }
-
-    /// The file is JSON: once it is whole, lines are made of it.
-    fn discovered(&mut self) -> Line<'_> {
-        if self.buffer.len() > discovery::MAX {
-            (self.is_fresh, self.ended) = (false, true);
-            self.buffer.clear();
-            return Line::Wrong(format!("1:1: JSON of more than {} MiB", discovery::MAX / 1024 / 1024));
-        }
-        if !self.ended {
-            return Line::NotYet;
-        }
-        self.is_fresh = false;
-        match discovery::lines(&std::mem::take(&mut self.buffer)) {
-            Ok(lines) => {
-                self.buffer = lines.into();
-                self.next()
-            }
-            Err(told) => Line::Wrong(told),
-        }
-    }
-
-    /// The whole lines that are there, without taking them.
-    fn waiting(&self) -> impl Iterator<Item = &[u8]> {
-        let rest = &self.buffer[self.at..];
-        let whole = rest.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-        rest[..whole].split_inclusive(|&b| b == b'\n')
-    }
-
-    /// Reads another piece, if that can be done without waiting.
-    fn fill(&mut self, now: Instant) -> io::Result<bool> {
-        if self.asked && !fd::is_ready(self.file.as_fd(), Way::Read)? {
-            return Ok(false);
-        }
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        let length = self.buffer.len();
-        self.buffer.resize(length + PIECE, 0);
-        let read = loop {
-            match self.file.read(&mut self.buffer[length..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(read) => {
-                self.ended = read == 0;
-                if self.asked {
-                    self.since = now;
-                }
-                Ok(true)
-            }
-            // Somebody else who has the same pipe set it so and was quicker.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn cannot(&self, error: &io::Error) -> String {
-        format!("{}: {}", self.name, plain(error))
-    }
-}
-
-/// How many bytes a line takes, with its end, if the end is there.
-fn line_end(rest: &[u8]) -> Option<usize> {
-    // Without an early end the compiler looks at all bytes of a piece at once.
-    let has_end = |piece: &&[u8; 16]| piece.iter().fold(false, |found, &b| found | (b == b'\n'));
-    let (pieces, _) = rest.as_chunks();
-    let before = 16 * pieces.iter().take_while(|piece| !has_end(piece)).count();
-    rest[before..].iter().position(|&b| b == b'\n').map(|at| before + at + 1)
-}
-
 /// Opens a file of targets; `-` is standard input.
 fn open(name: &str) -> io::Result<Source> {
-    let (name, mut file) = match name {
-        "-" => ("<stdin>".to_owned(), File::from(io::stdin().as_fd().try_clone_to_owned()?)),
-        // In curl -f is --fail, and a target follows.
-        path if path.contains("://") => {
-            let hint = "that is a target and no file of targets: it needs no -f (which is not curl's --fail)";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, hint));
-        }
-        path => (path.escape_debug().to_string(), fd::open_without_waiting(path)?),
-    };
-    let about = file.metadata()?;
-    if about.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+    // In curl -f is --fail, and a target follows.
+    if name.contains("://") {
+        let hint = "that is a target and no file of targets: it needs no -f (which is not curl's --fail)";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, hint));
     }
-    let kind = match about.is_file() {
+    let (name, mut file, is_regular) = lines::open(name)?;
+    let kind = match is_regular {
         true => Kind::Regular { start: file.stream_position()? },
         false => Kind::Stream,
     };
     Ok(Source::File { name, file, kind })
-}
-
-/// Has the loop say when a pipe can be read. False for what cannot be waited for because it never makes anybody wait,
-/// such as /dev/null.
-fn watch<T: Copy>(file: &File, key: Key, reactor: &mut Reactor<T>) -> io::Result<bool> {
-    match reactor.watch(key, &mut SourceFd(&file.as_raw_fd()), Interest::READABLE) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -20,11 +20,11 @@ const PIECE: usize = 64 * 1024;
 /// # Errors
 /// What is wrong with the input.
 pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Tag<Beside>>) -> Result<u8, String> {
-    if let Some(wanted) = options.wanted.iter().find(|wanted| wanted.file.is_some()) {
-        let file = wanted.file.as_deref().unwrap_or_default();
+    let wanted = options.outputs.wanted();
+    if let Some(file) = wanted.iter().find_map(|wanted| wanted.file) {
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
     }
-    let as_objects = options.wanted.iter().any(|wanted| wanted.format.name == "ndjson");
+    let as_objects = wanted.iter().any(|wanted| wanted.format.name == "ndjson");
     let (mut out, mut ready) = (Vec::new(), Vec::new());
     loop {
         match input.next(reactor, &mut say)? {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
+use super::super::outputs::Outputs;
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting, TlsWanted};
 use crate::check::units::{number, positive_duration, size};
@@ -16,7 +17,7 @@ use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure::{self, Defaults};
 use crate::os;
 use crate::proto::dns::config::{DNS_PORT, server};
-use crate::report::formats::{self, FORMATS, Format};
+use crate::report::formats::FORMATS;
 use crate::sys::plain;
 
 /// What a flag of `check` says.
@@ -236,21 +237,6 @@ Formats of -o (those with * keep up to 300 bytes a target until the end):
     text
 }
 
-/// A report, and where it goes.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) format: &'static Format,
-    pub(super) file: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
 /// What was asked for.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -260,11 +246,7 @@ pub(super) struct Options {
     /// `None`: not said.
     pub(super) concurrency: Option<usize>,
     pub(super) deadline: Option<Duration>,
-    pub(super) wanted: Vec<Wanted>,
-    pub(super) quiet: bool,
-    pub(super) silent: bool,
-    pub(super) verbose: bool,
-    pub(super) color: Color,
+    pub(super) outputs: Outputs,
     pub(super) progress: bool,
     pub(super) verify_cache: bool,
     pub(super) names: Names,
@@ -316,11 +298,7 @@ impl Options {
             arguments,
             concurrency: None,
             deadline: None,
-            wanted: Vec::new(),
-            quiet: false,
-            silent: false,
-            verbose: false,
-            color: Color::default(),
+            outputs: Outputs::default(),
             progress: true,
             verify_cache: true,
             names: Names::default(),
@@ -362,18 +340,11 @@ impl Options {
             What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
             What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
             What::Wait => self.wait = Some(positive_duration(value)?),
-            What::Output => self.wanted.push(wanted(value)?),
-            What::Quiet => self.quiet = true,
-            What::Silent => self.silent = true,
-            What::Verbose => self.verbose = true,
-            What::Color => {
-                self.color = match value {
-                    "auto" => Color::Auto,
-                    "always" => Color::Always,
-                    "never" => Color::Never,
-                    other => return Err(format!("'{other}' is not one of auto, always, never")),
-                }
-            }
+            What::Output => self.outputs.add(value)?,
+            What::Quiet => self.outputs.quiet = true,
+            What::Silent => self.outputs.silent = true,
+            What::Verbose => self.outputs.verbose = true,
+            What::Color => self.outputs.set_color(value)?,
             What::NoProgress => self.progress = false,
             What::DryRun => self.dry_run = true,
             // It has been dealt with before anything else is looked at.
@@ -389,19 +360,6 @@ impl Options {
         }
         Ok(())
     }
-
-    /// Whether what goes to this place is to be coloured.
-    pub(super) fn colors(&self, is_terminal: bool) -> bool {
-        match self.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb(),
-        }
-    }
-}
-
-pub(in crate::command) fn dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
 /// What flags take that count something.
@@ -438,16 +396,6 @@ fn resolve_override(value: &str) -> Result<Override, String> {
         return Err(error());
     }
     Ok(Override { host: host.to_ascii_lowercase().into(), port, addresses: addresses.ok_or_else(error)? })
-}
-
-fn wanted(value: &str) -> Result<Wanted, String> {
-    let (format, file) = match value.split_once('=') {
-        Some((_, "")) => return Err(format!("'{value}' names no file")),
-        Some((format, file)) => (format, Some(file.to_owned())),
-        None => (value, None),
-    };
-    let unknown = || format!("'{}' is not a format: {}", format.escape_debug(), formats::names(", "));
-    Ok(Wanted { format: formats::find(format).ok_or_else(unknown)?, file })
 }
 
 pub(super) fn find_setting(name: &str) -> Option<Setting> {

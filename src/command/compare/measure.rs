@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::child;
 use super::figures::{Own, Run, Served};
 use super::strategy::Strategy;
-use crate::command::check::dumb;
+use crate::command::outputs::dumb;
 use crate::command::reports::Wake;
 use crate::command::services::{Process, Services};
 use crate::os::{Interest, Signals, SourceFd};
