@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Some("compare") => Some(command::compare::run as _),
         Some("demo") => Some(command::demo::run as _),
         Some("mock") => Some(command::mock::run as _),
+        Some("report") => Some(command::report::run as _),
         _ => None,
     };
     if run.is_some() {

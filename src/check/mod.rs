@@ -10,6 +10,7 @@ pub mod machine;
 pub mod outcome;
 pub mod route;
 pub mod settings;
+pub mod shard;
 pub mod tally;
 pub mod target;
 pub mod units;

@@ -12,6 +12,7 @@
 
 mod dry;
 mod options;
+mod share;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -39,9 +40,9 @@ use crate::engine::{Config, Engine, Event, Tag};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
-use crate::report::Summary;
 use crate::report::record::Record;
 use crate::report::text::short_time;
+use crate::report::{Shard, Summary};
 use crate::sys::arguments::{self, Secret};
 use crate::sys::{fd, plain, resource, signal};
 use options::{
@@ -81,7 +82,7 @@ impl From<Wake> for Tag<Beside> {
 }
 
 /// The version, with the features that are built in.
-const VERSION: &str = if cfg!(feature = "tls") {
+pub(super) const VERSION: &str = if cfg!(feature = "tls") {
     concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: tls\n")
 } else {
     concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: none\n")
@@ -200,6 +201,8 @@ struct Run {
     stopping: Option<Failure>,
     /// The exit status that a signal demands.
     signalled: Option<u8>,
+    /// The share of the list that this run is.
+    shard: Option<Shard>,
     /// The rule by which the report on standard output has the exit status.
     exit_rule: Option<fn(&Tally) -> u8>,
 }
@@ -213,12 +216,12 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
 
     let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
-    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Beside::Input));
+    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Beside::Input)).share(options.shard);
     input.look_through(&mut say)?;
     if input.errors() > 0 {
         return Err(nothing_checked(input.errors()));
     }
-    if input.known() == Some(0) {
+    if input.known() == Some(0) && input.left_to_others() == 0 {
         return Err(format!("no targets: nothing to check\n{HINT}"));
     }
     if options.dry_run {
@@ -263,6 +266,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         silent: options.outputs.silent,
         stopping: None,
         signalled: None,
+        shard: options.shard,
         exit_rule: options.outputs.exit_rule(),
     };
     run.until_done()?;
@@ -501,7 +505,7 @@ impl Run {
             let lines = if errors == 1 { "1 line".to_owned() } else { format!("{errors} lines") };
             return Err(format!("{lines} of the targets could not be read; the others were checked"));
         }
-        if self.input.taken() == 0 {
+        if self.input.taken() == 0 && self.input.left_to_others() == 0 {
             return Err("no targets: nothing to check".to_owned());
         }
         if !troubles.is_empty() {
@@ -530,6 +534,7 @@ impl Run {
             peak_memory: usage.peak_memory,
             turns: stats.turns,
             longest_turn: stats.longest_turn,
+            shard: self.shard,
         }
     }
 

@@ -38,7 +38,7 @@ const FLAGS: &[Flag<()>] = &[];
 pub fn run(arguments: Vec<OsString>) -> super::Result {
     match flags::parse(FLAGS, arguments, &[])? {
         Asked::Help => print(HELP),
-        Asked::Version => print(concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\n")),
+        Asked::Version => print(check::VERSION),
         Asked::Run { arguments, .. } => match arguments.first() {
             Some(argument) => return Err(format!("demo takes no arguments, not '{}'", argument.escape_debug())),
             None => return demonstrate(),

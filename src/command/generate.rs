@@ -4,10 +4,11 @@ use super::flags::Flag;
 use crate::report::formats;
 
 /// The commands beside checking.
-const COMMANDS: [(&str, &str); 4] = [
+const COMMANDS: [(&str, &str); 5] = [
     ("check", "check targets once: what is done where no command is named"),
     ("demo", "100 services of 200 ms, checked: no network, no arguments"),
     ("mock", "a service to try it on, with delays and faults"),
+    ("report", "other outputs from NDJSON results, of one run or of many"),
     ("compare", "the same checks one by one, by threads, and by one loop"),
 ];
 

@@ -17,6 +17,7 @@ use std::time::Instant;
 use super::lines::{self, Line, Lines};
 use crate::check::discovery;
 use crate::check::settings::TlsWanted;
+use crate::check::shard::Shard;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
 use crate::engine::secure;
 use crate::reactor::{Key, Reactor};
@@ -78,6 +79,9 @@ pub struct Input {
     /// Whether TLS may be spoken to any of them, or to where a redirect of theirs leads.
     may_need_tls: bool,
     taken: u64,
+    /// Which targets are ours, if not all of them are, and how many were not.
+    shard: Option<Shard>,
+    left_to_others: u64,
     errors: u64,
     /// An error was found before the first target was handed out, so none will be.
     refusing: bool,
@@ -124,9 +128,17 @@ impl Input {
             may_need_tls: known.is_none(),
             known,
             taken: 0,
+            shard: None,
+            left_to_others: 0,
             errors: 0,
             refusing: false,
         }
+    }
+
+    /// Takes this share of the targets and no other.
+    pub fn share(mut self, shard: Option<Shard>) -> Input {
+        self.shard = shard;
+        self
     }
 
     /// Looks through all that can be read twice. Each error goes to `tell`, with its place. Afterwards
@@ -135,7 +147,15 @@ impl Input {
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut look = Look { tell, targets: 0, errors: 0, may_need_tls: false, ahead: VecDeque::new() };
+        let mut look = Look {
+            tell,
+            shard: self.shard,
+            targets: 0,
+            left_to_others: 0,
+            errors: 0,
+            may_need_tls: false,
+            ahead: VecDeque::new(),
+        };
         for message in self.unopened.drain(..) {
             look.see(Err(message));
         }
@@ -168,11 +188,15 @@ impl Input {
             }
         }
         self.errors += look.errors;
+        self.left_to_others += look.left_to_others;
         self.may_need_tls |= look.may_need_tls;
         self.known = self.known.map(|_| look.targets);
         if self.known == Some(look.ahead.len() as u64) {
             self.ahead = look.ahead;
             self.sources.clear();
+        } else {
+            // They are read once more, and counted then.
+            self.left_to_others = 0;
         }
         Ok(())
     }
@@ -190,6 +214,11 @@ impl Input {
     /// How many targets were handed out.
     pub fn taken(&self) -> u64 {
         self.taken
+    }
+
+    /// How many targets have been found to be those of other shares.
+    pub fn left_to_others(&self) -> u64 {
+        self.left_to_others
     }
 
     /// How many errors were found.
@@ -220,6 +249,7 @@ impl Input {
                 match self.sources.pop_front() {
                     None => return Ok(Next::End),
                     Some(Source::Argument { number, text }) => match self.reader.argument(&text) {
+                        Ok(target) if is_anothers(self.shard, &target) => self.left_to_others += 1,
                         Ok(target) => return Ok(self.hand_out(target, self.started_at)),
                         Err(error) => self.wrong(&format!("argument {number}:{error}"), tell),
                     },
@@ -237,6 +267,7 @@ impl Input {
                 Line::Whole(number, line) => match read_line(&mut self.reader, &mut self.usable, line) {
                     Ok(None) => {}
                     Ok(Some(_)) if self.refusing => {}
+                    Ok(Some(target)) if is_anothers(self.shard, &target) => self.left_to_others += 1,
                     Ok(Some(target)) => {
                         let since = lines.since;
                         return Ok(self.hand_out(target, since));
@@ -299,7 +330,9 @@ impl Input {
 /// What a look through the input has found.
 struct Look<'a> {
     tell: &'a mut dyn FnMut(&str),
+    shard: Option<Shard>,
     targets: u64,
+    left_to_others: u64,
     errors: u64,
     may_need_tls: bool,
     /// The first of the targets, up to [`READ_AHEAD_MAX`].
@@ -310,6 +343,7 @@ impl Look<'_> {
     fn see(&mut self, read: Result<Option<Target>, String>) {
         match read {
             Ok(None) => {}
+            Ok(Some(target)) if is_anothers(self.shard, &target) => self.left_to_others += 1,
             Ok(Some(target)) => {
                 self.targets += 1;
                 self.may_need_tls |= target.url.scheme().is_secure() || target.settings.redirects.is_some();
@@ -323,6 +357,11 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// Whether the target belongs to another share than ours.
+fn is_anothers(shard: Option<Shard>, target: &Target) -> bool {
+    shard.is_some_and(|shard| !shard.has(target))
 }
 
 /// Reads a line, and looks whether the certificates and keys that it names are of use.

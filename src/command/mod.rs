@@ -14,6 +14,7 @@ mod messages;
 pub mod mock;
 pub mod output;
 mod outputs;
+pub mod report;
 pub mod reports;
 mod secrets;
 mod services;

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use super::flags::Flag;
 use super::reports::{Report, Reports, Wake};
 use crate::check::tally::Tally;
 use crate::reactor::Reactor;
@@ -45,6 +46,47 @@ enum Color {
     Never,
 }
 
+/// The flags of output, each command's own and the same in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutputFlag {
+    /// A report.
+    Output,
+    /// Only what is not up.
+    Quiet,
+    /// Nothing but the exit status and what was asked for with `--output`.
+    Silent,
+    /// More.
+    Verbose,
+    /// Colour.
+    Color,
+}
+
+impl OutputFlag {
+    /// Its row in a command's table, where it is called `id`.
+    pub(super) const fn flag<I: Copy>(self, id: I) -> Flag<I> {
+        let (long, short, value, help) = match self {
+            OutputFlag::Output => (
+                "output",
+                Some('o'),
+                Some("FORMAT[=FILE]"),
+                "a report in one of the formats below, to standard output or FILE (repeatable) [human]",
+            ),
+            OutputFlag::Quiet => (
+                "quiet",
+                Some('q'),
+                None,
+                "for a person: nothing where all is well; else the counts and what is not up",
+            ),
+            OutputFlag::Silent => ("silent", Some('s'), None, "nothing but the exit status and what -o asks for"),
+            OutputFlag::Verbose => {
+                ("verbose", Some('v'), None, "phases of each check, limits, and what the loop knows of itself")
+            }
+            OutputFlag::Color => ("color", None, Some("WHEN"), "auto, always or never [auto]"),
+        };
+        Flag::new(id, long, short, value, "Output", help)
+    }
+}
+
 /// What the flags of output say.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
@@ -60,27 +102,28 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Takes a report, `FORMAT[=FILE]`.
+    /// Takes what a flag says.
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn add(&mut self, value: &str) -> Result<(), String> {
-        Wanted::parse(value)?;
-        self.wanted.push(value.to_owned());
-        Ok(())
-    }
-
-    /// Takes `auto`, `always` or `never`.
-    ///
-    /// # Errors
-    /// It is none of them.
-    pub(super) fn set_color(&mut self, value: &str) -> Result<(), String> {
-        self.color = match value {
-            "auto" => Color::Auto,
-            "always" => Color::Always,
-            "never" => Color::Never,
-            other => return Err(format!("'{}' is not one of auto, always, never", other.escape_debug())),
-        };
+    pub(super) fn take(&mut self, flag: OutputFlag, value: &str) -> Result<(), String> {
+        match flag {
+            OutputFlag::Output => {
+                Wanted::parse(value)?;
+                self.wanted.push(value.to_owned());
+            }
+            OutputFlag::Quiet => self.quiet = true,
+            OutputFlag::Silent => self.silent = true,
+            OutputFlag::Verbose => self.verbose = true,
+            OutputFlag::Color => {
+                self.color = match value {
+                    "auto" => Color::Auto,
+                    "always" => Color::Always,
+                    "never" => Color::Never,
+                    other => return Err(format!("'{}' is not one of auto, always, never", other.escape_debug())),
+                };
+            }
+        }
         Ok(())
     }
 

@@ -4,9 +4,12 @@
 //! pipe that nobody reads at the moment is not its concern. It knows what a record is and nothing else of the program, so
 //! it writes the same of checks that are made now and of those that stand in a file.
 
+pub mod baseline;
 pub mod formats;
 pub mod human;
+pub mod join;
 pub mod ndjson;
+pub mod read;
 pub mod record;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -14,6 +17,7 @@ pub mod text;
 
 use std::time::Duration;
 
+pub use crate::check::shard::Shard;
 use crate::check::tally::Tally;
 use record::Record;
 
@@ -46,4 +50,6 @@ pub struct Summary {
     pub turns: u64,
     /// The longest of them.
     pub longest_turn: Duration,
+    /// Which share of a list it was, if it was one.
+    pub shard: Option<Shard>,
 }

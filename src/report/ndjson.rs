@@ -198,5 +198,14 @@ pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
     push_number(summary.turns, out);
     out.extend_from_slice(b",\"longest_turn_seconds\":");
     push_seconds(summary.longest_turn, out);
-    out.extend_from_slice(b"}}");
+    match summary.shard {
+        Some(shard) => {
+            out.extend_from_slice(b"},\"shard\":{\"index\":");
+            push_number(u64::from(shard.index), out);
+            out.extend_from_slice(b",\"count\":");
+            push_number(u64::from(shard.count), out);
+            out.extend_from_slice(b"}}");
+        }
+        None => out.extend_from_slice(b"},\"shard\":null}"),
+    }
 }

@@ -51,6 +51,30 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// A record of nothing.
+    pub(super) fn empty() -> Record<'a> {
+        Record {
+            target: "".into(),
+            name: None,
+            labels: Cow::Borrowed(&[]),
+            reason: Reason::Ok,
+            detail: None,
+            failed: Cow::Borrowed(&[]),
+            status: None,
+            address: None,
+            http_version: None,
+            body_bytes: 0,
+            phases: Phases::default(),
+            tls: None,
+            attempts: 0,
+            redirects: 0,
+            reused: false,
+            started: Duration::ZERO,
+            note: None,
+            socket: None,
+        }
+    }
+
     /// The record of an outcome.
     pub fn of(outcome: &'a Outcome) -> Record<'a> {
         Record {

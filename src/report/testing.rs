@@ -159,6 +159,7 @@ pub(crate) fn summary(records: &[Record<'_>]) -> Summary {
         peak_memory: 3 << 20,
         turns: 12,
         longest_turn: Duration::from_micros(900),
+        shard: None,
     }
 }
 

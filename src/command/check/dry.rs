@@ -44,7 +44,7 @@ pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Ta
     }
     print(&String::from_utf8_lossy(&out));
     match (input.errors(), input.taken()) {
-        (0, 0) => Err("no targets: nothing to check".to_owned()),
+        (0, 0) if input.left_to_others() == 0 => Err("no targets: nothing to check".to_owned()),
         (0, _) => Ok(exit::HEALTHY),
         (errors, _) => Err(nothing_checked(errors)),
     }

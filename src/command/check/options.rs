@@ -9,9 +9,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::flags::{self, Flag, Given};
-use super::super::outputs::Outputs;
+use super::super::outputs::{OutputFlag, Outputs};
+use super::share;
 use crate::check::outcome::Reason;
 use crate::check::settings::{Draft, Setting, TlsWanted};
+use crate::check::shard::{SHARDS_MAX, Shard};
 use crate::check::units::{number, positive_duration, size};
 use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure::{self, Defaults};
@@ -31,16 +33,8 @@ pub(super) enum What {
     Concurrency,
     /// The time for the whole run.
     Deadline,
-    /// A report.
-    Output,
-    /// Only what is not up.
-    Quiet,
-    /// Nothing but the exit status and what was asked for with `--output`.
-    Silent,
-    /// More.
-    Verbose,
-    /// Colour.
-    Color,
+    /// A report, and how it looks.
+    Output(OutputFlag),
     /// No progress line.
     NoProgress,
     /// Verify every certificate chain, also one that is known.
@@ -63,6 +57,10 @@ pub(super) enum What {
     Spread,
     /// Try until all are up.
     Wait,
+    /// A share of the list.
+    Shard,
+    /// The share of so many that a scheduler says.
+    Shards,
     /// Show the targets and send nothing.
     DryRun,
     /// Print a man page or completions.
@@ -74,6 +72,10 @@ pub(super) enum What {
 pub(super) const FLAGS: &[Flag<What>] = &[
     Flag::new(What::File, "file", Some('f'), Some("FILE"), "Targets",
         "read targets from FILE, one a line, or Prometheus' file_sd JSON; - is standard input (repeatable)"),
+    Flag::new(What::Shard, "shard", None, Some("I/N"), "Targets",
+        "take share I of N of the targets, by a hash of name or target; `upcheck report` joins the results"),
+    Flag::new(What::Shards, "shards", None, Some("N"), "Targets",
+        "the same, with the share that Kubernetes, Slurm, AWS Batch or Cloud Run numbers this task with"),
     Flag::new(What::DryRun, "dry-run", None, None, "Targets",
         "show each target with what was said of it, secrets as ***, and send nothing"),
     Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
@@ -166,16 +168,11 @@ pub(super) const FLAGS: &[Flag<What>] = &[
         "what must hold, or the target is down (repeatable) [status in 200-399]"),
     Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
         "what should hold, or the target is degraded (repeatable)"),
-    Flag::new(What::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
-        "a report in one of the formats below, to standard output or FILE (repeatable) [human]"),
-    Flag::new(What::Quiet, "quiet", Some('q'), None, "Output",
-        "for a person: nothing where all is well; else the counts and what is not up"),
-    Flag::new(What::Silent, "silent", Some('s'), None, "Output",
-        "nothing but the exit status and what -o asks for"),
-    Flag::new(What::Verbose, "verbose", Some('v'), None, "Output",
-        "phases of each check, limits, and what the loop knows of itself"),
-    Flag::new(What::Color, "color", None, Some("WHEN"), "Output",
-        "auto, always or never [auto]"),
+    OutputFlag::Output.flag(What::Output(OutputFlag::Output)),
+    OutputFlag::Quiet.flag(What::Output(OutputFlag::Quiet)),
+    OutputFlag::Silent.flag(What::Output(OutputFlag::Silent)),
+    OutputFlag::Verbose.flag(What::Output(OutputFlag::Verbose)),
+    OutputFlag::Color.flag(What::Output(OutputFlag::Color)),
     Flag::new(What::Generate, "generate", None, Some("WHAT"), "Output",
         "print a man page or completions instead: man, bash, zsh or fish"),
     Flag::new(What::NoProgress, "no-progress", None, None, "Output",
@@ -190,6 +187,7 @@ pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from 
     upcheck [FLAGS] -f FILE         one target a line
     upcheck demo                    100 services of 200 ms, checked: no network, no arguments
     upcheck compare                 the same checks one by one, by threads, by one loop: what each costs
+    upcheck report FILE...          other outputs from NDJSON results, of one run or of many
     upcheck mock                    a service to try it on, with delays and faults
 
 'upcheck --help' lists the flags.
@@ -255,6 +253,7 @@ pub(super) struct Options {
     pub(super) per_host: Option<usize>,
     pub(super) pace: Option<Pace>,
     pub(super) wait: Option<Duration>,
+    pub(super) shard: Option<Shard>,
     pub(super) dry_run: bool,
 }
 
@@ -306,6 +305,7 @@ impl Options {
             per_host: None,
             pace: None,
             wait: None,
+            shard: None,
             dry_run: false,
         };
         if flags.iter().any(|given| given.id == What::DryRun) {
@@ -340,12 +340,13 @@ impl Options {
             What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
             What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
             What::Wait => self.wait = Some(positive_duration(value)?),
-            What::Output => self.outputs.add(value)?,
-            What::Quiet => self.outputs.quiet = true,
-            What::Silent => self.outputs.silent = true,
-            What::Verbose => self.outputs.verbose = true,
-            What::Color => self.outputs.set_color(value)?,
+            What::Output(flag) => self.outputs.take(flag, value)?,
             What::NoProgress => self.progress = false,
+            What::Shard => self.shard = Some(Shard::parse(value)?),
+            What::Shards => {
+                let count = number(value, 1..=SHARDS_MAX)?;
+                self.shard = Some(share::from_scheduler(count, |name| std::env::var(name).ok())?);
+            }
             What::DryRun => self.dry_run = true,
             // It has been dealt with before anything else is looked at.
             What::Generate => {}

@@ -1,0 +1,371 @@
+//! Reads NDJSON back: each line as the [`Record`] or the figures that it was written from. Whatever of this program's lines
+//! is read and written again is the same, to the byte.
+//!
+//! Members that it does not know are passed over, so a later version may add some. What it needs and what is there must be
+//! of its kind: a line that is not is damaged, and said to be.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::Shard;
+use super::record::Record;
+use crate::check::expect::Mismatch;
+use crate::check::outcome::{CertificateSeen, Phases, Reason, TlsSeen};
+use crate::proto::json::{each_member, elements, members, read_string};
+use crate::proto::x509::unix_seconds;
+
+/// The longest line that is read, in bytes: sixteen times what this program ever writes.
+pub const LINE_MAX: usize = 1024 * 1024;
+
+/// The longest time that is read. Sums of it stay far from where times end.
+const SECONDS_MAX: u64 = 10_000_000_000;
+
+/// What a line is.
+// Nearly all are the large variant.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// One check.
+    Check(Record<'a>),
+    /// A whole run.
+    Summary(Figures),
+}
+
+/// What a summary says that the checks do not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// How many checks there were.
+    pub total: u64,
+    /// From the run's start to its end.
+    pub wall: Duration,
+    /// The most checks under way at once.
+    pub most_in_flight: u64,
+    /// User and system time.
+    pub cpu: Duration,
+    /// The most memory, in bytes.
+    pub peak_memory: u64,
+    /// Trips round the loop.
+    pub turns: u64,
+    /// The longest of them.
+    pub longest_turn: Duration,
+    /// Which share of a list it was.
+    pub shard: Option<Shard>,
+}
+
+/// How every line of a check begins that this program writes.
+const CHECK: &str = "{\"schema\":1,\"type\":\"check\",";
+
+/// Reads one line, without or with its end.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
+    if text.len() > LINE_MAX {
+        return Err(format!("longer than {} MiB", LINE_MAX / 1024 / 1024));
+    }
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text.trim_ascii(),
+        Err(error) => return Err(format!("byte {} is not UTF-8", error.valid_up_to() + 1)),
+    };
+    if text.starts_with(CHECK) {
+        return check(text).map(Line::Check);
+    }
+    let (mut schema, mut kind) = (None, None);
+    each(text, |key, value| {
+        match &*key {
+            "schema" => schema = Some(value),
+            "type" => kind = Some(value),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match (schema, kind) {
+        (None, _) => Err("no result: it says no \"schema\"".to_owned()),
+        (Some("1"), Some("\"check\"")) => check(text).map(Line::Check),
+        (Some("1"), Some("\"summary\"")) => summary(text).map(Line::Summary),
+        (Some("1"), _) => Err("neither a check nor a summary".to_owned()),
+        (Some(other), _) => Err(format!("schema {other} is not known to this version")),
+    }
+}
+
+/// Hands out an object's members until one of them is wrong.
+fn each<'a>(object: &'a str, mut take: impl FnMut(Cow<'a, str>, &'a str) -> Result<(), String>) -> Result<(), String> {
+    let mut taken = Ok(());
+    each_member(object, |key, value| {
+        if taken.is_ok() {
+            taken = take(key, value);
+        }
+    })
+    .map_err(|error| format!("column {}: {}", error.column, error.what))?;
+    taken
+}
+
+/// A member that is not of its kind.
+fn wrong(key: &str) -> String {
+    format!("\"{key}\" is not as it should be")
+}
+
+fn check(text: &str) -> Result<Record<'_>, String> {
+    let (mut target, mut reason) = (None, None);
+    let mut record = Record::empty();
+    each(text, |key, value| {
+        let or_wrong = || wrong(&key);
+        match &*key {
+            "target" => target = Some(string(value).ok_or_else(or_wrong)?),
+            "name" => record.name = or_null(value, string).ok_or_else(or_wrong)?,
+            "labels" => record.labels = labels(value).ok_or_else(or_wrong)?.into(),
+            "reason" => {
+                let word = string(value).ok_or_else(or_wrong)?;
+                let known = Reason::ALL.iter().find(|reason| reason.as_str() == word);
+                reason = Some(*known.ok_or_else(|| format!("the reason {value} is not known to this version"))?);
+            }
+            "detail" => record.detail = or_null(value, string).ok_or_else(or_wrong)?,
+            "failed" => record.failed = mismatches(value).ok_or_else(or_wrong)?.into(),
+            "status" => record.status = or_null(value, |value| value.parse().ok()).ok_or_else(or_wrong)?,
+            "address" => {
+                record.address = or_null(value, |value| string(value)?.parse().ok()).ok_or_else(or_wrong)?;
+            }
+            "http_version" => record.http_version = or_null(value, http_version).ok_or_else(or_wrong)?,
+            "body_bytes" => record.body_bytes = value.parse().map_err(|_| or_wrong())?,
+            "seconds" => record.phases = phases(value)?,
+            "tls" => record.tls = or_null(value, tls).ok_or_else(or_wrong)?.map(Cow::Owned),
+            "attempts" => record.attempts = value.parse().map_err(|_| or_wrong())?,
+            "redirects" => record.redirects = value.parse().map_err(|_| or_wrong())?,
+            "reused" => record.reused = value.parse().map_err(|_| or_wrong())?,
+            "started" => record.started = string(value).and_then(|text| timestamp(&text)).ok_or_else(or_wrong)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    record.target = target.ok_or("it names no \"target\"")?;
+    record.reason = reason.ok_or("it gives no \"reason\"")?;
+    Ok(record)
+}
+
+fn summary(text: &str) -> Result<Figures, String> {
+    let mut figures = Figures::default();
+    each(text, |key, value| {
+        let or_wrong = || wrong(&key);
+        match &*key {
+            "total" => figures.total = value.parse().map_err(|_| or_wrong())?,
+            "seconds" => figures.wall = member(value, "wall").and_then(seconds).ok_or_else(or_wrong)?,
+            "most_in_flight" => figures.most_in_flight = value.parse().map_err(|_| or_wrong())?,
+            "cpu_seconds" => figures.cpu = seconds(value).ok_or_else(or_wrong)?,
+            "peak_memory_bytes" => figures.peak_memory = value.parse().map_err(|_| or_wrong())?,
+            "loop" => {
+                figures.turns = member(value, "turns").and_then(|value| value.parse().ok()).ok_or_else(or_wrong)?;
+                figures.longest_turn = member(value, "longest_turn_seconds").and_then(seconds).ok_or_else(or_wrong)?;
+            }
+            "shard" => figures.shard = or_null(value, shard).ok_or_else(or_wrong)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(figures)
+}
+
+/// What an object has under this name.
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    members(object).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn or_null<'a, T>(value: &'a str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        "null" => Some(None),
+        value => read(value).map(Some),
+    }
+}
+
+fn string(value: &str) -> Option<Cow<'_, str>> {
+    read_string(value).ok().map(|(text, _)| text)
+}
+
+fn http_version(value: &str) -> Option<&'static str> {
+    ["1.1", "1.0"].into_iter().find(|version| value.trim_matches('"') == *version)
+}
+
+fn labels(value: &str) -> Option<Vec<(Box<str>, Box<str>)>> {
+    let members = value.starts_with('{').then(|| members(value))?;
+    members.map(|(name, value)| Some((name.into(), string(value)?.into()))).collect()
+}
+
+fn mismatches(value: &str) -> Option<Vec<Mismatch>> {
+    let elements = value.starts_with('[').then(|| elements(value))?;
+    let mismatch = |value| {
+        Some(Mismatch {
+            expected: string(member(value, "expected")?)?.into_owned(),
+            got: string(member(value, "got")?)?.into_owned(),
+        })
+    };
+    elements.map(mismatch).collect()
+}
+
+fn phases(value: &str) -> Result<Phases, String> {
+    let mut phases = Phases::default();
+    each(value, |key, value| {
+        let time = match value {
+            "null" => None,
+            value => Some(seconds(value).ok_or_else(|| wrong(&key))?),
+        };
+        match &*key {
+            "queue" => phases.queue = time.ok_or_else(|| wrong(&key))?,
+            "dns" => phases.dns = time,
+            "connect" => phases.connect = time,
+            "tls" => phases.tls = time,
+            "wait" => phases.wait = time,
+            "body" => phases.body = time,
+            // The sum of these.
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(phases)
+}
+
+/// A number of seconds with up to six decimals, exactly.
+fn seconds(value: &str) -> Option<Duration> {
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if decimals.len() > 6 || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok().filter(|seconds| *seconds <= SECONDS_MAX)?;
+    let micros = decimals.bytes().chain(std::iter::repeat(b'0')).take(6);
+    let micros = micros.fold(0, |micros, digit| micros * 10 + u64::from(digit - b'0'));
+    Some(Duration::from_secs(whole) + Duration::from_micros(micros))
+}
+
+fn tls(value: &str) -> Option<TlsSeen> {
+    let text = |name| or_null(member(value, name)?, string);
+    let version = match text("version")? {
+        None => None,
+        Some(version) => Some(["1.3", "1.2"].into_iter().find(|known| version == *known)?),
+    };
+    Some(TlsSeen {
+        version,
+        cipher: text("cipher")?.map(Into::into),
+        certificate: or_null(member(value, "subject")?, |_| certificate(value))?,
+        resumed: member(value, "resumed")?.parse().ok()?,
+    })
+}
+
+fn certificate(value: &str) -> Option<CertificateSeen> {
+    let text = |name| string(member(value, name)?);
+    let names = member(value, "names").filter(|names| names.starts_with('['))?;
+    let names: Option<Vec<Box<str>>> = elements(names).map(|name| Some(string(name)?.into())).collect();
+    let seconds = |name| i64::try_from(timestamp(&text(name)?)?.as_secs()).ok();
+    Some(CertificateSeen {
+        subject: text("subject")?.into(),
+        issuer: text("issuer")?.into(),
+        names: names?,
+        not_before: seconds("not_before")?,
+        not_after: seconds("not_after")?,
+        fingerprint: fingerprint(&text("sha256")?)?,
+    })
+}
+
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let digits = text.as_bytes().as_chunks::<2>();
+    if digits.0.len() != bytes.len() || !digits.1.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(digits.0) {
+        let digit = |b: u8| (b as char).to_digit(16);
+        *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
+    }
+    Some(bytes)
+}
+
+/// `2026-11-22T16:40:00.123Z`, or without its thousandths, since the Unix epoch.
+fn timestamp(text: &str) -> Option<Duration> {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let is_marked = marks.iter().all(|(at, mark)| text.as_bytes().get(*at) == Some(mark));
+    let millis = match text.get(19..)? {
+        "Z" => 0,
+        rest if rest.len() == 5 && rest.starts_with('.') && rest.ends_with('Z') => number(20, 23)?,
+        _ => return None,
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let unix = unix_seconds(year, month, day, number(11, 13)?, number(14, 16)?, number(17, 19)?)?;
+    let unix = u64::try_from(unix).ok().filter(|_| is_marked)?;
+    Some(Duration::from_secs(unix) + Duration::from_millis(u64::from(millis)))
+}
+
+fn shard(value: &str) -> Option<Shard> {
+    let number = |name| member(value, name)?.parse().ok();
+    Shard::new(number("index")?, number("count")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::ndjson::Ndjson;
+    use crate::report::testing::{all_kinds, hostile, summary, with_text, written};
+
+    fn read(text: &str) -> Result<Line<'_>, String> {
+        line(text.as_bytes())
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let texts = hostile();
+        let records: Vec<Record> =
+            all_kinds().into_iter().chain(texts.iter().flat_map(|text| with_text(text))).collect();
+        let text = written(&mut Ndjson::default(), &records);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), records.len() + 1);
+        for (line, record) in lines.iter().zip(&records) {
+            let Ok(Line::Check(read)) = read(line) else { panic!("{line}") };
+            assert_eq!(&read, record, "{line}");
+        }
+        let Ok(Line::Summary(figures)) = read(lines[records.len()]) else { panic!("a summary") };
+        let summary = summary(&records);
+        assert_eq!((figures.total, figures.wall, figures.cpu), (records.len() as u64, summary.wall, summary.cpu));
+        assert_eq!((figures.turns, figures.longest_turn, figures.shard), (12, summary.longest_turn, None));
+        assert_eq!(figures.peak_memory, summary.peak_memory);
+    }
+
+    #[test]
+    fn what_is_damaged_is_said() {
+        let good = written(&mut Ndjson::default(), &all_kinds()[..1]);
+        let good = good.lines().next().unwrap();
+        assert!(read(good).is_ok() && read(&format!(" {good}\r\n")).is_ok());
+        assert!(read(&good.replace("{\"schema\"", "{\"later\":[1],\"schema\"")).is_ok());
+        for (from, to) in [
+            ("\"schema\":1", "\"schema\":2"),
+            ("\"schema\":1,", ""),
+            ("\"check\"", "\"change\""),
+            ("\"ok\"", "\"okay\""),
+            ("\"target\"", "\"tarbet\""),
+            ("\"reason\"", "\"raeson\""),
+            ("\"status\":200", "\"status\":\"200\""),
+            ("\"status\":200", "\"status\":70000"),
+            ("\"wait\":0.200000", "\"wait\":-0.2"),
+            ("\"wait\":0.200000", "\"wait\":1e9"),
+            ("\"wait\":0.200000", "\"wait\":99999999999"),
+            ("\"wait\":0.200000", "\"wait\":0.2000001"),
+            ("127.0.0.1:8000\",\"http", "127.0.0.1\",\"http"),
+            ("\"1.1\"", "\"2\""),
+            ("\"labels\":{}", "\"labels\":[]"),
+            ("\"labels\":{}", "\"labels\":{\"a\":1}"),
+            ("\"failed\":[]", "\"failed\":[{}]"),
+            ("2026-11-22T", "2026-13-22T"),
+            ("2026-11-22T", "2026-11-22 "),
+            ("\"tls\":null", "\"tls\":{}"),
+            ("\"reused\":false", "\"reused\":0"),
+        ] {
+            let damaged = good.replace(from, to);
+            assert_ne!(damaged, good, "{from}");
+            assert!(read(&damaged).is_err_and(|told| !told.contains('\n')), "{damaged}");
+        }
+        for end in 0..good.len() {
+            assert!(line(&good.as_bytes()[..end]).is_err(), "{end}");
+        }
+        assert!(line(b"\xff").is_err() && line(b"[]").is_err() && line(b"").is_err());
+    }
+}
