@@ -27,6 +27,7 @@ mod peers;
 mod raw;
 mod redirects;
 mod regression;
+mod report;
 mod reports;
 mod requests;
 mod retries;
