@@ -19,13 +19,16 @@ fn a_hundred_services_at_once() {
     let out = output.out();
     assert!(out.contains("100 checked: 100 up"), "{out}");
     let words = out.rsplit("\n\n").next().expect("the last paragraph");
-    for part in ["100 services", "200 ms to answer", "One by one they would take 20.0 s", "at most 100 were in flight"]
-    {
+    for part in ["100 services take 200 ms each", "one by one that is 20.0 s", "up to 100 in flight", "of CPU time"] {
         assert!(words.contains(part), "{part}: {words}");
     }
+    assert_eq!(words.trim().lines().count(), 3, "{words}");
     assert_eq!(output.err(), "");
+    // It fits a screen, and its lines fit a terminal.
+    assert!(out.lines().count() <= 24 && out.lines().all(|line| line.len() < 80), "{out}");
+    assert!(out.contains(" 100 max"), "the bars overlap: {out}");
     let services = addresses(out);
-    assert_eq!(services.len(), 100);
+    assert_eq!(services.len(), 10, "the slowest");
     assert!(TcpStream::connect(services[0]).is_err(), "the services end with the demo");
 }
 

@@ -42,7 +42,7 @@ fn every_format_of_a_run_is_the_same_again() {
     let folder = TempDir::new();
     let list = folder.write(
         "list",
-        &format!(
+        format!(
             "http://{at}/ok name='a \"b\" <c> | d' label.team=pay label.k8s.io/x='=1+1'\n{at}/ok\n\
              {at}/503 label.team=\"x\\\\y\" retry=1 retry-delay=1ms\n{at}/close\n\
              {at}/warn warn='total < 1us' expect='body contains \"<\"'\n\
@@ -70,7 +70,7 @@ fn shares_are_the_list_and_are_joined_again() {
     let server = Healthy::start();
     let targets: Vec<String> = (0..60).map(|number| server.url(&format!("/?n={number}"))).collect();
     let folder = TempDir::new();
-    let list = folder.write("list", &targets.join("\n"));
+    let list = folder.write("list", targets.join("\n"));
     let mut union = BTreeSet::new();
     let mut files = Vec::new();
     for index in 1..=4 {
@@ -136,19 +136,19 @@ fn what_is_damaged_or_cut_is_named() {
     let good = results(&[server.url("/a"), server.url("/b")]);
     let lines: Vec<&str> = good.lines().collect();
     let folder = TempDir::new();
-    let cut = folder.write("cut", &format!("{}\n", lines[0]));
+    let cut = folder.write("cut", format!("{}\n", lines[0]));
     let output = report(&[&cut]);
     let told = format!("upcheck: {cut}: cut short: 1 checks, and no summary behind them\n");
     assert_eq!(output.expect_code(1).err(), told);
     assert!(output.out().contains("1 checked: 1 up"), "{output:?}");
 
-    let damaged = folder.write("damaged", &format!("{}\n\n{{\"schema\":1,\n{}\n{}\n", lines[0], lines[1], lines[2]));
+    let damaged = folder.write("damaged", format!("{}\n\n{{\"schema\":1,\n{}\n{}\n", lines[0], lines[1], lines[2]));
     let output = report(&[&damaged]);
     assert!(output.expect_code(1).err().contains(&format!("{damaged}:3: damaged: column 13")), "{output:?}");
     assert!(output.err().contains("1 damaged line"), "{output:?}");
-    let lost = folder.write("lost", &format!("{}\n{}\n", lines[0], lines[2]));
+    let lost = folder.write("lost", format!("{}\n{}\n", lines[0], lines[2]));
     assert!(report(&[&lost]).expect_code(1).err().contains(&format!("{lost}:2: 1 checks stand before a summary")));
-    let noise = folder.write("noise", &"x\n".repeat(1000));
+    let noise = folder.write("noise", "x\n".repeat(1000));
     let output = report(&["-q", &noise]);
     assert_eq!(output.expect_code(1).err().lines().count(), 20 + 1 + 1, "{output:?}");
     assert!(output.err().contains("1000 damaged lines"), "{output:?}");

@@ -26,7 +26,7 @@ use super::flags::{self, Asked, Given};
 use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
-use super::outputs::{Form, dumb};
+use super::outputs::{Form, OutputFlag, dumb};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -159,13 +159,15 @@ fn become_command(command: &[OsString]) -> super::Result {
     Err(format!("{}: {}", command[0].to_string_lossy(), plain(&error)))
 }
 
-/// Checks these targets as a user who says nothing else would, whatever the environment says. Gives the figures with
-/// the exit code.
+/// Checks these targets as a user would who asks for this output and says nothing else, whatever the environment says.
+/// Gives the figures with the exit code.
 ///
 /// # Errors
 /// Why it could not run.
-pub(super) fn run_plain(targets: Vec<String>) -> Result<(u8, Summary), String> {
-    check(Options::of(Vec::new(), targets)?)
+pub(super) fn run_plain(targets: Vec<String>, output: &str) -> Result<(u8, Summary), String> {
+    let mut options = Options::of(Vec::new(), targets)?;
+    options.outputs.take(OutputFlag::Output, output)?;
+    check(options)
 }
 
 /// Runs it with these arguments, whatever the environment says: for the simulation.

@@ -21,7 +21,7 @@ const LATENCY: Duration = Duration::from_millis(200);
 
 const HELP: &str = "\
 Starts 100 services on this machine, each of which takes 200 ms to answer, checks them all, and
-says how long that took.
+shows when each was under way, and what that took.
 
 Usage: upcheck demo
 
@@ -50,7 +50,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
 fn demonstrate() -> super::Result {
     let services = Services::start(SERVICES, LATENCY, Duration::ZERO)
         .map_err(|error| format!("the services did not start: {error}"))?;
-    let (code, summary) = check::run_plain(services.targets().to_vec())?;
+    let (code, summary) = check::run_plain(services.targets().to_vec(), "waterfall")?;
     if code == exit::HEALTHY {
         print(&in_words(&summary));
     }
@@ -61,15 +61,16 @@ fn demonstrate() -> super::Result {
 fn in_words(summary: &Summary) -> String {
     format!(
         "
-{SERVICES} services, each of which takes {} to answer. One by one they would take {}.
-One thread waited for all of them at once and took {}: at most {} were in flight,
-and checking them all cost {} of CPU time.
+{SERVICES} services take {} each to answer: one by one that is {}.
+One thread waited for all of them at once: {}, with up to {} in flight.
+In between it slept: all of it cost {} of CPU time, in {} turns of the loop.
 ",
         short_time(LATENCY),
         short_time(LATENCY * u32::from(SERVICES)),
         short_time(summary.wall),
         summary.most_in_flight,
         short_time(summary.cpu),
+        summary.turns,
     )
 }
 
@@ -83,10 +84,11 @@ mod tests {
             wall: Duration::from_millis(214),
             most_in_flight: 100,
             cpu: Duration::from_millis(9),
+            turns: 12,
             ..Summary::default()
         };
         let words = in_words(&summary);
-        for figure in ["100 services", "200 ms", "20.0 s", "214 ms", "at most 100 were", "9.0 ms"] {
+        for figure in ["100 services", "200 ms", "20.0 s", "214 ms", "up to 100 in flight", "9.0 ms", "12 turns"] {
             assert!(words.contains(figure), "{figure}: {words}");
         }
     }

@@ -3,6 +3,7 @@
 use super::Sink;
 use super::human::Human;
 use super::ndjson::Ndjson;
+use super::waterfall::Waterfall;
 use crate::check::tally::Tally;
 
 /// How a report is to look, as far as its format cares.
@@ -40,6 +41,13 @@ pub const FORMATS: &[Format] = &[
         help: "a line a target and a summary",
         streams: true,
         make: |look| Box::new(Human::new(*look)),
+        exit: None,
+    },
+    Format {
+        name: "waterfall",
+        help: "for a person: a bar a check on one axis of time",
+        streams: false,
+        make: |look| Box::new(Waterfall::new(*look)),
         exit: None,
     },
     Format {

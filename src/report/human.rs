@@ -143,7 +143,8 @@ impl Human {
         }
     }
 
-    fn push_summary(&self, summary: &Summary, out: &mut Vec<u8>) {
+    /// The figures of a run.
+    pub(super) fn push_summary(&self, summary: &Summary, out: &mut Vec<u8>) {
         let tally = &summary.tally;
         out.push(b'\n');
         self.push_counts(summary, out);

@@ -14,6 +14,7 @@ pub mod record;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod waterfall;
 
 use std::time::Duration;
 
