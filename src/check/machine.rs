@@ -1030,7 +1030,7 @@ impl Check {
 
 /// Times are told in whole microseconds, and so they are counted: what is told adds up.
 fn whole_micros(time: Duration) -> Duration {
-    time - Duration::from_nanos(u64::from(time.subsec_nanos() % 1000))
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
 
 /// What reads the answer to the target's request, or to what redirects have made of it.

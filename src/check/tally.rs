@@ -74,7 +74,7 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one time.
     pub fn add(&mut self, time: Duration) {
-        let bucket = Self::bucket(time.as_micros() as u64);
+        let bucket = Self::bucket(time.as_secs() * 1_000_000 + u64::from(time.subsec_micros()));
         if self.buckets.len() <= bucket {
             self.buckets.resize(bucket + 1, 0);
         }

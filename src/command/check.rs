@@ -409,6 +409,8 @@ impl Run {
         for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
             form.record(&record, buffer);
         }
+        // It owns nothing, and to find that out takes longer than to know it.
+        std::mem::forget(record);
     }
 
     /// Has every report write what is due.

@@ -17,7 +17,7 @@ use super::reports::{Report, Reports, Wake};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
-use crate::report::baseline::{Baseline, Changes};
+use crate::report::baseline::Baseline;
 use crate::report::formats::FORMATS;
 use crate::report::join::Joined;
 use crate::report::read::{self, LINE_MAX};
@@ -163,19 +163,19 @@ impl From<Wake> for Beside {
 }
 
 /// Files that are read one after the other, and reports that are written meanwhile.
-struct Reading<F> {
+struct Reading {
     reactor: Reactor<Beside>,
     signals: Signals,
     key: Key,
     files: VecDeque<String>,
     lines: Option<Lines>,
-    reports: Reports<F>,
+    reports: Reports<Form>,
     /// The exit status that a signal demands.
     signalled: Option<u8>,
 }
 
-impl<F> Reading<F> {
-    fn new() -> Result<Reading<F>, String> {
+impl Reading {
+    fn new() -> Result<Reading, String> {
         let no_loop = |error: io::Error| format!("no event loop: {}", plain(&error));
         let mut reactor = Reactor::new(Clock::start()).map_err(no_loop)?;
         let mut signals = Signals::catch().map_err(no_loop)?;
@@ -191,12 +191,12 @@ impl<F> Reading<F> {
     fn read(
         &mut self,
         files: &[String],
-        mut each: impl FnMut(&Record<'_>, &mut Reports<F>),
+        each: &mut dyn FnMut(&Record<'_>, &mut Reports<Form>),
     ) -> Result<(Joined, bool), String> {
         self.files = files.iter().cloned().collect();
         let mut found = Found::default();
         while self.signalled.is_none() {
-            if self.reports.have_room() && self.read_some(&mut found, &mut each)? {
+            if self.reports.have_room() && self.read_some(&mut found, each)? {
                 break;
             }
             self.turn()?;
@@ -217,7 +217,7 @@ impl<F> Reading<F> {
     fn read_some(
         &mut self,
         found: &mut Found,
-        each: &mut impl FnMut(&Record<'_>, &mut Reports<F>),
+        each: &mut dyn FnMut(&Record<'_>, &mut Reports<Form>),
     ) -> Result<bool, String> {
         for _ in 0..LINES_PER_TURN {
             let Some(lines) = &mut self.lines else {
@@ -349,9 +349,9 @@ impl Found {
 
 /// Writes everything that is read as if it were one run.
 fn join(options: &Options) -> super::Result {
-    let mut reading: Reading<Form> = Reading::new()?;
+    let mut reading = Reading::new()?;
     options.outputs.open(&mut reading.reports, &mut reading.reactor)?;
-    let (joined, is_whole) = reading.read(&options.files, |record, reports| {
+    let (joined, is_whole) = reading.read(&options.files, &mut |record, reports| {
         for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
             form.record(record, buffer);
         }
@@ -368,27 +368,25 @@ fn join(options: &Options) -> super::Result {
     reading.finish(options.outputs.verbose, code)
 }
 
-/// How changes are written.
-type ChangeForm = fn(&Changes, &mut Vec<u8>);
-
 /// Says what has changed since the run in this file.
 fn compare(options: &Options, old: &str) -> super::Result {
-    let mut reading: Reading<ChangeForm> = Reading::new()?;
-    for wanted in options.outputs.wanted() {
-        let form: ChangeForm = match wanted.format.name {
-            "human" => Changes::push_human,
-            "ndjson" => Changes::push_ndjson,
-            other => return Err(format!("--baseline writes human or ndjson, not {other}")),
-        };
-        reading.reports.open(wanted.file, |_| form, &mut reading.reactor)?;
+    let wanted = options.outputs.wanted();
+    if let Some(other) = wanted.iter().find(|wanted| !matches!(wanted.format.name, "human" | "ndjson")) {
+        return Err(format!("--baseline writes human or ndjson, not {}", other.format.name));
     }
+    let mut reading = Reading::new()?;
+    options.outputs.open(&mut reading.reports, &mut reading.reactor)?;
     let mut baseline = Baseline::new(options.slower);
-    let (_, old_is_whole) = reading.read(&[old.to_owned()], |record, _| baseline.add_old(record))?;
-    let (_, new_is_whole) = reading.read(&options.files, |record, _| baseline.add_new(record))?;
+    let (_, old_is_whole) = reading.read(&[old.to_owned()], &mut |record, _| baseline.add_old(record))?;
+    let (_, new_is_whole) = reading.read(&options.files, &mut |record, _| baseline.add_new(record))?;
     let is_good = old_is_whole && new_is_whole && !baseline.is_worse();
     let changes = baseline.into_changes();
-    for (form, buffer) in reading.reports.iter_mut().filter_map(Report::open) {
-        form(&changes, buffer);
+    for (report, wanted) in reading.reports.iter_mut().zip(wanted) {
+        let Some((_, buffer)) = report.open() else { continue };
+        match wanted.format.name {
+            "ndjson" => changes.push_ndjson(buffer),
+            _ => changes.push_human(buffer),
+        }
     }
     reading.finish(options.outputs.verbose, if is_good { exit::HEALTHY } else { exit::UNHEALTHY })
 }

@@ -71,13 +71,13 @@ pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
         return Ok(Line::Check(record));
     }
     let (mut schema, mut kind) = (None, None);
-    each(text, |key, value| {
-        match &*key {
+    each(text, &mut |key, value| {
+        match key {
             "schema" => schema = Some(value),
             "type" => kind = Some(value),
             _ => {}
         }
-        Ok(())
+        Some(())
     })?;
     match (schema, kind) {
         (None, _) => Err("no result: it says no \"schema\"".to_owned()),
@@ -88,54 +88,48 @@ pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
     }
 }
 
-/// Hands out an object's members until one of them is wrong.
-fn each<'a>(object: &'a str, mut take: impl FnMut(Cow<'a, str>, &'a str) -> Result<(), String>) -> Result<(), String> {
-    let mut taken = Ok(());
-    each_member(object, |key, value| {
-        if taken.is_ok() {
-            taken = take(key, value);
+/// Hands out an object's members until one of them is not as it should be, which `take` says with `None`.
+fn each<'a>(object: &'a str, take: &mut dyn FnMut(&str, &'a str) -> Option<()>) -> Result<(), String> {
+    let mut wrong = None;
+    let read = each_member(object, &mut |key, value| {
+        if wrong.is_none() && take(&key, value).is_none() {
+            wrong = Some(key);
         }
-    })
-    .map_err(|error| format!("column {}: {}", error.column, error.what))?;
-    taken
-}
-
-/// A member that is not of its kind.
-fn wrong(key: &str) -> String {
-    format!("\"{key}\" is not as it should be")
+    });
+    match (read, wrong) {
+        (Err(error), _) => Err(format!("column {}: {}", error.column, error.what)),
+        (Ok(()), Some(key)) => Err(format!("\"{key}\" is not as it should be")),
+        (Ok(()), None) => Ok(()),
+    }
 }
 
 fn check(text: &str) -> Result<Record<'_>, String> {
     let (mut target, mut reason) = (None, None);
     let mut record = Record::empty();
-    each(text, |key, value| {
-        let or_wrong = || wrong(&key);
-        match &*key {
-            "target" => target = Some(string(value).ok_or_else(or_wrong)?),
-            "name" => record.name = or_null(value, string).ok_or_else(or_wrong)?,
-            "labels" => record.labels = labels(value).ok_or_else(or_wrong)?.into(),
+    each(text, &mut |key, value| {
+        match key {
+            "target" => target = Some(string(value)?),
+            "name" => record.name = or_null(value, string)?,
+            "labels" => record.labels = labels(value)?.into(),
             "reason" => {
-                let word = string(value).ok_or_else(or_wrong)?;
-                let known = Reason::ALL.iter().find(|reason| reason.as_str() == word);
-                reason = Some(*known.ok_or_else(|| format!("the reason {value} is not known to this version"))?);
+                let word = string(value)?;
+                reason = Some(*Reason::ALL.iter().find(|reason| reason.as_str() == word)?);
             }
-            "detail" => record.detail = or_null(value, string).ok_or_else(or_wrong)?,
-            "failed" => record.failed = mismatches(value).ok_or_else(or_wrong)?.into(),
-            "status" => record.status = or_null(value, |value| value.parse().ok()).ok_or_else(or_wrong)?,
-            "address" => {
-                record.address = or_null(value, |value| string(value)?.parse().ok()).ok_or_else(or_wrong)?;
-            }
-            "http_version" => record.http_version = or_null(value, http_version).ok_or_else(or_wrong)?,
-            "body_bytes" => record.body_bytes = value.parse().map_err(|_| or_wrong())?,
+            "detail" => record.detail = or_null(value, string)?,
+            "failed" => record.failed = mismatches(value)?.into(),
+            "status" => record.status = or_null(value, |value| value.parse().ok())?,
+            "address" => record.address = or_null(value, |value| string(value)?.parse().ok())?,
+            "http_version" => record.http_version = or_null(value, http_version)?,
+            "body_bytes" => record.body_bytes = value.parse().ok()?,
             "seconds" => record.phases = phases(value)?,
-            "tls" => record.tls = or_null(value, tls).ok_or_else(or_wrong)?.map(Cow::Owned),
-            "attempts" => record.attempts = value.parse().map_err(|_| or_wrong())?,
-            "redirects" => record.redirects = value.parse().map_err(|_| or_wrong())?,
-            "reused" => record.reused = value.parse().map_err(|_| or_wrong())?,
-            "started" => record.started = string(value).and_then(|text| timestamp(&text)).ok_or_else(or_wrong)?,
+            "tls" => record.tls = or_null(value, tls)?.map(Cow::Owned),
+            "attempts" => record.attempts = value.parse().ok()?,
+            "redirects" => record.redirects = value.parse().ok()?,
+            "reused" => record.reused = value.parse().ok()?,
+            "started" => record.started = timestamp(&string(value)?)?,
             _ => {}
         }
-        Ok(())
+        Some(())
     })?;
     record.target = target.ok_or("it names no \"target\"")?;
     record.reason = reason.ok_or("it gives no \"reason\"")?;
@@ -144,22 +138,21 @@ fn check(text: &str) -> Result<Record<'_>, String> {
 
 fn summary(text: &str) -> Result<Figures, String> {
     let mut figures = Figures::default();
-    each(text, |key, value| {
-        let or_wrong = || wrong(&key);
-        match &*key {
-            "total" => figures.total = value.parse().map_err(|_| or_wrong())?,
-            "seconds" => figures.wall = member(value, "wall").and_then(seconds).ok_or_else(or_wrong)?,
-            "most_in_flight" => figures.most_in_flight = value.parse().map_err(|_| or_wrong())?,
-            "cpu_seconds" => figures.cpu = seconds(value).ok_or_else(or_wrong)?,
-            "peak_memory_bytes" => figures.peak_memory = value.parse().map_err(|_| or_wrong())?,
+    each(text, &mut |key, value| {
+        match key {
+            "total" => figures.total = value.parse().ok()?,
+            "seconds" => figures.wall = seconds(member(value, "wall")?)?,
+            "most_in_flight" => figures.most_in_flight = value.parse().ok()?,
+            "cpu_seconds" => figures.cpu = seconds(value)?,
+            "peak_memory_bytes" => figures.peak_memory = value.parse().ok()?,
             "loop" => {
-                figures.turns = member(value, "turns").and_then(|value| value.parse().ok()).ok_or_else(or_wrong)?;
-                figures.longest_turn = member(value, "longest_turn_seconds").and_then(seconds).ok_or_else(or_wrong)?;
+                figures.turns = member(value, "turns")?.parse().ok()?;
+                figures.longest_turn = seconds(member(value, "longest_turn_seconds")?)?;
             }
-            "shard" => figures.shard = or_null(value, shard).ok_or_else(or_wrong)?,
+            "shard" => figures.shard = or_null(value, shard)?,
             _ => {}
         }
-        Ok(())
+        Some(())
     })?;
     Ok(figures)
 }
@@ -200,15 +193,12 @@ fn mismatches(value: &str) -> Option<Vec<Mismatch>> {
     elements.map(mismatch).collect()
 }
 
-fn phases(value: &str) -> Result<Phases, String> {
+fn phases(value: &str) -> Option<Phases> {
     let mut phases = Phases::default();
-    each(value, |key, value| {
-        let time = match value {
-            "null" => None,
-            value => Some(seconds(value).ok_or_else(|| wrong(&key))?),
-        };
-        match &*key {
-            "queue" => phases.queue = time.ok_or_else(|| wrong(&key))?,
+    each(value, &mut |key, value| {
+        let time = or_null(value, seconds)?;
+        match key {
+            "queue" => phases.queue = time?,
             "dns" => phases.dns = time,
             "connect" => phases.connect = time,
             "tls" => phases.tls = time,
@@ -217,9 +207,10 @@ fn phases(value: &str) -> Result<Phases, String> {
             // The sum of these.
             _ => {}
         }
-        Ok(())
-    })?;
-    Ok(phases)
+        Some(())
+    })
+    .ok()?;
+    Some(phases)
 }
 
 /// A number of seconds with up to six decimals, exactly.
@@ -247,34 +238,28 @@ fn tls(value: &str) -> Option<TlsSeen> {
     };
     // All of a certificate's members are there, or none.
     let (mut there, mut missing) = (0, 0);
-    each(value, |key, value| {
-        let (text, time) = (|| Some(Box::from(string(value)?)), || timestamp(&string(value)?));
-        let time = || i64::try_from(time()?.as_secs()).ok();
-        let taken = match &*key {
-            "version" => or_null(value, tls_version).map(|version| seen.version = version),
-            "cipher" => or_null(value, |_| text()).map(|cipher| seen.cipher = cipher),
-            "resumed" => value.parse().ok().map(|resumed| seen.resumed = resumed),
-            "days_left" => Some(()),
-            _ if value == "null" => {
-                missing += 1;
-                Some(())
-            }
-            name => {
-                there += 1;
-                match name {
-                    "subject" => text().map(|subject| certificate.subject = subject),
-                    "issuer" => text().map(|issuer| certificate.issuer = issuer),
-                    "names" => names(value).map(|names| certificate.names = names),
-                    "not_before" => time().map(|time| certificate.not_before = time),
-                    "not_after" => time().map(|time| certificate.not_after = time),
-                    "sha256" => {
-                        string(value).and_then(|text| fingerprint(&text)).map(|bytes| certificate.fingerprint = bytes)
-                    }
-                    _ => Some(()),
-                }
-            }
-        };
-        taken.ok_or_else(|| wrong(&key))
+    each(value, &mut |key, value| {
+        let text = || Some(Box::from(string(value)?));
+        let time = || i64::try_from(timestamp(&string(value)?)?.as_secs()).ok();
+        match key {
+            "version" => seen.version = or_null(value, tls_version)?,
+            "cipher" => seen.cipher = or_null(value, |_| text())?,
+            "resumed" => seen.resumed = value.parse().ok()?,
+            "days_left" => {}
+            _ if value == "null" => missing += 1,
+            _ => there += 1,
+        }
+        match key {
+            _ if value == "null" => {}
+            "subject" => certificate.subject = text()?,
+            "issuer" => certificate.issuer = text()?,
+            "names" => certificate.names = names(value)?,
+            "not_before" => certificate.not_before = time()?,
+            "not_after" => certificate.not_after = time()?,
+            "sha256" => certificate.fingerprint = fingerprint(&string(value)?)?,
+            _ => {}
+        }
+        Some(())
     })
     .ok()?;
     seen.certificate = (there > 0).then_some(certificate);

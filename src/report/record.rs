@@ -95,7 +95,11 @@ impl<'a> Record<'a> {
             reused: outcome.reused,
             started: outcome.started,
             note: outcome.note.as_deref(),
-            socket: outcome.target.socket().map(|socket| &**socket),
+            // Nearly all have an address, and no socket.
+            socket: match outcome.address {
+                Some(_) => None,
+                None => outcome.target.socket().map(|socket| &**socket),
+            },
         }
     }
 

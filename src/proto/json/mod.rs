@@ -71,9 +71,9 @@ pub fn elements(raw: &str) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 /// A [`JsonError`] says where `text` stops being a JSON object. The members before that have been handed out.
-pub fn each_member<'a>(text: &'a str, mut each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<(), JsonError> {
+pub fn each_member<'a>(text: &'a str, each: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), JsonError> {
     let mut reader = Reader::new(text, Tail::End);
-    reader.members(&mut each).map_err(|fault| fault.in_text(text))
+    reader.members(each).map_err(|fault| fault.in_text(text))
 }
 
 /// The members of an object: their names, and their values as they stand there. The text is JSON.
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         Ok(search.found)
     }
 
-    fn members(&mut self, each: &mut impl FnMut(Cow<'a, str>, &'a str)) -> Result<(), Box<Fault>> {
+    fn members(&mut self, each: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), Box<Fault>> {
         let mut nothing = Search { ways: Vec::new(), found: Vec::new() };
         self.skip_space();
         if self.peek() != Some(b'{') {
