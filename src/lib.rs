@@ -12,14 +12,14 @@
 //!                 ^         ^                                ^   \________________/__________^        ^          ^
 //!                 +---------+------------ engine ------------+-----------------+           sys, mio    sim: a world
 //!                                           ^                                                          (tests only)
-//!     main --> command {check, demo, mock, compare}
+//!     main --> command {check, report, demo, mock, compare}
 //! ```
 //!
 //! | layer | what it is | may import |
 //! | --- | --- | --- |
 //! | [`proto`] | protocols as bytes: URLs, HTTP/1.1, DNS, certificates, JSON | std, httparse |
 //! | [`check`] | a target, the machine that checks it, the outcome | `proto` |
-//! | [`report`] | what outcomes look like, a format a file | `check` |
+//! | [`report`] | a record of an outcome, and what it looks like, a format a file | `check`, `proto` |
 //! | [`sys`] | what std lacks; the only folder with `unsafe` | libc |
 //! | [`os`] | the seam: what a loop needs from a system, real or, in unit tests, simulated | mio, `sys` |
 //! | [`reactor`] | the event loop | `os` |
@@ -43,7 +43,7 @@
 //!    becomes of connections that are kept.
 //! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
 //! 8. [`command::check`]: everything else that a program waits for (its input, signals, a progress line), in the same loop;
-//!    [`command::reports`]: who waits for its readers.
+//!    [`command::reports`]: who waits for its readers; [`report::record`], [`report::formats`]: what they read.
 //! 9. `sim`: all of it in a world of scripted peers and troubles, a seed a run.
 //!
 //! # One check, end to end

@@ -19,7 +19,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { name: "proto", layers: &[], crates: &["httparse"] },
     Layer { name: "check", layers: &["proto"], crates: &[] },
-    Layer { name: "report", layers: &["check"], crates: &[] },
+    Layer { name: "report", layers: &["check", "proto"], crates: &[] },
     Layer { name: "sys", layers: &[], crates: &["libc"] },
     Layer { name: "os", layers: &["sys"], crates: &["mio"] },
     Layer { name: "reactor", layers: &["os"], crates: &[] },
