@@ -2,6 +2,8 @@
 
 use super::Sink;
 use super::human::Human;
+use super::markdown::Markdown;
+use super::nagios::{self, Nagios};
 use super::ndjson::Ndjson;
 use crate::check::tally::Tally;
 
@@ -48,6 +50,20 @@ pub const FORMATS: &[Format] = &[
         streams: true,
         make: |_| Box::<Ndjson>::default(),
         exit: None,
+    },
+    Format {
+        name: "markdown",
+        help: "a table for a job summary or a pull request, what is not up first",
+        streams: false,
+        make: |_| Box::<Markdown>::default(),
+        exit: None,
+    },
+    Format {
+        name: "nagios",
+        help: "a line with performance data; exits 0/1/2/3 as plugins do",
+        streams: false,
+        make: |_| Box::<Nagios>::default(),
+        exit: Some(nagios::state),
     },
 ];
 

@@ -6,8 +6,11 @@
 
 pub mod formats;
 pub mod human;
+pub mod markdown;
+pub mod nagios;
 pub mod ndjson;
 pub mod record;
+mod rows;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
