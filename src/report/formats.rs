@@ -5,6 +5,7 @@ use super::human::Human;
 use super::markdown::Markdown;
 use super::nagios::{self, Nagios};
 use super::ndjson::Ndjson;
+use super::prometheus::Prometheus;
 use crate::check::tally::Tally;
 
 /// How a report is to look, as far as its format cares.
@@ -64,6 +65,13 @@ pub const FORMATS: &[Format] = &[
         streams: false,
         make: |_| Box::<Nagios>::default(),
         exit: Some(nagios::state),
+    },
+    Format {
+        name: "prometheus",
+        help: "metrics for a textfile collector, with blackbox_exporter's names",
+        streams: false,
+        make: |_| Box::<Prometheus>::default(),
+        exit: None,
     },
 ];
 

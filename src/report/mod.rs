@@ -9,6 +9,7 @@ pub mod human;
 pub mod markdown;
 pub mod nagios;
 pub mod ndjson;
+pub mod prometheus;
 pub mod record;
 mod rows;
 #[cfg(test)]
