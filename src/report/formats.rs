@@ -2,7 +2,10 @@
 
 use super::Sink;
 use super::human::Human;
+use super::markdown::Markdown;
+use super::nagios::{self, Nagios};
 use super::ndjson::Ndjson;
+use super::prometheus::Prometheus;
 use super::waterfall::Waterfall;
 use crate::check::tally::Tally;
 
@@ -55,6 +58,27 @@ pub const FORMATS: &[Format] = &[
         help: "a JSON object a line",
         streams: true,
         make: |_| Box::<Ndjson>::default(),
+        exit: None,
+    },
+    Format {
+        name: "markdown",
+        help: "a table for a job summary or a pull request, what is not up first",
+        streams: false,
+        make: |_| Box::<Markdown>::default(),
+        exit: None,
+    },
+    Format {
+        name: "nagios",
+        help: "a line with performance data; exits 0/1/2/3 as plugins do",
+        streams: false,
+        make: |_| Box::<Nagios>::default(),
+        exit: Some(nagios::state),
+    },
+    Format {
+        name: "prometheus",
+        help: "metrics for a textfile collector, with blackbox_exporter's names",
+        streams: false,
+        make: |_| Box::<Prometheus>::default(),
         exit: None,
     },
 ];

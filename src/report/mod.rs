@@ -8,9 +8,13 @@ pub mod baseline;
 pub mod formats;
 pub mod human;
 pub mod join;
+pub mod markdown;
+pub mod nagios;
 pub mod ndjson;
+pub mod prometheus;
 pub mod read;
 pub mod record;
+mod rows;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

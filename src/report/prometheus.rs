@@ -1,0 +1,298 @@
+//! Prometheus' text format 0.0.4, for node_exporter's textfile collector, with blackbox_exporter's names: its alerts and
+//! dashboards go on working, with a `target` label where they had one scrape a target.
+//!
+//! ```text
+//!     # HELP probe_success Whether the target was up, 1, or down, 0; none where that is unknown.
+//!     # TYPE probe_success gauge
+//!     probe_success{target="http://127.0.0.1:8000/health"} 1
+//! ```
+//!
+//! As with blackbox_exporter a phase that did not happen is 0 seconds, and so is the status of who did not answer. What is
+//! `unknown` has no `probe_` series at all: a 0 there would page somebody for a target that may be well.
+//!
+//! All series of a family stand together, so each target's labels and figures are kept until the end.
+
+use std::time::Duration;
+
+use super::record::Record;
+use super::text::{push_number, push_seconds, push_shown};
+use super::{Sink, Summary};
+use crate::check::outcome::{Reason, Verdict};
+
+/// The format.
+#[derive(Debug, Default)]
+pub struct Prometheus {
+    rows: Vec<Row>,
+}
+
+/// What is kept of a target.
+#[derive(Debug)]
+struct Row {
+    /// As they stand between the braces, in one order whatever the order in which they were given.
+    labels: Box<[u8]>,
+    /// It is the first with these labels, or the second, ...
+    copy: u32,
+    reason: Reason,
+    is_http: bool,
+    /// The final response came over TLS.
+    over_tls: bool,
+    /// 4 or 6, where an address is known.
+    ip_protocol: Option<u8>,
+    status: u16,
+    redirects: u32,
+    body_bytes: u64,
+    http_version: Option<&'static str>,
+    tls_version: Option<&'static str>,
+    /// Of the server's own certificate, Unix time.
+    not_after: Option<i64>,
+    /// Name lookup, connect, TLS, wait, body, in microseconds.
+    phases: [u64; 5],
+}
+
+impl Row {
+    fn of(record: &Record<'_>) -> Row {
+        let phases = &record.phases;
+        let tls = record.tls.as_deref();
+        Row {
+            labels: labels(record),
+            copy: 1,
+            reason: record.reason,
+            is_http: record.is_http(),
+            over_tls: tls.is_some() && record.status.is_some(),
+            ip_protocol: record.address.map(|address| if address.is_ipv4() { 4 } else { 6 }),
+            status: record.status.unwrap_or(0),
+            redirects: record.redirects,
+            body_bytes: record.body_bytes,
+            http_version: record.http_version,
+            tls_version: tls.and_then(|tls| tls.version),
+            not_after: tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
+            phases: [phases.dns, phases.connect, phases.tls, phases.wait, phases.body]
+                .map(|phase| phase.unwrap_or_default().as_micros() as u64),
+        }
+    }
+
+    /// Itself, if blackbox_exporter would say anything of it: whether it is up is known.
+    fn probed(&self) -> Option<&Row> {
+        (self.reason.verdict() != Verdict::Unknown).then_some(self)
+    }
+
+    /// The same for what is said of HTTP.
+    fn http(&self) -> Option<&Row> {
+        self.probed().filter(|row| row.is_http)
+    }
+}
+
+/// The value of a sample, in a form that Go's `ParseFloat` takes.
+enum Value {
+    Number(u64),
+    Micros(u64),
+    Text(&'static str),
+}
+
+use Value::{Micros, Number, Text};
+
+/// A family whose series have no label but the target's: its name, its help, and a target's value.
+type Plain = (&'static str, &'static str, fn(&Row) -> Option<Value>);
+
+/// A family whose series have one more: its name, its help, the label, and a target's values of label and sample.
+type Labelled = (&'static str, &'static str, &'static str, fn(&Row) -> Vec<(&'static str, Value)>);
+
+const PLAIN: &[Plain] = &[
+    ("probe_success", "Whether the target was up, 1, or down, 0; none where that is unknown.", |row| {
+        Some(Number(row.probed()?.reason.verdict().is_healthy().into()))
+    }),
+    ("probe_duration_seconds", "How long the attempt took that decided.", |row| {
+        Some(Micros(row.probed()?.phases.iter().sum()))
+    }),
+    ("probe_dns_lookup_time_seconds", "How long the lookup of the name took.", |row| {
+        Some(Micros(row.probed()?.phases[0]))
+    }),
+    ("probe_ip_protocol", "Whether it was connected to over IPv4 or IPv6.", |row| {
+        Some(Number(row.probed()?.ip_protocol?.into()))
+    }),
+    ("probe_http_status_code", "The status of the final response, 0 without one.", |row| {
+        Some(Number(row.http()?.status.into()))
+    }),
+    ("probe_http_version", "The version of HTTP of the final response, 0 without one.", |row| {
+        Some(Text(row.http()?.http_version.unwrap_or("0")))
+    }),
+    ("probe_http_redirects", "How many redirects were followed.", |row| Some(Number(row.http()?.redirects.into()))),
+    ("probe_http_ssl", "Whether the final response came over TLS.", |row| Some(Number(row.http()?.over_tls.into()))),
+    // Its content_length is what the header promised; this is what was read.
+    ("probe_http_uncompressed_body_length", "How many bytes of the response's body came.", |row| {
+        Some(Number(row.http()?.body_bytes))
+    }),
+    ("probe_ssl_earliest_cert_expiry", "When the server's own certificate ends, Unix time.", |row| {
+        Some(Number(row.probed()?.not_after?.try_into().unwrap_or(0)))
+    }),
+];
+
+const LABELLED: &[Labelled] = &[
+    ("probe_http_duration_seconds", "How long each phase of the HTTP request took.", "phase", |row| {
+        let Some(row) = row.http() else { return Vec::new() };
+        ["resolve", "connect", "tls", "processing", "transfer"].into_iter().zip(row.phases.map(Micros)).collect()
+    }),
+    ("probe_tls_version_info", "The version of TLS that was spoken.", "version", |row| {
+        let version = match row.probed().and_then(|row| row.tls_version) {
+            Some("1.3") => "TLS 1.3",
+            Some("1.2") => "TLS 1.2",
+            _ => return Vec::new(),
+        };
+        vec![(version, Number(1))]
+    }),
+    ("upcheck_target_reason", "Why the target's verdict is what it is.", "reason", |row| {
+        vec![(row.reason.as_str(), Number(1))]
+    }),
+];
+
+impl Sink for Prometheus {
+    fn record(&mut self, record: &Record<'_>, _: &mut Vec<u8>) {
+        self.rows.push(Row::of(record));
+    }
+
+    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+        number_copies(&mut self.rows);
+        for (name, help, value) in PLAIN {
+            let samples = self.rows.iter().filter_map(|row| Some((row, value(row)?)));
+            for (index, (row, value)) in samples.enumerate() {
+                if index == 0 {
+                    push_head(name, help, out);
+                }
+                push_sample(name, row, None, &value, out);
+            }
+        }
+        for (name, help, label, values) in LABELLED {
+            let samples = self.rows.iter().flat_map(|row| values(row).into_iter().map(move |value| (row, value)));
+            for (index, (row, (label_value, value))) in samples.enumerate() {
+                if index == 0 {
+                    push_head(name, help, out);
+                }
+                push_sample(name, row, Some((label, label_value)), &value, out);
+            }
+        }
+        push_run(summary, out);
+    }
+}
+
+/// Tells those apart whose labels are the same.
+fn number_copies(rows: &mut [Row]) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    // Equal ones stay in their order.
+    order.sort_by(|a, b| rows[*a].labels.cmp(&rows[*b].labels));
+    for pair in order.windows(2) {
+        if rows[pair[0]].labels == rows[pair[1]].labels {
+            rows[pair[1]].copy = rows[pair[0]].copy + 1;
+        }
+    }
+}
+
+fn push_head(name: &str, help: &str, out: &mut Vec<u8>) {
+    for piece in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
+fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &Value, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'{');
+    out.extend_from_slice(&row.labels);
+    if row.copy > 1 {
+        out.extend_from_slice(b",copy=\"");
+        push_number(row.copy.into(), out);
+        out.push(b'"');
+    }
+    if let Some((label, text)) = label {
+        out.push(b',');
+        push_label(label, text, out);
+    }
+    out.extend_from_slice(b"} ");
+    push_value(value, out);
+}
+
+fn push_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Number(number) => push_number(*number, out),
+        Micros(micros) => push_seconds(Duration::from_micros(*micros), out),
+        Text(text) => out.extend_from_slice(text.as_bytes()),
+    }
+    out.push(b'\n');
+}
+
+/// Appends the families of the whole run.
+fn push_run(summary: &Summary, out: &mut Vec<u8>) {
+    push_head("upcheck_targets", "How many targets got this verdict.", out);
+    for verdict in Verdict::ALL {
+        out.extend_from_slice(b"upcheck_targets{");
+        push_label("verdict", verdict.as_str(), out);
+        out.extend_from_slice(b"} ");
+        push_value(&Number(summary.tally.verdict(verdict)), out);
+    }
+    let micros = |time: Duration| Micros(time.as_micros() as u64);
+    let most = Number(summary.most_in_flight as u64);
+    for (name, help, value) in [
+        ("upcheck_run_duration_seconds", "From the run's start to its end.", micros(summary.wall)),
+        ("upcheck_run_cpu_seconds", "User and system time of the run.", micros(summary.cpu)),
+        ("upcheck_run_peak_memory_bytes", "The most memory that the run held.", Number(summary.peak_memory)),
+        ("upcheck_run_most_in_flight", "The most checks under way at once.", most),
+    ] {
+        push_head(name, help, out);
+        out.extend_from_slice(name.as_bytes());
+        out.push(b' ');
+        push_value(&value, out);
+    }
+}
+
+/// Labels that are ours, here or in what `upcheck watch` serves, and those that mean something in histograms and summaries.
+const OURS: &[&str] =
+    &["target", "name", "copy", "phase", "version", "reason", "verdict", "state", "cipher", "le", "quantile"];
+
+/// What stands between the braces for this target. A label without a value is no label to Prometheus, so it is left out.
+fn labels(record: &Record<'_>) -> Box<[u8]> {
+    let mut own: Vec<(String, &str)> = Vec::new();
+    for (name, value) in record.labels.iter().filter(|(_, value)| !value.is_empty()) {
+        let mut name = plain_name(name);
+        while OURS.contains(&&*name) || name.starts_with("__") || own.iter().any(|(other, _)| *other == name) {
+            name.insert_str(0, "label_");
+        }
+        own.push((name, value));
+    }
+    own.sort_unstable();
+    let mut out = Vec::new();
+    push_label("target", &record.target, &mut out);
+    let name = record.name.as_deref().filter(|name| !name.is_empty()).map(|name| ("name", name));
+    for (name, value) in name.into_iter().chain(own.iter().map(|(name, value)| (&**name, *value))) {
+        out.push(b',');
+        push_label(name, value, &mut out);
+    }
+    out.into()
+}
+
+/// The name of a label in letters that Prometheus takes: `[a-zA-Z_][a-zA-Z0-9_]*`.
+fn plain_name(name: &str) -> String {
+    let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
+    let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    (!begins_well).then_some('_').into_iter().chain(plain).collect()
+}
+
+/// Appends a label and its value. What a terminal would obey is shown by its number.
+fn push_label(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    let mut shown = Vec::new();
+    for (index, line) in value.split('\n').enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b"\\n");
+        }
+        push_shown(line, &mut shown);
+        for byte in shown.drain(..) {
+            if matches!(byte, b'\\' | b'"') {
+                out.push(b'\\');
+            }
+            out.push(byte);
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;
