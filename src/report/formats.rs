@@ -1,6 +1,7 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
 use super::Sink;
+use super::html::Html;
 use super::human::Human;
 use super::ndjson::Ndjson;
 use crate::check::tally::Tally;
@@ -47,6 +48,13 @@ pub const FORMATS: &[Format] = &[
         help: "a JSON object a line",
         streams: true,
         make: |_| Box::<Ndjson>::default(),
+        exit: None,
+    },
+    Format {
+        name: "html",
+        help: "a page with pictures, in one file",
+        streams: false,
+        make: |_| Box::<Html>::default(),
         exit: None,
     },
 ];

@@ -5,6 +5,7 @@
 //! it writes the same of checks that are made now and of those that stand in a file.
 
 pub mod formats;
+pub mod html;
 pub mod human;
 pub mod ndjson;
 pub mod record;
