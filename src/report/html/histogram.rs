@@ -1,7 +1,9 @@
 //! How long the answers took: a histogram, and where half, 90 and 99 in a hundred of them lie.
 
 use super::page::{push, push_text};
-use super::svg::{Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_rect, push_rule};
+use super::svg::{
+    Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_point, push_rect, push_rule,
+};
 use super::{Kind, Timed};
 use crate::report::Summary;
 use crate::report::text::short_time;
@@ -66,6 +68,9 @@ fn push_columns(axis: &Axis, columns: &[u64; COLUMNS], rules: &[u8], out: &mut V
         let height = (*count as f64 / most * (HEIGHT - ABOVE)).max(if *count > 0 { 2.0 } else { 0.0 });
         push_rect([index as f64 * width, HEIGHT - height, width * 0.86, height], &mut bars);
     }
+    push_point("M", 0.0, ABOVE, &mut grid);
+    push(&mut grid, "H1000");
+    push_label("", 0.0, ABOVE - 5.0, &(most as u64).to_string(), &mut labels);
     push_path("grid", &grid, &mut shapes);
     push_path("fill", &bars, &mut shapes);
     push_path("rule", rules, &mut shapes);

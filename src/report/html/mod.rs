@@ -199,9 +199,9 @@ fn headline(summary: &Summary) -> String {
     let tally = &summary.tally;
     let counts = Verdict::ALL.map(|verdict| (tally.verdict(verdict), verdict.as_str()));
     match tally.total() {
-        0 => "nothing was checked".to_owned(),
+        0 => "Nothing was checked".to_owned(),
         1 => counts.into_iter().find(|(count, _)| *count > 0).map_or("", |(_, word)| word).to_owned(),
-        total if total == counts[0].0 => ["all ", &total.to_string(), " are up"].concat(),
+        total if total == counts[0].0 => ["All ", &total.to_string(), " are up"].concat(),
         total => {
             let parts = counts.into_iter().filter(|(count, _)| *count > 0);
             let parts: Vec<String> = parts.map(|(count, word)| [&count.to_string(), " ", word].concat()).collect();

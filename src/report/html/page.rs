@@ -71,31 +71,34 @@ pub fn push_count(number: u64, out: &mut Vec<u8>) {
 pub fn push_bar(bar: &Bar<'_>, out: &mut Vec<u8>) {
     push(out, "<tr class=\"");
     push(out, bar.class);
-    push(out, "\"><th scope=\"row\">");
+    push(out, "\"><th scope=\"row\"><b>");
     push_text(bar.label, usize::MAX, out);
+    push(out, "</b>");
     push_small(bar.label_note, out);
     push(out, "</th><td><div><i style=\"width:");
     push_decimal(bar.share * 100.0, out);
     push(out, "%\"></i></div></td><td>");
-    push_text(bar.value, usize::MAX, out);
     push_small(bar.value_note, out);
+    push(out, " <b>");
+    push_text(bar.value, usize::MAX, out);
+    push(out, "</b>");
     push(out, "</td></tr>\n");
 }
 
-/// A horizontal bar with its label before it and its value behind it.
+/// A horizontal bar with its label and its value above it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bar<'a> {
     /// Which colour: the word of a verdict, `plain`; `guess` beside it makes it hatched.
     pub class: &'a str,
     /// What it is of.
     pub label: &'a str,
-    /// In small letters below that.
+    /// In small letters behind that.
     pub label_note: &'a str,
     /// Its length, from 0 to 1.
     pub share: f64,
     /// How much it is.
     pub value: &'a str,
-    /// In small letters below that.
+    /// In small letters before that.
     pub value_note: &'a str,
 }
 
@@ -145,7 +148,10 @@ mod tests {
         assert_eq!([decimal(0.0), decimal(1000.0), decimal(0.5), decimal(12.345)], ["0", "1000", "0.5", "12.35"]);
         assert_eq!([decimal(0.04), decimal(-1.0), decimal(f64::NAN)], ["0.04", "0", "0"]);
         let count = |count| pushed(|out| push_count(count, out));
-        assert_eq!([count(7), count(999), count(1000), count(1_234_567)], ["7", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+        assert_eq!(
+            [count(7), count(999), count(1000), count(1_234_567)],
+            ["7", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
     }
 
     #[test]

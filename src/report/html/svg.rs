@@ -6,7 +6,7 @@ use super::page::{push, push_decimal, push_text};
 pub const WIDTH: f64 = 1000.0;
 
 /// About so many marks stand on an axis: as many as a phone has room for.
-const TICKS: f64 = 5.0;
+const TICKS: f64 = 6.0;
 
 /// Appends the start of a picture. `title` is for those who cannot see it.
 pub fn push_open(height: f64, title: &str, out: &mut Vec<u8>) {
@@ -144,7 +144,11 @@ impl Axis {
         let within = |value: &f64| (self.low..=self.high).contains(value);
         if self.log {
             // Between the powers of ten there is room only where there are few of them.
-            let between: &[f64] = if self.high > self.low * 30.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+            let between: &[f64] = match self.high / self.low {
+                ..10.0 => &[1.0, 2.0, 5.0],
+                ..1000.0 => &[1.0, 3.0],
+                _ => &[1.0],
+            };
             let powers = (0..19).map(|power| 10f64.powi(power));
             return powers.flat_map(|power| between.iter().map(move |m| m * power)).filter(within).collect();
         }
@@ -154,10 +158,10 @@ impl Axis {
     }
 }
 
-/// The smallest of 1, 2 and 5, times a power of ten, that is not below this.
+/// The smallest of 1, 2, 2.5 and 5, times a power of ten, that is not below this.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.max(1e-9).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|round| *round >= step * 0.999).unwrap_or(power)
+    [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|round| *round >= step * 0.999).unwrap_or(power)
 }
 
 #[cfg(test)]
@@ -167,9 +171,11 @@ mod tests {
     #[test]
     fn axes_have_round_marks_and_few() {
         assert_eq!(Axis::up_to(213.0).ticks(), [0.0, 50.0, 100.0, 150.0, 200.0]);
+        assert_eq!(Axis::up_to(1320.0).ticks().last(), Some(&1250.0));
         assert_eq!(Axis::up_to(0.0).ticks().len(), 6);
         assert_eq!(Axis::around(150.0, 900_000.0).ticks(), [1e3, 1e4, 1e5]);
-        assert_eq!(Axis::log(15.0, 250.0).ticks(), [20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(Axis::log(25.0, 240.0).ticks(), [50.0, 100.0, 200.0]);
+        assert_eq!(Axis::log(15.0, 350.0).ticks(), [30.0, 100.0, 300.0]);
         for (min, max) in [(0.0, 0.0), (200.0, 203.0), (1.0, 19.0), (1e3, 1e9), (5e6, 5e6)] {
             let axis = Axis::around(min, max);
             assert!((1..=8).contains(&axis.ticks().len()), "{min} {max}: {:?}", axis.ticks());
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn steps_are_round() {
-        for (step, round) in [(1.0, 1.0), (1.1, 2.0), (42.6, 50.0), (0.03, 0.05), (51.0, 100.0)] {
+        for (step, round) in [(1.0, 1.0), (1.1, 2.0), (42.6, 50.0), (21.0, 25.0), (0.03, 0.05), (51.0, 100.0)] {
             assert!((round_step(step) - round).abs() < round * 1e-9, "{step}: {}", round_step(step));
         }
     }

@@ -21,6 +21,9 @@ const LABELS_MAX: usize = 8;
 /// The most characters of a detail.
 const DETAIL_MAX: usize = 300;
 
+/// A space at which no line ends.
+const NO_BREAK: &str = "\u{a0}";
+
 /// Appends the row of one check.
 pub(super) fn push_row(record: &Record<'_>, out: &mut Vec<u8>) {
     let verdict = record.verdict();
@@ -87,16 +90,18 @@ fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
     let phases = &record.phases;
     let mut before = "<small>";
     for (name, phase) in [
-        ("dns ", phases.dns),
-        ("connect ", phases.connect),
-        ("tls ", phases.tls),
-        ("wait ", phases.wait),
-        ("body ", phases.body),
+        ("dns", phases.dns),
+        ("connect", phases.connect),
+        ("tls", phases.tls),
+        ("wait", phases.wait),
+        ("body", phases.body),
     ] {
         let Some(phase) = phase else { continue };
         push(out, before);
         push(out, name);
-        push(out, &short_time(phase));
+        // A phase and its time stay together.
+        push(out, NO_BREAK);
+        push(out, &short_time(phase).replace(' ', NO_BREAK));
         before = ", ";
     }
     if before == ", " {

@@ -55,8 +55,8 @@ fn all_kinds_have_their_place() {
         "<small>dns 4.0 ms, connect 11 ms, tls 25 ms, wait 150 ms, body 1.0 ms</small>",
         "<dt>wall</dt><dd>214 ms</dd>",
         "<dt>peak memory</dt><dd>3.0 MiB</dd>",
-        "<th scope=\"row\">connect_refused<small>nothing listens on that port</small></th>",
-        " 1 more never began.",
+        "<th scope=\"row\"><b>connect_refused</b><small>nothing listens on that port</small></th>",
+        " 1 never began.",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
@@ -66,10 +66,10 @@ fn all_kinds_have_their_place() {
 fn few_and_none() {
     let none = page(&[]);
     expect_sound(&none);
-    assert!(none.contains("<title>upcheck: nothing was checked</title>") && none.contains("Nothing answered."));
+    assert!(none.contains("<title>upcheck: Nothing was checked</title>") && none.contains("Nothing answered."));
     let one = page(&[up("a")]);
-    assert!(one.contains("<h1>up</h1>") && one.contains("<b>1</b> check that took"));
-    assert!(page(&[up("a"), up("b")]).contains("<h1>all 2 are up</h1>"));
+    assert!(one.contains("<h1>up</h1>") && one.contains("<b>203 ms</b> of checking"));
+    assert!(page(&[up("a"), up("b")]).contains("<h1>All 2 are up</h1>"));
     let unanswered = page(&[failed("a", Reason::ConnectTimeout, "no")]);
     assert!(unanswered.contains("Nothing answered.") && unanswered.contains("Waterfall of 1"));
 }

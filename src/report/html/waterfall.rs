@@ -26,6 +26,9 @@ const SLOWEST_SHOWN: usize = 15;
 const BARS_HEIGHT: f64 = 640.0;
 const PITCH_MAX: f64 = 8.0;
 
+/// From this height on there is room for a cross at the end of a bar.
+const PITCH_MIN_CROSSES: f64 = 2.5;
+
 /// The height of a bar with its name.
 const NAMED_PITCH: f64 = 28.0;
 
@@ -71,7 +74,7 @@ pub(super) fn push_waterfall(timed: &[Timed], listed: &[Listed], summary: &Summa
         bars.extend(began().filter(|listed| listed.timed.verdict == Verdict::Up).take(SLOWEST_SHOWN));
     }
     bars.sort_by_key(|listed| (listed.timed.started, listed.timed.total, listed.place));
-    push_flight(&span, timed, if is_whole { 70.0 } else { 200.0 }, out);
+    push_flight(&span, timed, summary.most_in_flight, if is_whole { 70.0 } else { 200.0 }, out);
     if !is_whole {
         push(out, "<h3>The worst and the slowest of them</h3>\n");
     }
@@ -80,34 +83,32 @@ pub(super) fn push_waterfall(timed: &[Timed], listed: &[Listed], summary: &Summa
     }
 }
 
-/// Says how much waiting went into how little time.
+/// Says how much checking went into how little time.
 fn push_overlap(timed: &[Timed], summary: &Summary, out: &mut Vec<u8>) {
     let began = timed.iter().filter(|timed| timed.began());
     let (count, sum) = began.fold((0, 0), |(count, sum), timed| (count + 1, sum + u64::from(timed.total)));
     push(out, "<p><b>");
-    push_count(count, out);
-    push(out, if count == 1 { "</b> check" } else { "</b> checks" });
-    push(out, " that took <b>");
     push(out, &micros_shown(sum as f64));
-    push(out, "</b> one after the other took <b>");
+    push(out, "</b> of checking in <b>");
     push(out, &short_time(summary.wall));
-    push(out, "</b> together, on one thread.");
+    push(out, "</b>, side by side on one thread.");
     let unbegun = timed.len() as u64 - count;
     if unbegun > 0 {
         push(out, " ");
         push_count(unbegun, out);
-        push(out, " more never began.");
+        push(out, " never began.");
     }
     push(out, "</p>\n");
 }
 
-/// Appends how many were in flight over time, and how many of those came to no good end.
-fn push_flight(span: &Span, timed: &[Timed], height: f64, out: &mut Vec<u8>) {
+/// Appends how many were in flight over time, and how many of those came to no good end. `most` is how many there were
+/// at once; of several runs together there may have been more.
+fn push_flight(span: &Span, timed: &[Timed], most: usize, height: f64, out: &mut Vec<u8>) {
     let (all, bad) = (flight(span, timed, |_| true), flight(span, timed, |verdict| !verdict.is_healthy()));
-    let most = all.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let most = all.iter().copied().fold(most.max(1) as f64, f64::max);
     let top = 20.0;
-    let whole = most.round().max(1.0).to_string();
-    push_open(top + height + AXIS, &["In flight over time, at most about ", &whole].concat(), out);
+    let title = ["In flight, at most ", &most.round().to_string()].concat();
+    push_open(top + height + AXIS, &title, out);
     let (mut shapes, mut grid, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     push_axis(&span.axis, top + height + 16.0, height, micros_shown, &mut labels, &mut grid);
     push_path("grid", &grid, &mut shapes);
@@ -118,7 +119,7 @@ fn push_flight(span: &Span, timed: &[Timed], height: f64, out: &mut Vec<u8>) {
     }
     push_plane(top, height, &shapes, out);
     out.extend_from_slice(&labels);
-    push_label("", 0.0, 12.0, &["in flight (", &whole, " at most)"].concat(), out);
+    push_label("", 0.0, 12.0, &title, out);
     push(out, "</svg>\n");
 }
 
@@ -205,7 +206,7 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
     shapes.extend_from_slice(&hits);
     push_plane(0.0, height, &shapes, out);
     out.extend_from_slice(&labels);
-    if pitch > 5.0 {
+    if pitch >= PITCH_MIN_CROSSES {
         push_crosses(span, bars, pitch, above + thick / 2.0, out);
     }
     push(out, "</svg>\n");
@@ -256,7 +257,7 @@ fn push_crosses(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mu
     for (index, listed) in bars.iter().enumerate().filter(|(_, listed)| !listed.timed.verdict.is_healthy()) {
         let (_, end) = span.place(&listed.timed);
         let class = ["cross ", listed.timed.verdict.as_str()].concat();
-        // As a text it stays what it is while the plane is stretched.
+        // Beside the plane: it is not to be stretched.
         push(out, "<svg overflow=\"visible\" x=\"");
         push_decimal(end.min(WIDTH - 8.0) * 100.0 / WIDTH, out);
         push(out, "%\" y=\"");
