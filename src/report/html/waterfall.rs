@@ -228,12 +228,14 @@ fn push_phases(span: &Span, listed: &Listed, [y, thick]: [f64; 2], paths: &mut [
     }
 }
 
-/// What a bar is called, above it.
+/// What a bar is called and how long it is, above it.
 fn push_name(listed: &Listed, y: f64, out: &mut Vec<u8>) {
-    push(out, "<text class=\"name\" y=\"");
+    push(out, "<text y=\"");
     push_decimal(y, out);
-    push(out, "\">");
+    push(out, "\"><tspan class=\"name\">");
     out.extend_from_slice(&listed.title);
+    push(out, "</tspan> ");
+    push(out, &micros_shown(f64::from(listed.timed.total)));
     push(out, "</text>\n");
 }
 
