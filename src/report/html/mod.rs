@@ -285,4 +285,4 @@ pub fn mebibytes(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ fn page(records: &[Record<'_>]) -> String {
 
 /// Panics unless every tag is closed in its order, and nothing is in the page that could act or ask.
 #[track_caller]
-fn expect_sound(page: &str) {
+pub(crate) fn expect_sound(page: &str) {
     const VOID: [&str; 2] = ["meta", "br"];
     let body = page.strip_prefix("<!doctype html>\n").expect("a doctype");
     let mut open = Vec::new();
