@@ -18,17 +18,23 @@ struct Figure {
     shown: fn(f64) -> String,
 }
 
-/// All of them. Times are in microseconds.
+/// All of them. Times are in microseconds, memory is in MiB: their axes have round marks.
 const FIGURES: [Figure; 4] = [
     Figure { title: "Wall time", of: |run| run.wall.as_micros() as f64, shown: time },
     Figure { title: "CPU time", of: |run| run.cpu().as_micros() as f64, shown: time },
-    Figure { title: "Memory at most", of: |run| run.own.memory as f64, shown: |bytes| mebibytes(bytes as u64) },
+    Figure {
+        title: "Memory at most",
+        of: |run| run.own.memory as f64 / MIB,
+        shown: |mib| mebibytes((mib * MIB) as u64),
+    },
     Figure {
         title: "Context switches",
         of: |run| (run.usage.voluntary_switches + run.usage.involuntary_switches) as f64,
         shown: |count| (count.round() as u64).to_string(),
     },
 ];
+
+const MIB: f64 = 1_048_576.0;
 
 /// So many strategies have a colour and a shape of their own; then they begin again.
 const STYLES: usize = 6;
@@ -45,8 +51,8 @@ const MARKS: [&[u8]; STYLES] = [
 
 /// How high the lines' pictures are, and where their points are within the plane: left of them stand the values.
 const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 130.0;
-const RIGHT: f64 = 970.0;
+const LEFT: f64 = 160.0;
+const RIGHT: f64 = 940.0;
 
 /// The least between two labels.
 const LABEL_WIDTH: f64 = 110.0;

@@ -5,10 +5,9 @@
 use super::histogram::micros_shown;
 use super::page::{push, push_count, push_decimal, push_text};
 use super::svg::{Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_point, push_rect};
-use super::{Listed, Timed};
+use super::{Listed, Timed, run_time};
 use crate::check::outcome::Verdict;
 use crate::report::Summary;
-use crate::report::text::short_time;
 
 /// Steps of time in which the flight is drawn.
 const STEPS: usize = 500;
@@ -90,7 +89,7 @@ fn push_overlap(timed: &[Timed], summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<p><b>");
     push(out, &micros_shown(sum as f64));
     push(out, "</b> of checking in <b>");
-    push(out, &short_time(summary.wall));
+    push(out, &run_time(summary.wall));
     push(out, "</b>, side by side on one thread.");
     let unbegun = timed.len() as u64 - count;
     if unbegun > 0 {
