@@ -8,7 +8,7 @@
 //!     2  rounds     every strategy runs once, then every one again: what changes on the machine hits them all alike
 //!     3  measure    services in one process, checks in another, this one only watches   (measure, child)
 //!     4  judge      medians and spreads; no ranking where the difference is inside the spread   (comparison)
-//!     5  show       tables, JSON, Markdown
+//!     5  show       tables, JSON, Markdown, a page
 //! ```
 //!
 //! What takes too long or needs more than the machine gives is not tried for ever, but named, with an estimate.
@@ -17,6 +17,7 @@ mod blocking;
 mod child;
 mod comparison;
 mod figures;
+mod html;
 mod json;
 mod measure;
 mod strategy;
@@ -120,7 +121,7 @@ const FLAGS: &[Flag<Id>] = &[
     Flag::new(Id::Max, "max", None, Some("TIME"), "How", "the longest that one run may take [60s]"),
     Flag::new(Id::Budget, "budget", None, Some("TIME"), "Output", "mark who makes all checks within this time"),
     Flag::new(Id::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
-        "human, json or markdown, to standard output or FILE (repeatable) [human]"),
+        "human, json, markdown or html (a page with pictures),\nto standard output or FILE (repeatable) [human]"),
 ];
 
 const HINT: &str = "'upcheck compare --help' lists the flags";
@@ -155,6 +156,7 @@ enum Format {
     Human,
     Json,
     Markdown,
+    Html,
 }
 
 /// A report, and where it goes.
@@ -260,7 +262,8 @@ fn wanted(value: &str) -> Result<Wanted, String> {
         "human" => Format::Human,
         "json" => Format::Json,
         "markdown" => Format::Markdown,
-        other => return Err(format!("'{}' is not a format: human, json, markdown", other.escape_debug())),
+        "html" => Format::Html,
+        other => return Err(format!("'{}' is not a format: human, json, markdown, html", other.escape_debug())),
     };
     Ok(Wanted { format, file })
 }
@@ -393,6 +396,7 @@ fn show(comparison: &Comparison, mut reports: Reports<Form>, bench: &mut Bench) 
             Format::Human => tables::human(comparison, wants_color && *is_terminal).into_bytes(),
             Format::Markdown => tables::markdown(comparison).into_bytes(),
             Format::Json => json::json(comparison),
+            Format::Html => html::html(comparison),
         });
     }
     let mut events = Vec::new();
@@ -464,7 +468,7 @@ mod tests {
             ("--repeat 1001", "--repeat: '1001' is not a number from 1 to 1000"),
             ("--max 0", "--max: must be longer than nothing"),
             ("--budget 0s", "--budget: must be longer than nothing"),
-            ("-o yaml", "-o: 'yaml' is not a format: human, json, markdown"),
+            ("-o yaml", "-o: 'yaml' is not a format: human, json, markdown, html"),
             ("-o json=", "-o: 'json=' names no file"),
             ("-f x --count 3", "--count is about compare's own services; there are none with --file"),
             ("--cuont 3", "there is no flag '--cuont'; did you mean '--count'?"),

@@ -1,6 +1,7 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
 use super::Sink;
+use super::html::Html;
 use super::human::Human;
 use super::markdown::Markdown;
 use super::nagios::{self, Nagios};
@@ -79,6 +80,13 @@ pub const FORMATS: &[Format] = &[
         help: "metrics for a textfile collector, with blackbox_exporter's names",
         streams: false,
         make: |_| Box::<Prometheus>::default(),
+        exit: None,
+    },
+    Format {
+        name: "html",
+        help: "a page with pictures, in one file",
+        streams: false,
+        make: |_| Box::<Html>::default(),
         exit: None,
     },
 ];

@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod formats;
+pub mod html;
 pub mod human;
 pub mod join;
 pub mod markdown;

@@ -1,6 +1,6 @@
 //! What came of all runs, and what may be said of it: who was faster than whom, who kept the budget, what to beware of.
 //!
-//! It only judges. How it looks is in `tables` and `json`.
+//! It only judges. How it looks is in `tables`, `json` and `html`.
 
 use std::time::Duration;
 

@@ -15,10 +15,11 @@ const BAR: usize = 40;
 const NOTHING: &str = "-";
 
 /// A table. The first column is left-aligned, the others right.
-struct Table {
-    title: String,
-    heads: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+pub(super) struct Table {
+    pub(super) title: String,
+    /// Empty: the first row has them.
+    pub(super) heads: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<String>>,
     /// What is drawn behind each row at a terminal.
     bars: Vec<Bar>,
 }
@@ -53,7 +54,8 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
     out
 }
 
-fn headline(comparison: &Comparison) -> String {
+/// What is compared, and how.
+pub(super) fn headline(comparison: &Comparison) -> String {
     let Comparison { targets, repeat, .. } = comparison;
     let what = match targets {
         Targets::Files(files) => format!("The targets in {}", files.join(", ")),
@@ -85,7 +87,8 @@ fn push_notes(before: &str, bullet: &str, comparison: &Comparison, out: &mut Str
     }
 }
 
-fn tables(comparison: &Comparison) -> Vec<Table> {
+/// All of them.
+pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
     let mut tables = Vec::new();
     for case in &comparison.cases {
         tables.extend([wall(case, comparison.budget), latency(case), cost(case)]);
@@ -215,7 +218,8 @@ fn wall_cell(entry: &Entry) -> String {
     }
 }
 
-fn standing_cell(standing: Standing) -> String {
+/// In words.
+pub(super) fn standing_cell(standing: Standing) -> String {
     match standing {
         Standing::Fastest => "fastest".to_owned(),
         Standing::Level => "not ranked".to_owned(),
