@@ -12,6 +12,7 @@
 //!
 //! All series of a family stand together, so each target's labels and figures are kept until the end.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::record::Record;
@@ -176,13 +177,11 @@ impl Sink for Prometheus {
 
 /// Tells those apart whose labels are the same.
 fn number_copies(rows: &mut [Row]) {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    // Equal ones stay in their order.
-    order.sort_by(|a, b| rows[*a].labels.cmp(&rows[*b].labels));
-    for pair in order.windows(2) {
-        if rows[pair[0]].labels == rows[pair[1]].labels {
-            rows[pair[1]].copy = rows[pair[0]].copy + 1;
-        }
+    let mut seen: HashMap<&[u8], u32> = HashMap::new();
+    for Row { labels, copy, .. } in rows {
+        let count = seen.entry(labels).or_default();
+        *count += 1;
+        *copy = *count;
     }
 }
 
@@ -254,9 +253,9 @@ fn labels(record: &Record<'_>) -> Box<[u8]> {
         while OURS.contains(&&*name) || name.starts_with("__") || own.iter().any(|(other, _)| *other == name) {
             name.insert_str(0, "label_");
         }
-        own.push((name, value));
+        let place = own.partition_point(|(other, _)| *other < name);
+        own.insert(place, (name, value));
     }
-    own.sort_unstable();
     let mut out = Vec::new();
     push_label("target", &record.target, &mut out);
     let name = record.name.as_deref().filter(|name| !name.is_empty()).map(|name| ("name", name));
