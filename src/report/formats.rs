@@ -2,6 +2,7 @@
 
 use super::Sink;
 use super::human::Human;
+use super::json::Json;
 use super::ndjson::Ndjson;
 use crate::check::tally::Tally;
 
@@ -47,6 +48,13 @@ pub const FORMATS: &[Format] = &[
         help: "a JSON object a line",
         streams: true,
         make: |_| Box::<Ndjson>::default(),
+        exit: None,
+    },
+    Format {
+        name: "json",
+        help: "one JSON document of the objects of ndjson",
+        streams: true,
+        make: |_| Box::<Json>::default(),
         exit: None,
     },
 ];

@@ -6,6 +6,7 @@
 
 pub mod formats;
 pub mod human;
+pub mod json;
 pub mod ndjson;
 pub mod record;
 #[cfg(test)]
