@@ -1,6 +1,7 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
 use super::Sink;
+use super::csv::Csv;
 use super::human::Human;
 use super::json::Json;
 use super::ndjson::Ndjson;
@@ -55,6 +56,13 @@ pub const FORMATS: &[Format] = &[
         help: "one JSON document of the objects of ndjson",
         streams: true,
         make: |_| Box::<Json>::default(),
+        exit: None,
+    },
+    Format {
+        name: "csv",
+        help: "a header and a row a target (RFC 4180); no cell starts a formula",
+        streams: true,
+        make: |_| Box::new(Csv),
         exit: None,
     },
 ];

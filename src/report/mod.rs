@@ -4,6 +4,7 @@
 //! pipe that nobody reads at the moment is not its concern. It knows what a record is and nothing else of the program, so
 //! it writes the same of checks that are made now and of those that stand in a file.
 
+pub mod csv;
 pub mod formats;
 pub mod human;
 pub mod json;
