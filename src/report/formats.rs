@@ -5,6 +5,7 @@ use super::csv::Csv;
 use super::human::Human;
 use super::json::Json;
 use super::ndjson::Ndjson;
+use super::tap::Tap;
 use crate::check::tally::Tally;
 
 /// How a report is to look, as far as its format cares.
@@ -63,6 +64,13 @@ pub const FORMATS: &[Format] = &[
         help: "a header and a row a target (RFC 4180); no cell starts a formula",
         streams: true,
         make: |_| Box::new(Csv),
+        exit: None,
+    },
+    Format {
+        name: "tap",
+        help: "TAP version 13, for prove and other harnesses",
+        streams: true,
+        make: |_| Box::<Tap>::default(),
         exit: None,
     },
 ];

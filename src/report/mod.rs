@@ -10,6 +10,7 @@ pub mod human;
 pub mod json;
 pub mod ndjson;
 pub mod record;
+pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
