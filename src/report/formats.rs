@@ -4,6 +4,7 @@ use super::Sink;
 use super::csv::Csv;
 use super::human::Human;
 use super::json::Json;
+use super::junit::Junit;
 use super::ndjson::Ndjson;
 use super::tap::Tap;
 use crate::check::tally::Tally;
@@ -71,6 +72,13 @@ pub const FORMATS: &[Format] = &[
         help: "TAP version 13, for prove and other harnesses",
         streams: true,
         make: |_| Box::<Tap>::default(),
+        exit: None,
+    },
+    Format {
+        name: "junit",
+        help: "JUnit's XML, for Jenkins, GitLab and other CI",
+        streams: false,
+        make: |_| Box::<Junit>::default(),
         exit: None,
     },
 ];

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod formats;
 pub mod human;
 pub mod json;
+pub mod junit;
 pub mod ndjson;
 pub mod record;
 pub mod tap;
