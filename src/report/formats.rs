@@ -1,12 +1,16 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
 use super::Sink;
+use super::csv::Csv;
 use super::html::Html;
 use super::human::Human;
+use super::json::Json;
+use super::junit::Junit;
 use super::markdown::Markdown;
 use super::nagios::{self, Nagios};
 use super::ndjson::Ndjson;
 use super::prometheus::Prometheus;
+use super::tap::Tap;
 use super::waterfall::Waterfall;
 use crate::check::tally::Tally;
 
@@ -59,6 +63,34 @@ pub const FORMATS: &[Format] = &[
         help: "a JSON object a line",
         streams: true,
         make: |_| Box::<Ndjson>::default(),
+        exit: None,
+    },
+    Format {
+        name: "json",
+        help: "one JSON document of the objects of ndjson",
+        streams: true,
+        make: |_| Box::<Json>::default(),
+        exit: None,
+    },
+    Format {
+        name: "csv",
+        help: "a header and a row a target (RFC 4180); no cell starts a formula",
+        streams: true,
+        make: |_| Box::new(Csv),
+        exit: None,
+    },
+    Format {
+        name: "tap",
+        help: "TAP version 13, for prove and other harnesses",
+        streams: true,
+        make: |_| Box::<Tap>::default(),
+        exit: None,
+    },
+    Format {
+        name: "junit",
+        help: "JUnit's XML, for Jenkins, GitLab and other CI",
+        streams: false,
+        make: |_| Box::<Junit>::default(),
         exit: None,
     },
     Format {

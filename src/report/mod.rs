@@ -5,10 +5,13 @@
 //! it writes the same of checks that are made now and of those that stand in a file.
 
 pub mod baseline;
+pub mod csv;
 pub mod formats;
 pub mod html;
 pub mod human;
 pub mod join;
+pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod nagios;
 pub mod ndjson;
@@ -16,6 +19,7 @@ pub mod prometheus;
 pub mod read;
 pub mod record;
 mod rows;
+pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

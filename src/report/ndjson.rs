@@ -8,6 +8,7 @@ use super::text::{
     push_seconds_or_null,
 };
 use super::{Sink, Summary};
+use crate::check::expect::Mismatch;
 use crate::check::outcome::{TlsSeen, Verdict};
 
 /// The format.
@@ -41,14 +42,7 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
         }
         None => out.extend_from_slice(b",\"name\":null,\"labels\":{"),
     }
-    for (index, (name, value)) in record.labels.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        push_json(name, out);
-        out.push(b':');
-        push_json(value, out);
-    }
+    push_labels(&record.labels, out);
     // Words from our own lists need no escaping.
     out.extend_from_slice(b"},\"verdict\":\"");
     out.extend_from_slice(record.verdict().as_str().as_bytes());
@@ -57,13 +51,7 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
     out.extend_from_slice(b"\",\"detail\":");
     push_json_or_null(record.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[");
-    for (index, mismatch) in record.failed.iter().enumerate() {
-        out.extend_from_slice(if index > 0 { b",{\"expected\":" } else { b"{\"expected\":" });
-        push_json(&mismatch.expected, out);
-        out.extend_from_slice(b",\"got\":");
-        push_json(&mismatch.got, out);
-        out.push(b'}');
-    }
+    push_failed(&record.failed, out);
     out.extend_from_slice(b"],\"status\":");
     match record.status {
         Some(status) => push_number(u64::from(status), out),
@@ -119,6 +107,41 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
     out.extend_from_slice(b"\"}");
 }
 
+/// Appends what stands between the braces of the labels' object. Most targets have none.
+#[inline]
+pub(super) fn push_labels(labels: &[(Box<str>, Box<str>)], out: &mut Vec<u8>) {
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(name, out);
+        out.push(b':');
+        push_json(value, out);
+    }
+}
+
+/// Appends what stands between the brackets of the list of what did not hold. Most checks have none.
+#[inline]
+pub(super) fn push_failed(failed: &[Mismatch], out: &mut Vec<u8>) {
+    for (index, mismatch) in failed.iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b",{\"expected\":" } else { b"{\"expected\":" });
+        push_json(&mismatch.expected, out);
+        out.extend_from_slice(b",\"got\":");
+        push_json(&mismatch.got, out);
+        out.push(b'}');
+    }
+}
+
+/// Appends what stands between the brackets of the list of a certificate's names.
+pub(super) fn push_names(names: &[Box<str>], out: &mut Vec<u8>) {
+    for (index, name) in names.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(name, out);
+    }
+}
+
 /// Appends what TLS showed. `wall` is when: the days left are counted from it.
 fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"version\":");
@@ -139,12 +162,7 @@ fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"issuer\":");
     push_json(&certificate.issuer, out);
     out.extend_from_slice(b",\"names\":[");
-    for (index, name) in certificate.names.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        push_json(name, out);
-    }
+    push_names(&certificate.names, out);
     out.extend_from_slice(b"],\"not_before\":\"");
     push_date(certificate.not_before, out);
     out.extend_from_slice(b"\",\"not_after\":\"");

@@ -3,33 +3,42 @@
 //! Everything that a server or a file put into a string is hostile until it has been through here: a terminal obeys
 //! escape sequences, and JSON must stay JSON.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::check::units::civil_date;
 
-/// Appends text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like
-/// escapes.
+/// The longest detail, in characters, in a format whose readers keep all that they are given.
+pub const DETAIL_MAX: usize = 4096;
+
+/// Appends text for a terminal, as [`shown`] has it.
 pub fn push_shown(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(shown(text).as_bytes());
+}
+
+/// Text for a terminal: control and other invisible or direction-changing characters become `\x1b`-like escapes. It is
+/// one line, and what a format has to escape besides is printable.
+pub fn shown(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
-        out.extend_from_slice(text.as_bytes());
-        return;
+        return text.into();
     }
+    let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            out.extend(c.escape_unicode().collect::<String>().bytes());
-        } else {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        match c.is_control() || is_invisible(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
         }
     }
+    shown.into()
 }
 
 /// Characters that make a line look like another line: marks of direction, separators of lines, joiners, the byte order
-/// mark.
+/// mark. And the two that are none, which neither XML nor YAML can hold.
 fn is_invisible(c: char) -> bool {
     let is_mark = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
-    is_mark || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    is_mark || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// In UTF-8, the first byte of the control characters U+0080 to U+009F (and of U+00A0 to U+00BF).
@@ -262,6 +271,7 @@ mod tests {
         assert_eq!(pushed(|out| push_shown("plain ä", out)), "plain ä");
         assert_eq!(pushed(|out| push_shown("\u{1b}[31mred\r\n\u{9b}", out)), r"\u{1b}[31mred\u{d}\u{a}\u{9b}");
         assert_eq!(pushed(|out| push_shown("a\u{202e}b", out)), r"a\u{202e}b");
+        assert_eq!(shown("\u{fffd}\u{fffe}\u{ffff}"), "\u{fffd}\\u{fffe}\\u{ffff}");
         for c in (0..0xa0u32).filter_map(char::from_u32) {
             assert!(!pushed(|out| push_shown(&c.to_string(), out)).contains(char::is_control));
         }
