@@ -26,7 +26,7 @@ use super::flags::{self, Asked, Given};
 use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
-use super::outputs::{Form, OutputFlag, dumb};
+use super::outputs::{Form, OutputFlag, dumb, push_more};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -476,9 +476,16 @@ impl Run {
         for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
             form.end(&summary, buffer);
         }
-        self.reports.write(self.engine.reactor());
         let mut events = Vec::new();
-        while !self.reports.are_drained() {
+        loop {
+            let is_more = push_more(&mut self.reports);
+            self.reports.write(self.engine.reactor());
+            match (is_more, self.reports.are_drained()) {
+                (false, true) => break,
+                // Nobody waits for a reader, so the loop does not either.
+                (true, true) => self.engine.go_on(),
+                (_, false) => {}
+            }
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             let now = self.engine.reactor().clock().now();
             for event in events.drain(..) {

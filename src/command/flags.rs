@@ -85,7 +85,7 @@ pub fn environment() -> Vec<(OsString, OsString)> {
     environment::starting_with(PREFIX)
 }
 
-/// Reads a command's arguments, and what [the environment](environment) says, by its table.
+/// Reads a command's arguments, and what [the environment](fn@environment) says, by its table.
 ///
 /// # Errors
 /// What is wrong, in words for the user.
@@ -94,7 +94,31 @@ pub fn parse<I: Copy + PartialEq>(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &[(OsString, OsString)],
 ) -> Result<Asked<I>, String> {
-    let mut said: Vec<Given<I>> = Vec::new();
+    Ok(match read(&numbered(table), arguments.into_iter().collect(), environment)? {
+        Asked::Help => Asked::Help,
+        Asked::Version => Asked::Version,
+        Asked::Run { flags, arguments } => {
+            let named = |Given { id, value, spelled }: Given<usize>| Given { id: table[id].id, value, spelled };
+            Asked::Run { flags: flags.into_iter().map(named).collect(), arguments }
+        }
+    })
+}
+
+/// The same table, whose flags are called by their places in it: what is done with it is compiled once, not once a command.
+fn numbered<I>(table: &[Flag<I>]) -> Vec<Flag<usize>> {
+    let number = |(id, flag): (usize, &Flag<I>)| {
+        let &Flag { long, alias, short, value, group, help, .. } = flag;
+        Flag { id, long, alias, short, value, group, help }
+    };
+    table.iter().enumerate().map(number).collect()
+}
+
+fn read(
+    table: &[Flag<usize>],
+    arguments: Vec<OsString>,
+    environment: &[(OsString, OsString)],
+) -> Result<Asked<usize>, String> {
+    let mut said: Vec<Given<usize>> = Vec::new();
     // One that is empty counts as unset.
     for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
         // The other commands have theirs.
@@ -113,7 +137,7 @@ pub fn parse<I: Copy + PartialEq>(
             },
         }
     }
-    let mut flags: Vec<Given<I>> = Vec::new();
+    let mut flags: Vec<Given<usize>> = Vec::new();
     let mut positional = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| told(&error))? {
@@ -126,7 +150,7 @@ pub fn parse<I: Copy + PartialEq>(
             }
             lexopt::Arg::Short(letter) => {
                 let is =
-                    |flag: &&Flag<I>| [flag.short, flag.alias.and_then(|(_, short)| short)].contains(&Some(letter));
+                    |flag: &&Flag<usize>| [flag.short, flag.alias.and_then(|(_, short)| short)].contains(&Some(letter));
                 (table.iter().find(is), format!("-{}", letter.escape_debug()))
             }
             lexopt::Arg::Long(name) => (find(table, name), format!("--{}", name.escape_debug())),
@@ -179,7 +203,7 @@ fn told(error: &lexopt::Error) -> String {
     }
 }
 
-fn unknown<I>(table: &[Flag<I>], spelled: &str) -> String {
+fn unknown(table: &[Flag<usize>], spelled: &str) -> String {
     let message = format!("there is no flag '{spelled}'");
     let Some(name) = spelled.strip_prefix("--") else { return message };
     let nearest = table.iter().map(|flag| (distance(flag.long, name), flag.long)).min();
@@ -218,6 +242,10 @@ pub fn fitted(text: &str) -> String {
 
 /// The table as a user reads it, a group after the other.
 pub fn help<I>(table: &[Flag<I>]) -> String {
+    help_of(&numbered(table))
+}
+
+fn help_of(table: &[Flag<usize>]) -> String {
     let mut out = String::new();
     let mut group = "";
     for flag in table {

@@ -173,6 +173,18 @@ impl Outputs {
     }
 }
 
+/// Has the formats write more of what they have kept, as far as there is room for it: whether there is more.
+pub(super) fn push_more(reports: &mut Reports<Form>) -> bool {
+    let mut is_more = false;
+    for report in reports.iter_mut() {
+        match report.has_room() {
+            true => is_more |= report.open().is_some_and(|(form, buffer)| form.more(buffer)),
+            false => is_more = true,
+        }
+    }
+    is_more
+}
+
 /// Whether a terminal is to be coloured (<https://no-color.org>).
 pub(super) fn wants_color() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb()

@@ -12,7 +12,7 @@ use super::exit;
 use super::flags::{self, Asked, Flag, Given};
 use super::lines::{self, Line, Lines};
 use super::output::print;
-use super::outputs::{Form, OutputFlag, Outputs};
+use super::outputs::{Form, OutputFlag, Outputs, push_more};
 use super::reports::{Report, Reports, Wake};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
@@ -289,8 +289,15 @@ impl Reading {
 
     /// Waits until everything has been taken that was written, puts files into their places, and says what could not be.
     fn finish(mut self, tells: bool, code: u8) -> super::Result {
-        self.reports.write(&mut self.reactor);
-        while !self.reports.are_drained() && self.signalled.is_none() {
+        while self.signalled.is_none() {
+            let is_more = push_more(&mut self.reports);
+            self.reports.write(&mut self.reactor);
+            match (is_more, self.reports.are_drained()) {
+                (false, true) => break,
+                // Nobody waits for a reader, so the loop does not either.
+                (true, true) => self.reactor.again(self.key),
+                (_, false) => {}
+            }
             self.turn()?;
         }
         // What is not whole is not put into its place.

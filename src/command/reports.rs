@@ -49,6 +49,11 @@ impl<F> Report<F> {
         }
     }
 
+    /// Whether it has little enough waiting that more may be brought.
+    pub fn has_room(&self) -> bool {
+        self.output.has_room()
+    }
+
     /// Notes how writing went. What cannot be written whole ends alone.
     fn note(&mut self, written: io::Result<()>) {
         if let Err(error) = written {
@@ -113,7 +118,7 @@ impl<F> Reports<F> {
 
     /// Whether each has little enough waiting that more may be brought.
     pub fn have_room(&self) -> bool {
-        self.list.iter().all(|report| report.output.has_room())
+        self.list.iter().all(Report::has_room)
     }
 
     /// Whether all has been written, or never will be.

@@ -174,7 +174,7 @@ impl Baseline {
             };
             self.changed.extend(results.into_iter().map(gone));
         }
-        self.changed.sort_by(|a, b| (a.change, &a.title).cmp(&(b.change, &b.title)));
+        self.changed.sort_unstable_by(|a, b| (a.change, &a.title).cmp(&(b.change, &b.title)));
         Changes { changed: self.changed, unchanged: self.unchanged }
     }
 }

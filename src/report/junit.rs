@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::ndjson::push_labels;
 use super::record::Record;
 use super::text::{DETAIL_MAX, push_date, push_number, push_seconds, shown};
-use super::{Sink, Summary};
+use super::{PIECE, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
 
@@ -25,6 +25,8 @@ pub struct Junit {
     notes: Vec<u8>,
     /// When the first check started, since the Unix epoch.
     started: Option<Duration>,
+    /// How much of the cases has been written.
+    written: usize,
 }
 
 impl Sink for Junit {
@@ -58,10 +60,17 @@ impl Sink for Junit {
         push(out, "\" time=\"");
         push_seconds(summary.wall, out);
         push(out, "\">\n<properties/>\n");
-        out.append(&mut self.cases);
-        push(out, "<system-out>");
-        out.append(&mut self.notes);
-        push(out, "</system-out>\n<system-err/>\n</testsuite>\n</testsuites>\n");
+        push(&mut self.cases, "<system-out>");
+        self.cases.append(&mut self.notes);
+        push(&mut self.cases, "</system-out>\n<system-err/>\n</testsuite>\n</testsuites>\n");
+    }
+
+    fn more(&mut self, out: &mut Vec<u8>) -> bool {
+        let left = &self.cases[self.written..];
+        let piece = &left[..left.len().min(PIECE)];
+        out.extend_from_slice(piece);
+        self.written += piece.len();
+        !piece.is_empty()
     }
 }
 

@@ -31,6 +31,9 @@ pub use crate::check::shard::Shard;
 use crate::check::tally::Tally;
 use record::Record;
 
+/// How much a format that keeps rows appends at a time in the end, in bytes, about.
+const PIECE: usize = 64 * 1024;
+
 /// A format.
 pub trait Sink {
     /// What stands before the first record.
@@ -41,6 +44,12 @@ pub trait Sink {
 
     /// What stands behind the last.
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>);
+
+    /// What follows that, a piece at a time until it says `false`: what a format has kept of thousands of records is not
+    /// held a second time while it is written.
+    fn more(&mut self, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
 
 /// A whole run in figures.

@@ -17,13 +17,19 @@ use std::time::Duration;
 
 use super::record::Record;
 use super::text::{push_number, push_seconds, push_shown};
-use super::{Sink, Summary};
+use super::{PIECE, Sink, Summary};
 use crate::check::outcome::{Reason, Verdict};
 
 /// The format.
 #[derive(Debug, Default)]
 pub struct Prometheus {
     rows: Vec<Row>,
+    /// The next family to be written, the next row of it, and whether it has been begun.
+    family: usize,
+    row: usize,
+    begun: bool,
+    /// The families of the whole run, which come last.
+    run: Vec<u8>,
 }
 
 /// What is kept of a target.
@@ -151,27 +157,52 @@ impl Sink for Prometheus {
         self.rows.push(Row::of(record));
     }
 
-    fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
+    fn end(&mut self, summary: &Summary, _: &mut Vec<u8>) {
         number_copies(&mut self.rows);
-        for (name, help, value) in PLAIN {
-            let samples = self.rows.iter().filter_map(|row| Some((row, value(row)?)));
-            for (index, (row, value)) in samples.enumerate() {
-                if index == 0 {
-                    push_head(name, help, out);
+        push_run(summary, &mut self.run);
+    }
+
+    fn more(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.family == PLAIN.len() + LABELLED.len() {
+            return false;
+        }
+        let enough = out.len() + PIECE;
+        while out.len() < enough {
+            let Some(row) = self.rows.get(self.row) else {
+                (self.family, self.row, self.begun) = (self.family + 1, 0, false);
+                if self.family < PLAIN.len() + LABELLED.len() && !self.rows.is_empty() {
+                    continue;
                 }
-                push_sample(name, row, None, &value, out);
+                out.append(&mut self.run);
+                return false;
+            };
+            self.row += 1;
+            let (name, help) = match PLAIN.get(self.family) {
+                Some((name, help, _)) => (name, help),
+                None => LABELLED.get(self.family - PLAIN.len()).map_or((&"", &""), |(name, help, ..)| (name, help)),
+            };
+            let before = out.len();
+            if !self.begun {
+                push_head(name, help, out);
+            }
+            let head_end = out.len();
+            push_samples(self.family, row, out);
+            // A family without samples is not there at all.
+            match out.len() == head_end {
+                true => out.truncate(before),
+                false => self.begun = true,
             }
         }
-        for (name, help, label, values) in LABELLED {
-            let samples = self.rows.iter().flat_map(|row| values(row).into_iter().map(move |value| (row, value)));
-            for (index, (row, (label_value, value))) in samples.enumerate() {
-                if index == 0 {
-                    push_head(name, help, out);
-                }
-                push_sample(name, row, Some((label, label_value)), &value, out);
-            }
-        }
-        push_run(summary, out);
+        true
+    }
+}
+
+/// Appends what a family has of this target.
+fn push_samples(family: usize, row: &Row, out: &mut Vec<u8>) {
+    if let Some((name, _, value)) = PLAIN.get(family) {
+        value(row).into_iter().for_each(|value| push_sample(name, row, None, &value, out));
+    } else if let Some((name, _, label, values)) = LABELLED.get(family - PLAIN.len()) {
+        values(row).iter().for_each(|(text, value)| push_sample(name, row, Some((label, text)), value, out));
     }
 }
 

@@ -169,5 +169,6 @@ pub(crate) fn written(format: &mut dyn Sink, records: &[Record<'_>]) -> String {
     format.begin(&mut out);
     records.iter().for_each(|record| format.record(record, &mut out));
     format.end(&summary(records), &mut out);
+    while format.more(&mut out) {}
     String::from_utf8(out).expect("reports are UTF-8")
 }

@@ -72,7 +72,7 @@ pub(super) fn push_waterfall(timed: &[Timed], listed: &[Listed], summary: &Summa
         bars.extend(began().filter(|listed| listed.timed.verdict != Verdict::Up).take(FAILED_SHOWN));
         bars.extend(began().filter(|listed| listed.timed.verdict == Verdict::Up).take(SLOWEST_SHOWN));
     }
-    bars.sort_by_key(|listed| (listed.timed.started, listed.timed.total, listed.place));
+    bars.sort_unstable_by_key(|listed| (listed.timed.started, listed.timed.total, listed.place));
     push_flight(&span, timed, summary.most_in_flight, if is_whole { 70.0 } else { 200.0 }, out);
     if !is_whole {
         push(out, "<h3>The worst and the slowest of them</h3>\n");
