@@ -289,9 +289,9 @@ mod tests {
         expect_sound(&page);
         let expected = [
             "<p class=\"kicker\">Services that answer in 200 ms, give or take 5.0 ms; median of 3 runs, in turn",
-            "<tr class=\"plain guess\"><th scope=\"row\"><b>sequential</b><small>not measured</small></th><td><div>\
+            "<tr class=\"plain guess\"><th scope=\"row\"><b>sequential</b> <small>not measured</small></th><td><div>\
              <i style=\"width:100%\"></i></div></td><td> <b>~20.0 s</b></td></tr>",
-            "<tr class=\"up\"><th scope=\"row\"><b>loop</b><small>fastest</small></th><td><div><i style=\"width:1.01%\">\
+            "<tr class=\"up\"><th scope=\"row\"><b>loop</b> <small>fastest</small></th><td><div><i style=\"width:1.01%\">\
              </i></div></td><td><small>201 ms..203 ms</small> <b>202 ms</b></td></tr>",
             "<li>sequential with 100 checks was not measured: too \\u{1b}long; ~20.0 s is an estimate</li>",
             "<th scope=\"row\">threads:30</th><td>802 ms</td>",

@@ -73,11 +73,15 @@ pub fn push_bar(bar: &Bar<'_>, out: &mut Vec<u8>) {
     push(out, bar.class);
     push(out, "\"><th scope=\"row\"><b>");
     push_text(bar.label, usize::MAX, out);
-    push(out, "</b>");
+    push(out, "</b> ");
     push_small(bar.label_note, out);
-    push(out, "</th><td><div><i style=\"width:");
-    push_decimal(bar.share * 100.0, out);
-    push(out, "%\"></i></div></td><td>");
+    push(out, "</th><td><div>");
+    if bar.share > 0.0 {
+        push(out, "<i style=\"width:");
+        push_decimal(bar.share * 100.0, out);
+        push(out, "%\"></i>");
+    }
+    push(out, "</div></td><td>");
     push_small(bar.value_note, out);
     push(out, " <b>");
     push_text(bar.value, usize::MAX, out);
@@ -94,7 +98,7 @@ pub struct Bar<'a> {
     pub label: &'a str,
     /// In small letters behind that.
     pub label_note: &'a str,
-    /// Its length, from 0 to 1.
+    /// Its length, from 0 to 1. What is not nothing is to be seen.
     pub share: f64,
     /// How much it is.
     pub value: &'a str,

@@ -5,6 +5,9 @@ use super::page::{push, push_decimal, push_text};
 /// How wide the plane is.
 pub const WIDTH: f64 = 1000.0;
 
+/// The width of a letter, on a phone.
+const LETTER: f64 = 21.0;
+
 /// About so many marks stand on an axis: as many as a phone has room for.
 const TICKS: f64 = 6.0;
 
@@ -81,20 +84,25 @@ pub fn push_label(class: &str, x: f64, y: f64, text: &str, out: &mut Vec<u8>) {
     push(out, "</text>\n");
 }
 
-/// Appends the labels of an axis' marks, as `label` has them, and their lines to `grid`.
+/// Appends the labels of an axis' marks, as `label` has them, and their lines to `grid`. A label for which there is no
+/// room beside the last is left out.
 pub fn push_axis(axis: &Axis, y: f64, height: f64, label: fn(f64) -> String, out: &mut Vec<u8>, grid: &mut Vec<u8>) {
+    let mut free_from = 0.0;
     for tick in axis.ticks() {
         let x = axis.at(tick) * WIDTH;
         push_rule(x, 0.0, height, grid);
+        let text = label(tick);
+        let width = text.len() as f64 * LETTER;
         // At the edges a text stands within them.
-        let class = if x < 40.0 {
-            ""
-        } else if x > WIDTH - 40.0 {
-            "e"
-        } else {
-            "m"
+        let (class, start) = match x - width / 2.0 {
+            ..0.0 => ("", x),
+            start if start + width > WIDTH => ("e", x - width),
+            start => ("m", start),
         };
-        push_label(class, x, y, &label(tick), out);
+        if start >= free_from {
+            push_label(class, x, y, &text, out);
+            free_from = start + width;
+        }
     }
 }
 

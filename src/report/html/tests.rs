@@ -55,7 +55,7 @@ fn all_kinds_have_their_place() {
         "<small>dns\u{a0}4.0\u{a0}ms, connect\u{a0}11\u{a0}ms, tls\u{a0}25\u{a0}ms, wait\u{a0}150\u{a0}ms, body",
         "<dt>wall</dt><dd>214 ms</dd>",
         "<dt>peak memory</dt><dd>3.0 MiB</dd>",
-        "<th scope=\"row\"><b>connect_refused</b><small>nothing listens on that port</small></th>",
+        "<th scope=\"row\"><b>connect_refused</b> <small>nothing listens on that port</small></th>",
         " 1 never began.",
     ] {
         assert!(page.contains(part), "{part}\n{page}");

@@ -25,8 +25,8 @@ const SLOWEST_SHOWN: usize = 15;
 const BARS_HEIGHT: f64 = 640.0;
 const PITCH_MAX: f64 = 8.0;
 
-/// From this height on there is room for a cross at the end of a bar.
-const PITCH_MIN_CROSSES: f64 = 2.5;
+/// From this height on there is room for a mark at the end of a bar.
+const PITCH_MIN_MARKS: f64 = 2.5;
 
 /// The height of a bar with its name.
 const NAMED_PITCH: f64 = 28.0;
@@ -205,8 +205,8 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
     shapes.extend_from_slice(&hits);
     push_plane(0.0, height, &shapes, out);
     out.extend_from_slice(&labels);
-    if pitch >= PITCH_MIN_CROSSES {
-        push_crosses(span, bars, pitch, above + thick / 2.0, out);
+    if pitch >= PITCH_MIN_MARKS {
+        push_marks(span, bars, pitch, above + thick / 2.0, out);
     }
     push(out, "</svg>\n");
     push_legend(&paths, &ends, out);
@@ -253,18 +253,24 @@ fn push_hit(listed: &Listed, y: f64, pitch: f64, out: &mut Vec<u8>) {
     push(out, "</title></rect>\n");
 }
 
-/// What failed has a cross at its end: colour alone is not enough.
-fn push_crosses(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
-    for (index, listed) in bars.iter().enumerate().filter(|(_, listed)| !listed.timed.verdict.is_healthy()) {
+/// What is not up has a mark at its end, of the shape that its verdict has elsewhere: colour alone is not enough.
+fn push_marks(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
+    for (index, listed) in bars.iter().enumerate() {
+        let verdict = listed.timed.verdict;
+        let (kind, shape): (_, &[u8]) = match verdict {
+            Verdict::Up => continue,
+            Verdict::Degraded => ("cap ", b"M6-4l4 7h-8z"),
+            Verdict::Down => ("cross ", b"M3-3l6 6m0-6l-6 6"),
+            Verdict::Unknown => ("cap ", b"M6-4l4 4-4 4-4-4z"),
+        };
         let (_, end) = span.place(&listed.timed);
-        let class = ["cross ", listed.timed.verdict.as_str()].concat();
         // Beside the plane: it is not to be stretched.
         push(out, "<svg overflow=\"visible\" x=\"");
-        push_decimal(end.min(WIDTH - 8.0) * 100.0 / WIDTH, out);
+        push_decimal(end.min(WIDTH - 12.0) * 100.0 / WIDTH, out);
         push(out, "%\" y=\"");
         push_decimal(index as f64 * pitch + middle, out);
         push(out, "\">");
-        push_path(&class, b"M2-3l6 6m0-6l-6 6", out);
+        push_path(&[kind, verdict.as_str()].concat(), shape, out);
         push(out, "</svg>\n");
     }
 }
