@@ -9,8 +9,8 @@
 //!     table        a row a check
 //! ```
 //!
-//! Of every check it keeps when it went on: 16 bytes. Rows it keeps [so many](LISTED_MAX) as a reader can look at, the
-//! worst, written as they come.
+//! Of every check it keeps when it went on: 16 bytes. Rows it keeps as many as a reader can look at, the worst, written as
+//! they come.
 
 mod histogram;
 pub mod page;

@@ -29,13 +29,15 @@ pub fn push_foot(out: &mut Vec<u8>) {
     push(out, concat!("<footer>upcheck ", env!("CARGO_PKG_VERSION"), "</footer>\n</body>\n</html>\n"));
 }
 
-/// Appends what is HTML already.
+/// Appends what is HTML already. It is called from hundreds of places, and never in a hurry.
+#[inline(never)]
 pub fn push(out: &mut Vec<u8>, html: &str) {
     out.extend_from_slice(html.as_bytes());
 }
 
 /// Appends a text, at most `max` characters of it, that means nothing in HTML, neither between tags nor in a quoted
 /// attribute. Characters that are not to be seen are made visible.
+#[inline(never)]
 pub fn push_text(text: &str, max: usize, out: &mut Vec<u8>) {
     let end = text.char_indices().nth(max).map_or(text.len(), |(at, _)| at);
     let mut shown = Vec::with_capacity(end);
@@ -115,6 +117,7 @@ fn push_small(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends a number for a coordinate or a width: to the hundredth, never negative, without zeros at its end.
+#[inline(never)]
 pub fn push_decimal(value: f64, out: &mut Vec<u8>) {
     // As a cast does it: what is no number, or negative, is 0.
     let hundredths = (value * 100.0).round() as u64;

@@ -12,6 +12,7 @@ const LETTER: f64 = 21.0;
 const TICKS: f64 = 6.0;
 
 /// Appends the start of a picture. `title` is for those who cannot see it.
+#[inline(never)]
 pub fn push_open(height: f64, title: &str, out: &mut Vec<u8>) {
     push(out, "<svg class=\"chart\" width=\"100%\" height=\"");
     push_decimal(height, out);
@@ -21,6 +22,7 @@ pub fn push_open(height: f64, title: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends the plane with its shapes. It begins at `top`, and is `height` high.
+#[inline(never)]
 pub fn push_plane(top: f64, height: f64, shapes: &[u8], out: &mut Vec<u8>) {
     push(out, "<svg x=\"0\" y=\"");
     push_decimal(top, out);
@@ -34,6 +36,7 @@ pub fn push_plane(top: f64, height: f64, shapes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a path, unless it is empty.
+#[inline(never)]
 pub fn push_path(class: &str, path: &[u8], out: &mut Vec<u8>) {
     if !path.is_empty() {
         push(out, "<path class=\"");
@@ -45,6 +48,7 @@ pub fn push_path(class: &str, path: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a rectangle to a path. What has no width or height is left out.
+#[inline(never)]
 pub fn push_rect([x, y, width, height]: [f64; 4], path: &mut Vec<u8>) {
     if width <= 0.0 || height <= 0.0 {
         return;
@@ -57,6 +61,7 @@ pub fn push_rect([x, y, width, height]: [f64; 4], path: &mut Vec<u8>) {
 }
 
 /// Appends a vertical line to a path.
+#[inline(never)]
 pub fn push_rule(x: f64, from: f64, to: f64, path: &mut Vec<u8>) {
     push_point("M", x, from, path);
     push(path, "V");
@@ -64,6 +69,7 @@ pub fn push_rule(x: f64, from: f64, to: f64, path: &mut Vec<u8>) {
 }
 
 /// Appends a step of a path to a point.
+#[inline(never)]
 pub fn push_point(command: &str, x: f64, y: f64, path: &mut Vec<u8>) {
     push(path, command);
     push_decimal(x, path);
@@ -72,6 +78,7 @@ pub fn push_point(command: &str, x: f64, y: f64, path: &mut Vec<u8>) {
 }
 
 /// Appends a text at `x` of the plane's units. Class `e` ends there, `m` has its middle there.
+#[inline(never)]
 pub fn push_label(class: &str, x: f64, y: f64, text: &str, out: &mut Vec<u8>) {
     push(out, "<text class=\"");
     push(out, class);

@@ -106,7 +106,7 @@ fn push_flight(span: &Span, timed: &[Timed], most: usize, height: f64, out: &mut
     let (all, bad) = (flight(span, timed, |_| true), flight(span, timed, |verdict| !verdict.is_healthy()));
     let most = all.iter().copied().fold(most.max(1) as f64, f64::max);
     let top = 20.0;
-    let title = ["In flight, at most ", &most.round().to_string()].concat();
+    let title = ["In flight, at most ", &(most.round() as u64).to_string()].concat();
     push_open(top + height + AXIS, &title, out);
     let (mut shapes, mut grid, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     push_axis(&span.axis, top + height + 16.0, height, micros_shown, &mut labels, &mut grid);
