@@ -25,7 +25,7 @@ use super::record::Record;
 use super::text::{push_date, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{Phases, Verdict};
-use page::{Bar, push, push_bar, push_count, push_text};
+use page::{Bar, joined, push, push_bar, push_count, push_text};
 
 /// The most checks with a row and a bar of their own.
 const LISTED_MAX: usize = 2000;
@@ -162,7 +162,7 @@ impl Sink for Html {
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
         let listed = std::mem::take(&mut self.listed).into_sorted_vec();
         let headline = headline(summary);
-        page::push_head(&["upcheck: ", &headline].concat(), out);
+        page::push_head(&joined(&["upcheck: ", &headline]), out);
         push(out, "<header>\n<p class=\"kicker\">upcheck");
         if let Some(first) = self.timed.iter().map(|timed| timed.started).min() {
             push(out, " · ");
@@ -201,11 +201,11 @@ fn headline(summary: &Summary) -> String {
     match tally.total() {
         0 => "Nothing was checked".to_owned(),
         1 => counts.into_iter().find(|(count, _)| *count > 0).map_or("", |(_, word)| word).to_owned(),
-        total if total == counts[0].0 => ["All ", &total.to_string(), " are up"].concat(),
+        total if total == counts[0].0 => joined(&["All ", &total.to_string(), " are up"]),
         total => {
             let parts = counts.into_iter().filter(|(count, _)| *count > 0);
-            let parts: Vec<String> = parts.map(|(count, word)| [&count.to_string(), " ", word].concat()).collect();
-            [&parts.join(", "), " of ", &total.to_string()].concat()
+            let parts: Vec<String> = parts.map(|(count, word)| joined(&[&count.to_string(), " ", word])).collect();
+            joined(&[&parts.join(", "), " of ", &total.to_string()])
         }
     }
 }
@@ -286,7 +286,7 @@ fn run_time(time: Duration) -> String {
 /// `3.1 MiB`.
 pub fn mebibytes(bytes: u64) -> String {
     let tenths = (bytes as f64 / 104_857.6).round() as u64;
-    [&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MiB"].concat()
+    joined(&[&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MiB"])
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ pub fn push(out: &mut Vec<u8>, html: &str) {
     out.extend_from_slice(html.as_bytes());
 }
 
+/// Texts put together.
+#[inline(never)]
+pub fn joined(parts: &[&str]) -> String {
+    parts.concat()
+}
+
 /// Appends a text, at most `max` characters of it, that means nothing in HTML, neither between tags nor in a quoted
 /// attribute. Characters that are not to be seen are made visible.
 #[inline(never)]
@@ -58,6 +64,7 @@ pub fn push_text(text: &str, max: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends a number for a person, with a narrow space that does not break at its thousands.
+#[inline(never)]
 pub fn push_count(number: u64, out: &mut Vec<u8>) {
     let mut digits = Vec::new();
     push_number(number, &mut digits);

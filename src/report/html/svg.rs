@@ -157,6 +157,7 @@ impl Axis {
     /// Round values for its marks.
     pub fn ticks(&self) -> Vec<f64> {
         let within = |value: &f64| (self.low..=self.high).contains(value);
+        let mut ticks = Vec::new();
         if self.log {
             // Between the powers of ten there is room only where there are few of them.
             let between: &[f64] = match self.high / self.low {
@@ -164,12 +165,20 @@ impl Axis {
                 ..1000.0 => &[1.0, 3.0],
                 _ => &[1.0],
             };
-            let powers = (0..19).map(|power| 10f64.powi(power));
-            return powers.flat_map(|power| between.iter().map(move |m| m * power)).filter(within).collect();
+            let mut power = 1.0;
+            while power <= self.high {
+                ticks.extend(between.iter().map(|m| m * power).filter(within));
+                power *= 10.0;
+            }
+            return ticks;
         }
         let step = round_step((self.high - self.low) / TICKS);
-        let first = (self.low / step).ceil();
-        (0..20).map(|index| (first + f64::from(index)) * step).filter(within).collect()
+        let mut index = (self.low / step).ceil();
+        while index * step <= self.high {
+            ticks.push(index * step);
+            index += 1.0;
+        }
+        ticks
     }
 }
 
