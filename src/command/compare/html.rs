@@ -109,6 +109,7 @@ fn push_case(case: &Case, out: &mut Vec<u8>) {
 }
 
 /// How long a bar is: what was measured; of wall time, what was guessed where nothing was.
+#[inline(never)]
 fn value(entry: &Entry, figure: &Figure, or_guess: bool) -> Option<f64> {
     let guess = || entry.estimate().filter(|_| or_guess).map(|time| time.as_micros() as f64);
     entry.spread(figure.of).map(|spread| spread.median).or_else(guess)

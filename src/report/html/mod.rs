@@ -259,23 +259,23 @@ fn push_reasons(summary: &Summary, out: &mut Vec<u8>) {
 /// What the run took.
 fn push_figures(summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<section>\n<h2>The run</h2>\n<dl class=\"figures\">\n");
-    let figures = [
-        ("wall", run_time(summary.wall)),
-        ("most in flight", summary.most_in_flight.to_string()),
-        ("threads", "1".to_owned()),
-        ("CPU", run_time(summary.cpu)),
-        ("peak memory", mebibytes(summary.peak_memory)),
-        ("turns of the loop", summary.turns.to_string()),
-        ("longest turn", run_time(summary.longest_turn)),
-    ];
-    for (name, value) in figures {
-        push(out, "<div><dt>");
-        push(out, name);
-        push(out, "</dt><dd>");
-        push(out, &value);
-        push(out, "</dd></div>\n");
-    }
+    push_figure("wall", &run_time(summary.wall), out);
+    push_figure("most in flight", &summary.most_in_flight.to_string(), out);
+    push_figure("threads", "1", out);
+    push_figure("CPU", &run_time(summary.cpu), out);
+    push_figure("peak memory", &mebibytes(summary.peak_memory), out);
+    push_figure("turns of the loop", &summary.turns.to_string(), out);
+    push_figure("longest turn", &run_time(summary.longest_turn), out);
     push(out, "</dl>\n</section>\n");
+}
+
+#[inline(never)]
+fn push_figure(name: &str, value: &str, out: &mut Vec<u8>) {
+    push(out, "<div><dt>");
+    push(out, name);
+    push(out, "</dt><dd>");
+    push(out, value);
+    push(out, "</dd></div>\n");
 }
 
 /// A time of the run, of whole microseconds: what was read back from NDJSON is to look the same.

@@ -1,4 +1,6 @@
 //! Pieces of SVG that fit any width: shapes on a plane of 1,000 units that is stretched, texts beside them that are not.
+//!
+//! All of it is called from many places and never in a hurry: nothing here is worth a copy at each caller.
 
 use super::page::{push, push_decimal, push_text};
 
@@ -135,6 +137,7 @@ impl Axis {
     }
 
     /// Around values between these two: by logarithms where they are far apart, else with round ends.
+    #[inline(never)]
     pub fn around(min: f64, max: f64) -> Axis {
         let (min, max) = (min.max(1.0), max.max(1.0));
         if max > min * 20.0 {
@@ -146,6 +149,7 @@ impl Axis {
     }
 
     /// From 0 to 1.
+    #[inline(never)]
     pub fn at(&self, value: f64) -> f64 {
         let share = match self.log {
             true => (value.max(1.0) / self.low).ln() / (self.high / self.low).ln(),
@@ -155,6 +159,7 @@ impl Axis {
     }
 
     /// Round values for its marks.
+    #[inline(never)]
     pub fn ticks(&self) -> Vec<f64> {
         let within = |value: &f64| (self.low..=self.high).contains(value);
         let mut ticks = Vec::new();
@@ -183,6 +188,7 @@ impl Axis {
 }
 
 /// The smallest of 1, 2, 2.5 and 5, times a power of ten, that is not below this.
+#[inline(never)]
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.max(1e-9).log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|round| *round >= step * 0.999).unwrap_or(power)
