@@ -108,7 +108,7 @@ fn the_figures_are_those_of_the_same_run() {
         assert!(page.contains(&counted), "{counted}");
     }
     for (reason, count) in summary["reasons"].as_object().expect("reasons") {
-        let row = between(&page, &format!("<b>{reason}</b><small>"), "</tr>");
+        let row = between(&page, &format!("<b>{reason}</b> <small>"), "</tr>");
         assert!(row.ends_with(&format!("<b>{count}</b></td>")), "{row}");
     }
     for mark in ["p50", "p90", "p99"] {
@@ -258,6 +258,9 @@ fn a_browser_shows_it_on_a_phone_and_on_a_desk() {
     let arguments =
         ["compare", "--sweep", "2,4", "--latency", "1ms", "--repeat", "1", "--strategies", "loop,loop-blocking:1ms"];
     Upcheck::new().args(arguments).args(["-o", &format!("html={}", compare.display())]).run().expect_code(0);
+    // One that does not fit, to see that it is measured.
+    folder.write("wide.html", "<!doctype html><div style=\"width:2000px\">wide</div>");
+    let Some(2000..) = content_width(&folder, &folder.path("wide.html"), 390) else { return };
     for page in [&folder.path("report.html"), &compare] {
         for width in [360, 390, 1280] {
             let Some(content) = content_width(&folder, page, width) else { return };

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::record::Record;
-use super::text::{push_json, push_json_or_null, push_seconds_or_null, push_shown, short_time};
+use super::text::{push_json, push_json_or_null, push_seconds_or_null, push_shown, put, short_time};
 use crate::check::outcome::{Reason, Verdict};
 
 /// A check is not slower for less than this.
@@ -205,49 +205,49 @@ impl Changes {
     /// For a person: a line a change, and the counts.
     pub fn push_human(&self, out: &mut Vec<u8>) {
         for changed in &self.changed {
-            out.extend_from_slice(format!("{:11} ", changed.change.as_str().replace('_', " ")).as_bytes());
+            put(format!("{:11} ", changed.change.as_str().replace('_', " ")).as_bytes(), out);
             push_shown(&changed.title, out);
-            out.extend_from_slice(b"  ");
+            put(b"  ", out);
             push_shown(&changed.in_words(), out);
             out.push(b'\n');
         }
         if !self.changed.is_empty() {
             out.push(b'\n');
         }
-        out.extend_from_slice(self.counts().as_bytes());
+        put(self.counts().as_bytes(), out);
         out.push(b'\n');
     }
 
     /// An object a line, then one with the counts.
     pub fn push_ndjson(&self, out: &mut Vec<u8>) {
         for changed in &self.changed {
-            out.extend_from_slice(b"{\"schema\":1,\"type\":\"difference\",\"change\":\"");
-            out.extend_from_slice(changed.change.as_str().as_bytes());
-            out.extend_from_slice(b"\",\"id\":");
+            put(b"{\"schema\":1,\"type\":\"difference\",\"change\":\"", out);
+            put(changed.change.as_str().as_bytes(), out);
+            put(b"\",\"id\":", out);
             push_json(&changed.title, out);
             for (key, result) in [(&b",\"before\":"[..], changed.before), (b",\"after\":", changed.after)] {
-                out.extend_from_slice(key);
+                put(key, out);
                 push_result(result, out);
             }
-            out.extend_from_slice(b",\"detail\":");
+            put(b",\"detail\":", out);
             push_json_or_null(changed.detail.as_deref(), out);
-            out.extend_from_slice(b"}\n");
+            put(b"}\n", out);
         }
-        out.extend_from_slice(b"{\"schema\":1,\"type\":\"differences\"");
+        put(b"{\"schema\":1,\"type\":\"differences\"", out);
         for change in Change::ALL {
-            out.extend_from_slice(format!(",\"{}\":{}", change.as_str(), self.count(change)).as_bytes());
+            put(format!(",\"{}\":{}", change.as_str(), self.count(change)).as_bytes(), out);
         }
-        out.extend_from_slice(format!(",\"unchanged\":{}}}\n", self.unchanged).as_bytes());
+        put(format!(",\"unchanged\":{}}}\n", self.unchanged).as_bytes(), out);
     }
 }
 
 fn push_result(result: Option<Result>, out: &mut Vec<u8>) {
-    let Some(Result { reason, time }) = result else { return out.extend_from_slice(b"null") };
-    out.extend_from_slice(b"{\"verdict\":\"");
-    out.extend_from_slice(reason.verdict().as_str().as_bytes());
-    out.extend_from_slice(b"\",\"reason\":\"");
-    out.extend_from_slice(reason.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"seconds\":");
+    let Some(Result { reason, time }) = result else { return put(b"null", out) };
+    put(b"{\"verdict\":\"", out);
+    put(reason.verdict().as_str().as_bytes(), out);
+    put(b"\",\"reason\":\"", out);
+    put(reason.as_str().as_bytes(), out);
+    put(b"\",\"seconds\":", out);
     push_seconds_or_null(time, out);
     out.push(b'}');
 }

@@ -6,7 +6,7 @@
 
 use super::ndjson::{push_failed, push_labels, push_names};
 use super::record::Record;
-use super::text::{Timestamps, push_address, push_date, push_hex, push_number, push_seconds, shown};
+use super::text::{Timestamps, push_address, push_date, push_hex, push_number, push_seconds, put, shown};
 use super::{Sink, Summary};
 use crate::check::outcome::{CertificateSeen, TlsSeen};
 
@@ -16,7 +16,7 @@ pub struct Csv;
 
 impl Sink for Csv {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        push_row(out, |(name, _), out| out.extend_from_slice(name.as_bytes()));
+        push_row(out, |(name, _), out| put(name.as_bytes(), out));
     }
 
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
@@ -68,7 +68,7 @@ const COLUMNS: &[Column] = &[
     // A negative number is one, not a formula.
     ("tls_days_left", |record, out| {
         let days = certificate(record).map(|certificate| certificate.days_left(record.started).to_string());
-        out.extend_from_slice(days.unwrap_or_default().as_bytes());
+        put(days.unwrap_or_default().as_bytes(), out);
     }),
     ("tls_sha256", |record, out| {
         certificate(record).into_iter().for_each(|certificate| push_hex(&certificate.fingerprint, out));
@@ -99,7 +99,7 @@ fn push_row(out: &mut Vec<u8>, push: impl Fn(&Column, &mut Vec<u8>)) {
         }
         push(column, out);
     }
-    out.extend_from_slice(b"\r\n");
+    put(b"\r\n", out);
 }
 
 fn push_text(text: Option<&str>, out: &mut Vec<u8>) {
@@ -128,7 +128,7 @@ fn push_cell(text: &str, out: &mut Vec<u8>) {
             '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' if starts_cell => out.push(b'\''),
             _ => {}
         }
-        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        put(c.encode_utf8(&mut [0; 4]).as_bytes(), out);
         starts_cell = c == ';';
     }
     if is_quoted {

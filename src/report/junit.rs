@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::ndjson::push_labels;
 use super::record::Record;
-use super::text::{DETAIL_MAX, push_date, push_number, push_seconds, shown};
+use super::text::{DETAIL_MAX, push_date, push_number, push_seconds, put, shown};
 use super::{PIECE, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -193,7 +193,7 @@ fn push_xml(text: &str, out: &mut Vec<u8>) {
 }
 
 fn push(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
+    put(text.as_bytes(), out);
 }
 
 #[cfg(test)]

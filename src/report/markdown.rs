@@ -16,7 +16,7 @@ use std::io::Write;
 
 use super::record::Record;
 use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts};
-use super::text::{push_shown, short_time};
+use super::text::{push_shown, put, short_time};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 
@@ -40,19 +40,17 @@ impl Sink for Markdown {
         push_code(&record.target, row);
         push(row, format_args!(" | {}", record.reason.as_str()));
         if let Some(detail) = &record.detail {
-            row.extend_from_slice(b": ");
+            put(b": ", row);
             push_code(detail, row);
         }
-        row.extend_from_slice(b" |\n");
+        put(b" |\n", row);
     }
 
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
         let tally = &summary.tally;
         push(out, format_args!("## upcheck: {}\n\n", counts(tally)));
         if tally.total() > 0 {
-            out.extend_from_slice(
-                b"| verdict | status | time | target | reason |\n| --- | ---: | ---: | --- | --- |\n",
-            );
+            put(b"| verdict | status | time | target | reason |\n| --- | ---: | ---: | --- | --- |\n", out);
         }
         let rest = self.rows.push(&WORST_FIRST, tally, out);
         if !rest.is_empty() {
@@ -85,8 +83,8 @@ fn push_code(text: &str, out: &mut Vec<u8>) {
             in_code = !in_code;
         }
         match byte {
-            b'`' => out.extend_from_slice(b"&#96;"),
-            b'|' => out.extend_from_slice(b"&#124;"),
+            b'`' => put(b"&#96;", out),
+            b'|' => put(b"&#124;", out),
             byte => out.push(byte),
         }
     }

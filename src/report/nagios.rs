@@ -12,7 +12,7 @@ use std::io::Write;
 
 use super::record::Record;
 use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts};
-use super::text::{push_number, push_seconds, push_shown};
+use super::text::{push_number, push_seconds, push_shown, put};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -49,15 +49,15 @@ impl Sink for Nagios {
             return;
         }
         let Some(row) = self.rows.next(verdict) else { return };
-        row.extend_from_slice(verdict.as_str().as_bytes());
+        put(verdict.as_str().as_bytes(), row);
         for text in record.name.as_deref().into_iter().chain([&*record.target]) {
-            row.extend_from_slice(b"  ");
+            put(b"  ", row);
             push_plain(text, row);
         }
-        row.extend_from_slice(b"  ");
-        row.extend_from_slice(record.reason.as_str().as_bytes());
+        put(b"  ", row);
+        put(record.reason.as_str().as_bytes(), row);
         if let Some(detail) = &record.detail {
-            row.extend_from_slice(b": ");
+            put(b": ", row);
             push_plain(detail, row);
         }
         row.push(b'\n');
@@ -71,16 +71,16 @@ impl Sink for Nagios {
         match tally.times().max() {
             Some(time) => {
                 push_seconds(time, out);
-                out.extend_from_slice(b"s;;;0;");
+                put(b"s;;;0;", out);
             }
             // By the guidelines: the value could not be determined.
             None => out.push(b'U'),
         }
-        out.extend_from_slice(b" total=");
+        put(b" total=", out);
         push_number(tally.total(), out);
         for verdict in Verdict::ALL {
             out.push(b' ');
-            out.extend_from_slice(verdict.as_str().as_bytes());
+            put(verdict.as_str().as_bytes(), out);
             out.push(b'=');
             push_number(tally.verdict(verdict), out);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::record::Record;
 use super::text::{
     Timestamps, push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds,
-    push_seconds_or_null,
+    push_seconds_or_null, put,
 };
 use super::{Sink, Summary};
 use crate::check::expect::Mismatch;
@@ -144,40 +144,38 @@ pub(super) fn push_names(names: &[Box<str>], out: &mut Vec<u8>) {
 
 /// Appends what TLS showed. `wall` is when: the days left are counted from it.
 fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"version\":");
+    put(b"{\"version\":", out);
     push_json_or_null(tls.version, out);
-    out.extend_from_slice(b",\"cipher\":");
+    put(b",\"cipher\":", out);
     push_json_or_null(tls.cipher.as_deref(), out);
-    out.extend_from_slice(b",\"resumed\":");
-    out.extend_from_slice(if tls.resumed { b"true" } else { b"false" });
+    put(b",\"resumed\":", out);
+    put(if tls.resumed { b"true" } else { b"false" }, out);
     let Some(certificate) = &tls.certificate else {
-        out.extend_from_slice(
-            b",\"subject\":null,\"issuer\":null,\"names\":null,\"not_before\":null,\"not_after\":null,",
-        );
-        out.extend_from_slice(b"\"days_left\":null,\"sha256\":null}");
+        put(b",\"subject\":null,\"issuer\":null,\"names\":null,\"not_before\":null,\"not_after\":null,", out);
+        put(b"\"days_left\":null,\"sha256\":null}", out);
         return;
     };
-    out.extend_from_slice(b",\"subject\":");
+    put(b",\"subject\":", out);
     push_json(&certificate.subject, out);
-    out.extend_from_slice(b",\"issuer\":");
+    put(b",\"issuer\":", out);
     push_json(&certificate.issuer, out);
-    out.extend_from_slice(b",\"names\":[");
+    put(b",\"names\":[", out);
     push_names(&certificate.names, out);
-    out.extend_from_slice(b"],\"not_before\":\"");
+    put(b"],\"not_before\":\"", out);
     push_date(certificate.not_before, out);
-    out.extend_from_slice(b"\",\"not_after\":\"");
+    put(b"\",\"not_after\":\"", out);
     push_date(certificate.not_after, out);
-    out.extend_from_slice(b"\",\"days_left\":");
-    out.extend_from_slice(certificate.days_left(wall).to_string().as_bytes());
-    out.extend_from_slice(b",\"sha256\":\"");
+    put(b"\",\"days_left\":", out);
+    put(certificate.days_left(wall).to_string().as_bytes(), out);
+    put(b",\"sha256\":\"", out);
     push_hex(&certificate.fingerprint, out);
-    out.extend_from_slice(b"\"}");
+    put(b"\"}", out);
 }
 
 /// Appends the object of the whole run.
 pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
     let tally = &summary.tally;
-    out.extend_from_slice(b"{\"schema\":1,\"type\":\"summary\",\"total\":");
+    put(b"{\"schema\":1,\"type\":\"summary\",\"total\":", out);
     push_number(tally.total(), out);
     for verdict in Verdict::ALL {
         out.push(b',');
@@ -185,7 +183,7 @@ pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
         out.push(b':');
         push_number(tally.verdict(verdict), out);
     }
-    out.extend_from_slice(b",\"reasons\":{");
+    put(b",\"reasons\":{", out);
     for (index, (reason, count)) in tally.reasons().into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -194,7 +192,7 @@ pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
         out.push(b':');
         push_number(count, out);
     }
-    out.extend_from_slice(b"},\"seconds\":{");
+    put(b"},\"seconds\":{", out);
     let times = tally.times();
     for (key, time) in [
         (&b"\"p50\":"[..], times.percentile(50)),
@@ -203,27 +201,27 @@ pub(super) fn push_summary(summary: &Summary, out: &mut Vec<u8>) {
         (b",\"max\":", times.max()),
         (b",\"wall\":", Some(summary.wall)),
     ] {
-        out.extend_from_slice(key);
+        put(key, out);
         push_seconds_or_null(time, out);
     }
-    out.extend_from_slice(b"},\"most_in_flight\":");
+    put(b"},\"most_in_flight\":", out);
     push_number(summary.most_in_flight as u64, out);
-    out.extend_from_slice(b",\"cpu_seconds\":");
+    put(b",\"cpu_seconds\":", out);
     push_seconds(summary.cpu, out);
-    out.extend_from_slice(b",\"peak_memory_bytes\":");
+    put(b",\"peak_memory_bytes\":", out);
     push_number(summary.peak_memory, out);
-    out.extend_from_slice(b",\"threads\":1,\"loop\":{\"turns\":");
+    put(b",\"threads\":1,\"loop\":{\"turns\":", out);
     push_number(summary.turns, out);
-    out.extend_from_slice(b",\"longest_turn_seconds\":");
+    put(b",\"longest_turn_seconds\":", out);
     push_seconds(summary.longest_turn, out);
     match summary.shard {
         Some(shard) => {
-            out.extend_from_slice(b"},\"shard\":{\"index\":");
+            put(b"},\"shard\":{\"index\":", out);
             push_number(u64::from(shard.index), out);
-            out.extend_from_slice(b",\"count\":");
+            put(b",\"count\":", out);
             push_number(u64::from(shard.count), out);
-            out.extend_from_slice(b"}}");
+            put(b"}}", out);
         }
-        None => out.extend_from_slice(b"},\"shard\":null}"),
+        None => put(b"},\"shard\":null}", out),
     }
 }

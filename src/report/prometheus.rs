@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::record::Record;
-use super::text::{push_number, push_seconds, push_shown};
+use super::text::{push_number, push_seconds, push_shown, put};
 use super::{PIECE, Sink, Summary};
 use crate::check::outcome::{Reason, Verdict};
 
@@ -218,16 +218,16 @@ fn number_copies(rows: &mut [Row]) {
 
 fn push_head(name: &str, help: &str, out: &mut Vec<u8>) {
     for piece in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"] {
-        out.extend_from_slice(piece.as_bytes());
+        put(piece.as_bytes(), out);
     }
 }
 
 fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
+    put(name.as_bytes(), out);
     out.push(b'{');
-    out.extend_from_slice(&row.labels);
+    put(&row.labels, out);
     if row.copy > 1 {
-        out.extend_from_slice(b",copy=\"");
+        put(b",copy=\"", out);
         push_number(row.copy.into(), out);
         out.push(b'"');
     }
@@ -235,7 +235,7 @@ fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &Value
         out.push(b',');
         push_label(label, text, out);
     }
-    out.extend_from_slice(b"} ");
+    put(b"} ", out);
     push_value(value, out);
 }
 
@@ -243,7 +243,7 @@ fn push_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Number(number) => push_number(*number, out),
         Micros(micros) => push_seconds(Duration::from_micros(*micros), out),
-        Text(text) => out.extend_from_slice(text.as_bytes()),
+        Text(text) => put(text.as_bytes(), out),
     }
     out.push(b'\n');
 }
@@ -252,9 +252,9 @@ fn push_value(value: &Value, out: &mut Vec<u8>) {
 fn push_run(summary: &Summary, out: &mut Vec<u8>) {
     push_head("upcheck_targets", "How many targets got this verdict.", out);
     for verdict in Verdict::ALL {
-        out.extend_from_slice(b"upcheck_targets{");
+        put(b"upcheck_targets{", out);
         push_label("verdict", verdict.as_str(), out);
-        out.extend_from_slice(b"} ");
+        put(b"} ", out);
         push_value(&Number(summary.tally.verdict(verdict)), out);
     }
     let micros = |time: Duration| Micros(time.as_micros() as u64);
@@ -266,7 +266,7 @@ fn push_run(summary: &Summary, out: &mut Vec<u8>) {
         ("upcheck_run_most_in_flight", "The most checks under way at once.", most),
     ] {
         push_head(name, help, out);
-        out.extend_from_slice(name.as_bytes());
+        put(name.as_bytes(), out);
         out.push(b' ');
         push_value(&value, out);
     }
@@ -306,12 +306,12 @@ fn plain_name(name: &str) -> String {
 
 /// Appends a label and its value. What a terminal would obey is shown by its number.
 fn push_label(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"=\"");
+    put(name.as_bytes(), out);
+    put(b"=\"", out);
     let mut shown = Vec::new();
     for (index, line) in value.split('\n').enumerate() {
         if index > 0 {
-            out.extend_from_slice(b"\\n");
+            put(b"\\n", out);
         }
         push_shown(line, &mut shown);
         for byte in shown.drain(..) {

@@ -16,7 +16,7 @@
 //! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes.
 
 use super::record::Record;
-use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, shown};
+use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, put, shown};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -30,14 +30,14 @@ pub struct Tap {
 
 impl Sink for Tap {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"TAP version 13\n");
+        put(b"TAP version 13\n", out);
     }
 
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         self.count += 1;
-        out.extend_from_slice(if record.verdict().is_healthy() { b"ok " } else { b"not ok " });
+        put(if record.verdict().is_healthy() { b"ok " } else { b"not ok " }, out);
         push_number(self.count, out);
-        out.extend_from_slice(b" - ");
+        put(b" - ", out);
         push_title(record.title(), out);
         out.push(b'\n');
         if record.verdict() != Verdict::Up {
@@ -46,7 +46,7 @@ impl Sink for Tap {
     }
 
     fn end(&mut self, _summary: &Summary, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"1..");
+        put(b"1..", out);
         push_number(self.count, out);
         out.push(b'\n');
     }
@@ -63,28 +63,28 @@ fn push_title(title: &str, out: &mut Vec<u8>) {
 }
 
 fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"  ---\n  verdict: ");
-    out.extend_from_slice(record.verdict().as_str().as_bytes());
-    out.extend_from_slice(b"\n  reason: ");
-    out.extend_from_slice(record.reason.as_str().as_bytes());
-    out.extend_from_slice(b"\n  detail: ");
+    put(b"  ---\n  verdict: ", out);
+    put(record.verdict().as_str().as_bytes(), out);
+    put(b"\n  reason: ", out);
+    put(record.reason.as_str().as_bytes(), out);
+    put(b"\n  detail: ", out);
     match &record.detail {
         Some(detail) => push_string(&clip(&shown(detail), DETAIL_MAX), out),
         None => out.push(b'~'),
     }
-    out.extend_from_slice(b"\n  target: ");
+    put(b"\n  target: ", out);
     push_string(&record.target, out);
-    out.extend_from_slice(b"\n  labels:");
+    put(b"\n  labels:", out);
     if record.labels.is_empty() {
-        out.extend_from_slice(b" {}");
+        put(b" {}", out);
     }
     for (name, value) in record.labels.iter() {
-        out.extend_from_slice(b"\n    ");
+        put(b"\n    ", out);
         push_string(name, out);
-        out.extend_from_slice(b": ");
+        put(b": ", out);
         push_string(value, out);
     }
-    out.extend_from_slice(b"\n  status: ");
+    put(b"\n  status: ", out);
     match record.status {
         Some(status) => push_number(status.into(), out),
         None => out.push(b'~'),
@@ -100,22 +100,22 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
         ("total", Some(phases.total())),
     ] {
         let Some(phase) = phase else { continue };
-        out.extend_from_slice(b"\n  ");
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b": ");
+        put(b"\n  ", out);
+        put(key.as_bytes(), out);
+        put(b": ", out);
         push_seconds(phase, out);
     }
-    out.extend_from_slice(b"\n  failed:");
+    put(b"\n  failed:", out);
     if record.failed.is_empty() {
-        out.extend_from_slice(b" []");
+        put(b" []", out);
     }
     for mismatch in record.failed.iter() {
-        out.extend_from_slice(b"\n    - expected: ");
+        put(b"\n    - expected: ", out);
         push_string(&mismatch.expected, out);
-        out.extend_from_slice(b"\n      got: ");
+        put(b"\n      got: ", out);
         push_string(&mismatch.got, out);
     }
-    out.extend_from_slice(b"\n  ...\n");
+    put(b"\n  ...\n", out);
 }
 
 /// Appends a YAML string. Of shown text nothing but `"` and `\` is left to escape, which is all that YAML, JSON and Perl's

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::formats::Look;
 use super::human::Human;
 use super::record::Record;
-use super::text::{push_shown, short_time};
+use super::text::{push_shown, put, short_time};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::{Reason, Verdict};
@@ -135,10 +135,10 @@ impl Sink for Waterfall {
         bars.iter().for_each(|bar| canvas.push_bar(bar, out));
         let failed = summary.tally.total() - summary.tally.verdict(Verdict::Up);
         if !shows_all && failed > bars.len() as u64 {
-            out.extend_from_slice(format!("  and {} more that are not up\n", failed - bars.len() as u64).as_bytes());
+            put(format!("  and {} more that are not up\n", failed - bars.len() as u64).as_bytes(), out);
         }
         if !slowest.is_empty() {
-            out.extend_from_slice(format!("  the slowest {}:\n", slowest.len()).as_bytes());
+            put(format!("  the slowest {}:\n", slowest.len()).as_bytes(), out);
             slowest.iter().for_each(|bar| canvas.push_bar(bar, out));
         }
         if !shows_all && !self.look.quiet {
@@ -189,7 +189,7 @@ impl Canvas {
                 .collect(),
             false => shown.iter().collect(),
         };
-        out.extend_from_slice(format!("{mark} {shown:width$} |", width = self.title).as_bytes());
+        put(format!("{mark} {shown:width$} |", width = self.title).as_bytes(), out);
     }
 
     fn push_bar(&self, bar: &Bar, out: &mut Vec<u8>) {
@@ -224,7 +224,7 @@ impl Canvas {
         }
         self.push_cells(&cells, out);
         let time = bar.span.map_or("-".to_owned(), |span| short_time(span.end() - span.start));
-        out.extend_from_slice(format!("|{time:>TIME_COLUMNS$}\n").as_bytes());
+        put(format!("|{time:>TIME_COLUMNS$}\n").as_bytes(), out);
     }
 
     /// How many of all were under way in each column.
@@ -247,8 +247,8 @@ impl Canvas {
         // One at all is seen.
         let cells: Vec<u8> = counts.iter().map(|count| DENSITY[((count * steps + most - 1) / most) as usize]).collect();
         self.push_title(' ', &format!("all {}", spans.len()), out);
-        out.extend_from_slice(&cells);
-        out.extend_from_slice(format!("|{:>TIME_COLUMNS$}\n", format!("{most} max")).as_bytes());
+        put(&cells, out);
+        put(format!("|{:>TIME_COLUMNS$}\n", format!("{most} max")).as_bytes(), out);
     }
 
     fn push_cells(&self, cells: &[u8], out: &mut Vec<u8>) {
@@ -256,20 +256,20 @@ impl Canvas {
             let color = PHASES.iter().find(|(_, letter, _)| *letter == piece[0] && self.color);
             match color {
                 Some((_, _, color)) => {
-                    out.extend_from_slice(format!("\x1b[{color}m").as_bytes());
-                    out.extend_from_slice(piece);
-                    out.extend_from_slice(b"\x1b[0m");
+                    put(format!("\x1b[{color}m").as_bytes(), out);
+                    put(piece, out);
+                    put(b"\x1b[0m", out);
                 }
-                None => out.extend_from_slice(piece),
+                None => put(piece, out),
             }
         }
     }
 
     fn push_legend(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"  ");
+        put(b"  ", out);
         for (name, letter, _) in PHASES {
             self.push_cells(&[letter], out);
-            out.extend_from_slice(format!(" {name}  ").as_bytes());
+            put(format!(" {name}  ").as_bytes(), out);
         }
         out.truncate(out.trim_ascii_end().len());
         out.push(b'\n');
@@ -278,7 +278,7 @@ impl Canvas {
     fn push_axis(&self, out: &mut Vec<u8>) {
         let end = short_time(Duration::from_micros(u64::try_from(self.micros).unwrap_or(u64::MAX)));
         let room = self.width.saturating_sub(1);
-        out.extend_from_slice(format!("{:title$}0{end:>room$}\n", "", title = self.title + 4).as_bytes());
+        put(format!("{:title$}0{end:>room$}\n", "", title = self.title + 4).as_bytes(), out);
     }
 }
 

@@ -7,7 +7,7 @@ use super::comparison::{Case, Comparison, Entry, Standing};
 use super::figures::{Run, Spread};
 use super::tables::{Table, headline, standing_cell, tables};
 use crate::report::html::mebibytes;
-use crate::report::html::page::{Bar, push, push_bar, push_decimal, push_foot, push_head, push_text};
+use crate::report::html::page::{Bar, joined, push, push_bar, push_decimal, push_foot, push_head, push_text};
 use crate::report::html::svg::{Axis, WIDTH, push_label, push_open, push_path, push_plane, push_point};
 use crate::report::text::short_time;
 
@@ -65,7 +65,7 @@ fn time(micros: f64) -> String {
 pub(super) fn html(comparison: &Comparison) -> Vec<u8> {
     let mut out = Vec::new();
     let headline = headline(comparison);
-    push_head(&["upcheck compare: ", &headline].concat(), &mut out);
+    push_head(&joined(&["upcheck compare: ", &headline]), &mut out);
     push(&mut out, "<header>\n<p class=\"kicker\">");
     push_text(&headline, usize::MAX, &mut out);
     push(&mut out, "</p>\n<h1>The same checks, in several ways</h1>\n</header>\n<main>\n");
@@ -109,6 +109,7 @@ fn push_case(case: &Case, out: &mut Vec<u8>) {
 }
 
 /// How long a bar is: what was measured; of wall time, what was guessed where nothing was.
+#[inline(never)]
 fn value(entry: &Entry, figure: &Figure, or_guess: bool) -> Option<f64> {
     let guess = || entry.estimate().filter(|_| or_guess).map(|time| time.as_micros() as f64);
     entry.spread(figure.of).map(|spread| spread.median).or_else(guess)
@@ -120,10 +121,10 @@ fn push_entry(entry: &Entry, figure: &Figure, standing: Option<Standing>, longes
     let value = value(entry, figure, standing.is_some());
     let shown = match (value, spread) {
         (Some(value), Some(_)) => (figure.shown)(value),
-        (Some(guess), None) => ["~", &(figure.shown)(guess)].concat(),
+        (Some(guess), None) => joined(&["~", &(figure.shown)(guess)]),
         (None, _) => "-".to_owned(),
     };
-    let range = |spread: Spread| [&(figure.shown)(spread.min), "..", &(figure.shown)(spread.max)].concat();
+    let range = |spread: Spread| joined(&[&(figure.shown)(spread.min), "..", &(figure.shown)(spread.max)]);
     let is_first = matches!(standing, Some(Standing::Fastest | Standing::Level));
     let bar = Bar {
         class: match spread {
@@ -163,7 +164,7 @@ fn push_lines(cases: &[Case], figure: &Figure, out: &mut Vec<u8>) {
     let (min, max) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
     let y_axis = if max > min.max(1.0) * 20.0 { Axis::log(min / 1.5, max * 1.2) } else { Axis::up_to(max * 1.1) };
     let y = |value: f64| HEIGHT - y_axis.at(value) * (HEIGHT - 14.0);
-    push_open(HEIGHT + 22.0, &[figure.title, " of each strategy, as the number of checks grows"].concat(), out);
+    push_open(HEIGHT + 22.0, &joined(&[figure.title, " of each strategy, as the number of checks grows"]), out);
     let (mut shapes, mut labels, mut grid) = (Vec::new(), Vec::new(), Vec::new());
     for tick in y_axis.ticks() {
         push_point("M", 0.0, y(tick), &mut grid);
@@ -200,7 +201,7 @@ fn push_lines(cases: &[Case], figure: &Figure, out: &mut Vec<u8>) {
 
 /// The classes of what belongs to a strategy.
 fn style(class: &str, index: usize) -> String {
-    [class, " s", &(index % STYLES).to_string()].concat()
+    joined(&[class, " s", &(index % STYLES).to_string()])
 }
 
 fn push_mark(index: usize, x: f64, y: f64, out: &mut Vec<u8>) {
@@ -289,9 +290,9 @@ mod tests {
         expect_sound(&page);
         let expected = [
             "<p class=\"kicker\">Services that answer in 200 ms, give or take 5.0 ms; median of 3 runs, in turn",
-            "<tr class=\"plain guess\"><th scope=\"row\"><b>sequential</b><small>not measured</small></th><td><div>\
+            "<tr class=\"plain guess\"><th scope=\"row\"><b>sequential</b> <small>not measured</small></th><td><div>\
              <i style=\"width:100%\"></i></div></td><td> <b>~20.0 s</b></td></tr>",
-            "<tr class=\"up\"><th scope=\"row\"><b>loop</b><small>fastest</small></th><td><div><i style=\"width:1.01%\">\
+            "<tr class=\"up\"><th scope=\"row\"><b>loop</b> <small>fastest</small></th><td><div><i style=\"width:1.01%\">\
              </i></div></td><td><small>201 ms..203 ms</small> <b>202 ms</b></td></tr>",
             "<li>sequential with 100 checks was not measured: too \\u{1b}long; ~20.0 s is an estimate</li>",
             "<th scope=\"row\">threads:30</th><td>802 ms</td>",

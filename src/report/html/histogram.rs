@@ -1,6 +1,6 @@
 //! How long the answers took: a histogram, and where half, 90 and 99 in a hundred of them lie.
 
-use super::page::{push, push_text};
+use super::page::{joined, push, push_text};
 use super::svg::{
     Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_point, push_rect, push_rule,
 };
@@ -20,14 +20,15 @@ const ABOVE: f64 = 52.0;
 /// Appends it with its heading.
 pub(super) fn push_histogram(timed: &[Timed], summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<h2>Latency</h2>\n");
-    let answers = || timed.iter().filter(|timed| timed.kind == Kind::Answered).map(|timed| f64::from(timed.total));
+    let mut answers = Vec::new();
+    answers.extend(timed.iter().filter(|timed| timed.kind == Kind::Answered).map(|timed| timed.total));
     let times = summary.tally.times();
     let marks = [("p50", times.percentile(50)), ("p90", times.percentile(90)), ("p99", times.percentile(99))];
-    let (Some(min), Some(max)) = (answers().reduce(f64::min), times.max()) else {
+    let (Some(min), Some(max)) = (answers.iter().min().copied().map(f64::from), times.max()) else {
         return push(out, "<p>Nothing answered.</p>\n");
     };
-    let count = answers().count().to_string();
-    let spread = [" answered, from ", &micros_shown(min), " to ", &short_time(max), "."].concat();
+    let count = answers.len().to_string();
+    let spread = joined(&[" answered, from ", &micros_shown(min), " to ", &short_time(max), "."]);
     push(out, "<p><b>");
     push(out, &count);
     push(out, "</b>");
@@ -35,12 +36,12 @@ pub(super) fn push_histogram(timed: &[Timed], summary: &Summary, out: &mut Vec<u
     push(out, "</p>\n");
     let axis = Axis::around(min, max.as_micros() as f64);
     let mut columns = [0u64; COLUMNS];
-    for time in answers() {
-        columns[((axis.at(time) * COLUMNS as f64) as usize).min(COLUMNS - 1)] += 1;
+    for time in answers {
+        columns[((axis.at(f64::from(time)) * COLUMNS as f64) as usize).min(COLUMNS - 1)] += 1;
     }
-    let mut title = ["Histogram: ", &count, &spread].concat();
+    let mut title = joined(&["Histogram: ", &count, &spread]);
     for (name, time) in marks {
-        title.extend([" ", name, " ", &time.map_or(String::new(), short_time), "."]);
+        title += &joined(&[" ", name, " ", &time.map_or(String::new(), short_time), "."]);
     }
     push_open(HEIGHT + 20.0, &title, out);
     let (mut rules, mut labels) = (Vec::new(), Vec::new());
@@ -50,7 +51,7 @@ pub(super) fn push_histogram(timed: &[Timed], summary: &Summary, out: &mut Vec<u
         let x = axis.at(time.as_micros() as f64) * WIDTH;
         push_rule(x, y - 10.0, HEIGHT, &mut rules);
         let (class, x) = if x > WIDTH * 0.7 { ("mark e", x - 8.0) } else { ("mark", x + 8.0) };
-        push_label(class, x, y, &[name, " ", &short_time(time)].concat(), &mut labels);
+        push_label(class, x, y, &joined(&[name, " ", &short_time(time)]), &mut labels);
     }
     push_columns(&axis, &columns, &rules, out);
     out.extend_from_slice(&labels);

@@ -9,8 +9,8 @@
 //!     table        a row a check
 //! ```
 //!
-//! Of every check it keeps when it went on: 16 bytes. Rows it keeps [so many](LISTED_MAX) as a reader can look at, the
-//! worst, written as they come.
+//! Of every check it keeps when it went on: 16 bytes. Rows it keeps as many as a reader can look at, the worst, written as
+//! they come.
 
 mod histogram;
 pub mod page;
@@ -25,7 +25,7 @@ use super::record::Record;
 use super::text::{push_date, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{Phases, Verdict};
-use page::{Bar, push, push_bar, push_count, push_text};
+use page::{Bar, joined, push, push_bar, push_count, push_text};
 
 /// The most checks with a row and a bar of their own.
 const LISTED_MAX: usize = 2000;
@@ -162,7 +162,7 @@ impl Sink for Html {
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
         let listed = std::mem::take(&mut self.listed).into_sorted_vec();
         let headline = headline(summary);
-        page::push_head(&["upcheck: ", &headline].concat(), out);
+        page::push_head(&joined(&["upcheck: ", &headline]), out);
         push(out, "<header>\n<p class=\"kicker\">upcheck");
         if let Some(first) = self.timed.iter().map(|timed| timed.started).min() {
             push(out, " · ");
@@ -201,11 +201,11 @@ fn headline(summary: &Summary) -> String {
     match tally.total() {
         0 => "Nothing was checked".to_owned(),
         1 => counts.into_iter().find(|(count, _)| *count > 0).map_or("", |(_, word)| word).to_owned(),
-        total if total == counts[0].0 => ["All ", &total.to_string(), " are up"].concat(),
+        total if total == counts[0].0 => joined(&["All ", &total.to_string(), " are up"]),
         total => {
             let parts = counts.into_iter().filter(|(count, _)| *count > 0);
-            let parts: Vec<String> = parts.map(|(count, word)| [&count.to_string(), " ", word].concat()).collect();
-            [&parts.join(", "), " of ", &total.to_string()].concat()
+            let parts: Vec<String> = parts.map(|(count, word)| joined(&[&count.to_string(), " ", word])).collect();
+            joined(&[&parts.join(", "), " of ", &total.to_string()])
         }
     }
 }
@@ -259,23 +259,23 @@ fn push_reasons(summary: &Summary, out: &mut Vec<u8>) {
 /// What the run took.
 fn push_figures(summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<section>\n<h2>The run</h2>\n<dl class=\"figures\">\n");
-    let figures = [
-        ("wall", run_time(summary.wall)),
-        ("most in flight", summary.most_in_flight.to_string()),
-        ("threads", "1".to_owned()),
-        ("CPU", run_time(summary.cpu)),
-        ("peak memory", mebibytes(summary.peak_memory)),
-        ("turns of the loop", summary.turns.to_string()),
-        ("longest turn", run_time(summary.longest_turn)),
-    ];
-    for (name, value) in figures {
-        push(out, "<div><dt>");
-        push(out, name);
-        push(out, "</dt><dd>");
-        push(out, &value);
-        push(out, "</dd></div>\n");
-    }
+    push_figure("wall", &run_time(summary.wall), out);
+    push_figure("most in flight", &summary.most_in_flight.to_string(), out);
+    push_figure("threads", "1", out);
+    push_figure("CPU", &run_time(summary.cpu), out);
+    push_figure("peak memory", &mebibytes(summary.peak_memory), out);
+    push_figure("turns of the loop", &summary.turns.to_string(), out);
+    push_figure("longest turn", &run_time(summary.longest_turn), out);
     push(out, "</dl>\n</section>\n");
+}
+
+#[inline(never)]
+fn push_figure(name: &str, value: &str, out: &mut Vec<u8>) {
+    push(out, "<div><dt>");
+    push(out, name);
+    push(out, "</dt><dd>");
+    push(out, value);
+    push(out, "</dd></div>\n");
 }
 
 /// A time of the run, of whole microseconds: what was read back from NDJSON is to look the same.
@@ -286,7 +286,7 @@ fn run_time(time: Duration) -> String {
 /// `3.1 MiB`.
 pub fn mebibytes(bytes: u64) -> String {
     let tenths = (bytes as f64 / 104_857.6).round() as u64;
-    [&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MiB"].concat()
+    joined(&[&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MiB"])
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! A page asks for nothing: no script, no font, no picture, and a policy that forbids the browser to fetch any, should a
 //! text ever get out of its place.
 
-use crate::report::text::{push_number, push_shown};
+use crate::report::text::{push_number, push_shown, put};
 
 /// All of the style. Colours are named once for light, once for dark.
 const STYLE: &str = include_str!("style.css");
@@ -29,13 +29,21 @@ pub fn push_foot(out: &mut Vec<u8>) {
     push(out, concat!("<footer>upcheck ", env!("CARGO_PKG_VERSION"), "</footer>\n</body>\n</html>\n"));
 }
 
-/// Appends what is HTML already.
+/// Appends what is HTML already. It is called from hundreds of places, and never in a hurry.
+#[inline(never)]
 pub fn push(out: &mut Vec<u8>, html: &str) {
-    out.extend_from_slice(html.as_bytes());
+    put(html.as_bytes(), out);
+}
+
+/// Texts put together.
+#[inline(never)]
+pub fn joined(parts: &[&str]) -> String {
+    parts.concat()
 }
 
 /// Appends a text, at most `max` characters of it, that means nothing in HTML, neither between tags nor in a quoted
 /// attribute. Characters that are not to be seen are made visible.
+#[inline(never)]
 pub fn push_text(text: &str, max: usize, out: &mut Vec<u8>) {
     let end = text.char_indices().nth(max).map_or(text.len(), |(at, _)| at);
     let mut shown = Vec::with_capacity(end);
@@ -56,6 +64,7 @@ pub fn push_text(text: &str, max: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends a number for a person, with a narrow space that does not break at its thousands.
+#[inline(never)]
 pub fn push_count(number: u64, out: &mut Vec<u8>) {
     let mut digits = Vec::new();
     push_number(number, &mut digits);
@@ -73,11 +82,15 @@ pub fn push_bar(bar: &Bar<'_>, out: &mut Vec<u8>) {
     push(out, bar.class);
     push(out, "\"><th scope=\"row\"><b>");
     push_text(bar.label, usize::MAX, out);
-    push(out, "</b>");
+    push(out, "</b> ");
     push_small(bar.label_note, out);
-    push(out, "</th><td><div><i style=\"width:");
-    push_decimal(bar.share * 100.0, out);
-    push(out, "%\"></i></div></td><td>");
+    push(out, "</th><td><div>");
+    if bar.share > 0.0 {
+        push(out, "<i style=\"width:");
+        push_decimal(bar.share * 100.0, out);
+        push(out, "%\"></i>");
+    }
+    push(out, "</div></td><td>");
     push_small(bar.value_note, out);
     push(out, " <b>");
     push_text(bar.value, usize::MAX, out);
@@ -94,7 +107,7 @@ pub struct Bar<'a> {
     pub label: &'a str,
     /// In small letters behind that.
     pub label_note: &'a str,
-    /// Its length, from 0 to 1.
+    /// Its length, from 0 to 1. What is not nothing is to be seen.
     pub share: f64,
     /// How much it is.
     pub value: &'a str,
@@ -111,6 +124,7 @@ fn push_small(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends a number for a coordinate or a width: to the hundredth, never negative, without zeros at its end.
+#[inline(never)]
 pub fn push_decimal(value: f64, out: &mut Vec<u8>) {
     // As a cast does it: what is no number, or negative, is 0.
     let hundredths = (value * 100.0).round() as u64;

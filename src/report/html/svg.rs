@@ -1,14 +1,20 @@
 //! Pieces of SVG that fit any width: shapes on a plane of 1,000 units that is stretched, texts beside them that are not.
+//!
+//! All of it is called from many places and never in a hurry: nothing here is worth a copy at each caller.
 
 use super::page::{push, push_decimal, push_text};
 
 /// How wide the plane is.
 pub const WIDTH: f64 = 1000.0;
 
+/// The width of a letter, on a phone.
+const LETTER: f64 = 21.0;
+
 /// About so many marks stand on an axis: as many as a phone has room for.
 const TICKS: f64 = 6.0;
 
 /// Appends the start of a picture. `title` is for those who cannot see it.
+#[inline(never)]
 pub fn push_open(height: f64, title: &str, out: &mut Vec<u8>) {
     push(out, "<svg class=\"chart\" width=\"100%\" height=\"");
     push_decimal(height, out);
@@ -18,6 +24,7 @@ pub fn push_open(height: f64, title: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends the plane with its shapes. It begins at `top`, and is `height` high.
+#[inline(never)]
 pub fn push_plane(top: f64, height: f64, shapes: &[u8], out: &mut Vec<u8>) {
     push(out, "<svg x=\"0\" y=\"");
     push_decimal(top, out);
@@ -31,6 +38,7 @@ pub fn push_plane(top: f64, height: f64, shapes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a path, unless it is empty.
+#[inline(never)]
 pub fn push_path(class: &str, path: &[u8], out: &mut Vec<u8>) {
     if !path.is_empty() {
         push(out, "<path class=\"");
@@ -42,6 +50,7 @@ pub fn push_path(class: &str, path: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a rectangle to a path. What has no width or height is left out.
+#[inline(never)]
 pub fn push_rect([x, y, width, height]: [f64; 4], path: &mut Vec<u8>) {
     if width <= 0.0 || height <= 0.0 {
         return;
@@ -54,6 +63,7 @@ pub fn push_rect([x, y, width, height]: [f64; 4], path: &mut Vec<u8>) {
 }
 
 /// Appends a vertical line to a path.
+#[inline(never)]
 pub fn push_rule(x: f64, from: f64, to: f64, path: &mut Vec<u8>) {
     push_point("M", x, from, path);
     push(path, "V");
@@ -61,6 +71,7 @@ pub fn push_rule(x: f64, from: f64, to: f64, path: &mut Vec<u8>) {
 }
 
 /// Appends a step of a path to a point.
+#[inline(never)]
 pub fn push_point(command: &str, x: f64, y: f64, path: &mut Vec<u8>) {
     push(path, command);
     push_decimal(x, path);
@@ -69,6 +80,7 @@ pub fn push_point(command: &str, x: f64, y: f64, path: &mut Vec<u8>) {
 }
 
 /// Appends a text at `x` of the plane's units. Class `e` ends there, `m` has its middle there.
+#[inline(never)]
 pub fn push_label(class: &str, x: f64, y: f64, text: &str, out: &mut Vec<u8>) {
     push(out, "<text class=\"");
     push(out, class);
@@ -81,20 +93,25 @@ pub fn push_label(class: &str, x: f64, y: f64, text: &str, out: &mut Vec<u8>) {
     push(out, "</text>\n");
 }
 
-/// Appends the labels of an axis' marks, as `label` has them, and their lines to `grid`.
+/// Appends the labels of an axis' marks, as `label` has them, and their lines to `grid`. A label for which there is no
+/// room beside the last is left out.
 pub fn push_axis(axis: &Axis, y: f64, height: f64, label: fn(f64) -> String, out: &mut Vec<u8>, grid: &mut Vec<u8>) {
+    let mut free_from = 0.0;
     for tick in axis.ticks() {
         let x = axis.at(tick) * WIDTH;
         push_rule(x, 0.0, height, grid);
+        let text = label(tick);
+        let width = text.len() as f64 * LETTER;
         // At the edges a text stands within them.
-        let class = if x < 40.0 {
-            ""
-        } else if x > WIDTH - 40.0 {
-            "e"
-        } else {
-            "m"
+        let (class, start) = match x - width / 2.0 {
+            ..0.0 => ("", x),
+            start if start + width > WIDTH => ("e", x - width),
+            start => ("m", start),
         };
-        push_label(class, x, y, &label(tick), out);
+        if start >= free_from {
+            push_label(class, x, y, &text, out);
+            free_from = start + width;
+        }
     }
 }
 
@@ -120,6 +137,7 @@ impl Axis {
     }
 
     /// Around values between these two: by logarithms where they are far apart, else with round ends.
+    #[inline(never)]
     pub fn around(min: f64, max: f64) -> Axis {
         let (min, max) = (min.max(1.0), max.max(1.0));
         if max > min * 20.0 {
@@ -131,6 +149,7 @@ impl Axis {
     }
 
     /// From 0 to 1.
+    #[inline(never)]
     pub fn at(&self, value: f64) -> f64 {
         let share = match self.log {
             true => (value.max(1.0) / self.low).ln() / (self.high / self.low).ln(),
@@ -140,8 +159,10 @@ impl Axis {
     }
 
     /// Round values for its marks.
+    #[inline(never)]
     pub fn ticks(&self) -> Vec<f64> {
         let within = |value: &f64| (self.low..=self.high).contains(value);
+        let mut ticks = Vec::new();
         if self.log {
             // Between the powers of ten there is room only where there are few of them.
             let between: &[f64] = match self.high / self.low {
@@ -149,16 +170,25 @@ impl Axis {
                 ..1000.0 => &[1.0, 3.0],
                 _ => &[1.0],
             };
-            let powers = (0..19).map(|power| 10f64.powi(power));
-            return powers.flat_map(|power| between.iter().map(move |m| m * power)).filter(within).collect();
+            let mut power = 1.0;
+            while power <= self.high {
+                ticks.extend(between.iter().map(|m| m * power).filter(within));
+                power *= 10.0;
+            }
+            return ticks;
         }
         let step = round_step((self.high - self.low) / TICKS);
-        let first = (self.low / step).ceil();
-        (0..20).map(|index| (first + f64::from(index)) * step).filter(within).collect()
+        let mut index = (self.low / step).ceil();
+        while index * step <= self.high {
+            ticks.push(index * step);
+            index += 1.0;
+        }
+        ticks
     }
 }
 
 /// The smallest of 1, 2, 2.5 and 5, times a power of ten, that is not below this.
+#[inline(never)]
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.max(1e-9).log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|round| *round >= step * 0.999).unwrap_or(power)

@@ -21,9 +21,6 @@ const LABELS_MAX: usize = 8;
 /// The most characters of a detail.
 const DETAIL_MAX: usize = 300;
 
-/// A space at which no line ends.
-const NO_BREAK: &str = "\u{a0}";
-
 /// Appends the row of one check.
 pub(super) fn push_row(record: &Record<'_>, out: &mut Vec<u8>) {
     let verdict = record.verdict();
@@ -90,18 +87,19 @@ fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
     let phases = &record.phases;
     let mut before = "<small>";
     for (name, phase) in [
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("wait", phases.wait),
-        ("body", phases.body),
+        ("dns ", phases.dns),
+        ("connect ", phases.connect),
+        ("tls ", phases.tls),
+        ("wait ", phases.wait),
+        ("body ", phases.body),
     ] {
         let Some(phase) = phase else { continue };
         push(out, before);
+        // A phase and its time stay together: no line ends within the tag.
+        push(out, "<i>");
         push(out, name);
-        // A phase and its time stay together.
-        push(out, NO_BREAK);
-        push(out, &short_time(phase).replace(' ', NO_BREAK));
+        push(out, &short_time(phase));
+        push(out, "</i>");
         before = ", ";
     }
     if before == ", " {

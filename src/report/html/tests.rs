@@ -52,10 +52,10 @@ fn all_kinds_have_their_place() {
         "<p class=\"kicker\">upcheck · 2026-11-22T16:40:00Z</p>",
         "<b>api</b><code>https://api.example.com/health</code><br><span>team=pay</span>",
         "<b>status</b> status was 503, expected status in 200-399 (and 1 more) (3 attempts)",
-        "<small>dns\u{a0}4.0\u{a0}ms, connect\u{a0}11\u{a0}ms, tls\u{a0}25\u{a0}ms, wait\u{a0}150\u{a0}ms, body",
+        "<small><i>dns 4.0 ms</i>, <i>connect 11 ms</i>, <i>tls 25 ms</i>, <i>wait 150 ms</i>, <i>body 1.0 ms</i></small>",
         "<dt>wall</dt><dd>214 ms</dd>",
         "<dt>peak memory</dt><dd>3.0 MiB</dd>",
-        "<th scope=\"row\"><b>connect_refused</b><small>nothing listens on that port</small></th>",
+        "<th scope=\"row\"><b>connect_refused</b> <small>nothing listens on that port</small></th>",
         " 1 never began.",
     ] {
         assert!(page.contains(part), "{part}\n{page}");

@@ -2,8 +2,10 @@
 //!
 //! Where there are too many for a bar each, the flight is drawn large, and the failed and the slowest have bars.
 
+use std::collections::BinaryHeap;
+
 use super::histogram::micros_shown;
-use super::page::{push, push_count, push_decimal, push_text};
+use super::page::{joined, push, push_count, push_decimal, push_text};
 use super::svg::{Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_point, push_rect};
 use super::{Listed, Timed, run_time};
 use crate::check::outcome::Verdict;
@@ -25,8 +27,8 @@ const SLOWEST_SHOWN: usize = 15;
 const BARS_HEIGHT: f64 = 640.0;
 const PITCH_MAX: f64 = 8.0;
 
-/// From this height on there is room for a cross at the end of a bar.
-const PITCH_MIN_CROSSES: f64 = 2.5;
+/// From this height on there is room for a mark at the end of a bar.
+const PITCH_MIN_MARKS: f64 = 2.5;
 
 /// The height of a bar with its name.
 const NAMED_PITCH: f64 = 28.0;
@@ -72,7 +74,10 @@ pub(super) fn push_waterfall(timed: &[Timed], listed: &[Listed], summary: &Summa
         bars.extend(began().filter(|listed| listed.timed.verdict != Verdict::Up).take(FAILED_SHOWN));
         bars.extend(began().filter(|listed| listed.timed.verdict == Verdict::Up).take(SLOWEST_SHOWN));
     }
-    bars.sort_unstable_by_key(|listed| (listed.timed.started, listed.timed.total, listed.place));
+    // By their start. A heap sorts in less code than a sort, and there are few.
+    let starts = bars.iter().enumerate().map(|(index, listed)| (listed.timed.started, listed.timed.total, index));
+    let starts = starts.collect::<BinaryHeap<_>>().into_sorted_vec();
+    let bars: Vec<&Listed> = starts.iter().map(|(_, _, index)| bars[*index]).collect();
     push_flight(&span, timed, summary.most_in_flight, if is_whole { 70.0 } else { 200.0 }, out);
     if !is_whole {
         push(out, "<h3>The worst and the slowest of them</h3>\n");
@@ -106,7 +111,7 @@ fn push_flight(span: &Span, timed: &[Timed], most: usize, height: f64, out: &mut
     let (all, bad) = (flight(span, timed, |_| true), flight(span, timed, |verdict| !verdict.is_healthy()));
     let most = all.iter().copied().fold(most.max(1) as f64, f64::max);
     let top = 20.0;
-    let title = ["In flight, at most ", &most.round().to_string()].concat();
+    let title = joined(&["In flight, at most ", &(most.round() as u64).to_string()]);
     push_open(top + height + AXIS, &title, out);
     let (mut shapes, mut grid, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     push_axis(&span.axis, top + height + 16.0, height, micros_shown, &mut labels, &mut grid);
@@ -176,7 +181,7 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
     let pitch = if named { NAMED_PITCH } else { (BARS_HEIGHT / bars.len() as f64).clamp(0.5, PITCH_MAX) };
     let (above, thick) = if named { (16.0, 8.0) } else { (0.0, pitch * if pitch > 3.0 { 0.78 } else { 1.0 }) };
     let height = pitch * bars.len() as f64;
-    push_open(height + AXIS, &["Waterfall of ", &bars.len().to_string(), " checks by their start"].concat(), out);
+    push_open(height + AXIS, &joined(&["Waterfall of ", &bars.len().to_string(), " checks by their start"]), out);
     let (mut shapes, mut grid, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     push_axis(&span.axis, height + 16.0, height, micros_shown, &mut labels, &mut grid);
     push_path("grid", &grid, &mut shapes);
@@ -200,13 +205,13 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
         push_path(class, path, &mut shapes);
     }
     for (verdict, path) in Verdict::ALL.iter().zip(&ends) {
-        push_path(&["cap ", verdict.as_str()].concat(), path, &mut shapes);
+        push_path(&joined(&["cap ", verdict.as_str()]), path, &mut shapes);
     }
     shapes.extend_from_slice(&hits);
     push_plane(0.0, height, &shapes, out);
     out.extend_from_slice(&labels);
-    if pitch >= PITCH_MIN_CROSSES {
-        push_crosses(span, bars, pitch, above + thick / 2.0, out);
+    if pitch >= PITCH_MIN_MARKS {
+        push_marks(span, bars, pitch, above + thick / 2.0, out);
     }
     push(out, "</svg>\n");
     push_legend(&paths, &ends, out);
@@ -253,18 +258,24 @@ fn push_hit(listed: &Listed, y: f64, pitch: f64, out: &mut Vec<u8>) {
     push(out, "</title></rect>\n");
 }
 
-/// What failed has a cross at its end: colour alone is not enough.
-fn push_crosses(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
-    for (index, listed) in bars.iter().enumerate().filter(|(_, listed)| !listed.timed.verdict.is_healthy()) {
+/// What is not up has a mark at its end, of the shape that its verdict has elsewhere: colour alone is not enough.
+fn push_marks(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
+    for (index, listed) in bars.iter().enumerate() {
+        let verdict = listed.timed.verdict;
+        let (kind, shape): (_, &[u8]) = match verdict {
+            Verdict::Up => continue,
+            Verdict::Degraded => ("cap ", b"M6-4l4 7h-8z"),
+            Verdict::Down => ("cross ", b"M3-3l6 6m0-6l-6 6"),
+            Verdict::Unknown => ("cap ", b"M6-4l4 4-4 4-4-4z"),
+        };
         let (_, end) = span.place(&listed.timed);
-        let class = ["cross ", listed.timed.verdict.as_str()].concat();
         // Beside the plane: it is not to be stretched.
         push(out, "<svg overflow=\"visible\" x=\"");
-        push_decimal(end.min(WIDTH - 8.0) * 100.0 / WIDTH, out);
+        push_decimal(end.min(WIDTH - 12.0) * 100.0 / WIDTH, out);
         push(out, "%\" y=\"");
         push_decimal(index as f64 * pitch + middle, out);
         push(out, "\">");
-        push_path(&class, b"M2-3l6 6m0-6l-6 6", out);
+        push_path(&joined(&[kind, verdict.as_str()]), shape, out);
         push(out, "</svg>\n");
     }
 }
