@@ -191,6 +191,44 @@ fn target_line() {
 }
 
 #[test]
+fn results() {
+    let seeds: [&[u8]; 3] = [
+        b"{\"schema\":1,\"type\":\"check\",\"target\":\"http://h/\",\"name\":null,\"labels\":{\"a\":\"b\"},\"verdict\":\"up\",\
+          \"reason\":\"ok\",\"detail\":null,\"failed\":[],\"status\":200,\"address\":\"127.0.0.1:80\",\"http_version\":\"1.1\",\
+          \"body_bytes\":16,\"seconds\":{\"queue\":0.000010,\"dns\":null,\"connect\":0.000100,\"tls\":null,\"wait\":0.200000,\
+          \"body\":0.000010,\"total\":0.200110},\"tls\":null,\"attempts\":1,\"redirects\":0,\"reused\":false,\
+          \"started\":\"2026-11-22T16:40:00.123Z\"}",
+        b"{\"schema\":1,\"type\":\"check\",\"target\":\"https://h/\",\"name\":\"a\\u001b\",\"reason\":\"status\",\"detail\":\"d\",\
+          \"failed\":[{\"expected\":\"e\",\"got\":\"g\"}],\"tls\":{\"version\":\"1.3\",\"cipher\":\"c\",\"resumed\":false,\
+          \"subject\":\"CN=h\",\"issuer\":\"CN=i\",\"names\":[\"h\"],\"not_before\":\"2026-01-01T00:00:00Z\",\
+          \"not_after\":\"2027-01-01T00:00:00Z\",\"days_left\":40,\"sha256\":\
+          \"abababababababababababababababababababababababababababababababab\"},\"attempts\":3}",
+        b"{\"schema\":1,\"type\":\"summary\",\"total\":1,\"up\":1,\"seconds\":{\"p50\":0.2,\"wall\":1.000000},\"most_in_flight\":1,\
+          \"cpu_seconds\":0.001000,\"peak_memory_bytes\":1,\"threads\":1,\"loop\":{\"turns\":1,\"longest_turn_seconds\":0.001},\
+          \"shard\":{\"index\":3,\"count\":8}}",
+    ];
+    let words = [
+        "null",
+        "{}",
+        "[]",
+        "\"",
+        "\\u0000",
+        "\\",
+        ",",
+        ":",
+        "0",
+        "99999999999",
+        "-1",
+        "1e9",
+        "0.0000001",
+        "\"tls\":",
+        "\n",
+        "Z",
+    ];
+    run(bodies::results, &seeds, &words.map(str::as_bytes));
+}
+
+#[test]
 fn discovery() {
     let seeds: [&[u8]; 4] = [
         b"[{\"targets\": [\"10.0.0.7:8080\", \"[::1]:9\"], \"labels\": {\"env\": \"a \\\"b\\\" ${HOME} $${X}\"}}]",

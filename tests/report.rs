@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 
-use crate::support::{Healthy, Output, Report, Server, Step, TempDir, Upcheck, refused_address};
+use crate::support::{Healthy, Output, Report, Server, Step, TempDir, Upcheck, has_program, refused_address, skipped};
 
 /// The names of all formats, as the help has them.
 fn formats() -> Vec<String> {
@@ -110,6 +110,24 @@ fn shares_are_the_list_and_are_joined_again() {
     assert_eq!(piped.expect_code(0).report().checks.len(), second.checks.len());
     let nobody = Upcheck::new().args(["--shards", "4", &targets[0]]).run();
     assert!(nobody.expect_code(3).err().contains("JOB_COMPLETION_INDEX"), "{nobody:?}");
+}
+
+#[test]
+fn gnu_parallel_runs_the_shares() {
+    if !has_program("parallel") {
+        skipped!("no GNU parallel on this machine");
+        return;
+    }
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let list: Vec<String> = (0..40).map(|number| server.url(&format!("/{number}"))).collect();
+    let list = folder.write("list", list.join("\n"));
+    let script = format!(
+        "cd {} && seq 4 | HOME=. parallel \"$0\" -f {list} --shard {{}}/4 -o ndjson={{}}.ndjson && \"$0\" report [1-4].ndjson",
+        folder.path("").display()
+    );
+    let output = Upcheck::in_shell(&script).run();
+    assert!(output.expect_code(0).out().contains("40 checked: 40 up"), "{output:?}");
 }
 
 #[test]

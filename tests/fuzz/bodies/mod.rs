@@ -22,11 +22,13 @@
 mod check;
 mod dns;
 mod http;
+mod report;
 mod values;
 
 pub use check::{check_machine, discovery, expectation, target_line, url};
 pub use dns::{dns_config, dns_lookup, dns_message};
 pub use http::{chunked, request_head, response};
+pub use report::results;
 pub use values::{json, x509};
 
 /// An input that is read from its front: a few bytes decide what is done, the rest is what it is done with. An empty one
