@@ -15,6 +15,7 @@ mod concurrency;
 mod demo;
 mod dns;
 mod expectations;
+mod formats;
 mod fuzz;
 mod hostile;
 mod keepalive;
