@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The plan stands at the end, as results come before their number is known. The YAML keeps to what the readers of Perl's
-//! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes.
+//! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes, none of them longer than 64 KiB.
 
 use super::record::Record;
 use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, shown};
@@ -69,11 +69,12 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(record.reason.as_str().as_bytes());
     out.extend_from_slice(b"\n  detail: ");
     match &record.detail {
-        Some(detail) => push_string(&clip(&shown(detail), DETAIL_MAX), out),
+        Some(detail) => push_string(detail, out),
         None => out.push(b'~'),
     }
     out.extend_from_slice(b"\n  target: ");
-    push_string(&record.target, out);
+    // Whole, since people join by it. It has at most 8 KiB.
+    push_json(&shown(&record.target), out);
     out.extend_from_slice(b"\n  labels:");
     if record.labels.is_empty() {
         out.extend_from_slice(b" {}");
@@ -118,10 +119,10 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n  ...\n");
 }
 
-/// Appends a YAML string. Of shown text nothing but `"` and `\` is left to escape, which is all that YAML, JSON and Perl's
-/// YAMLish escape alike.
+/// Appends a YAML string, cut at [`DETAIL_MAX`]. Of shown text nothing but `"` and `\` is left to escape, which is all that
+/// YAML, JSON and Perl's YAMLish escape alike.
 fn push_string(text: &str, out: &mut Vec<u8>) {
-    push_json(&shown(text), out);
+    push_json(&clip(&shown(text), DETAIL_MAX), out);
 }
 
 #[cfg(test)]
