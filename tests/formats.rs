@@ -333,7 +333,8 @@ fn junitparser_reads_junit() {
                   result = lambda r: dict(kind=type(r).__name__, type=r.type, message=r.message, text=r.text)\n\
                   cases = [dict(name=c.name, group=c.classname, time=c.time, result=[result(r) for r in c.result]) for c in suite]\n\
                   counts = dict(tests=suite.tests, failures=suite.failures, errors=suite.errors, skipped=suite.skipped)\n\
-                  print(json.dumps(dict(counts=counts, time=suite.time, at=suite.timestamp, out=suite._elem.find('system-out').text, cases=cases)))";
+                  out = suite._elem.find('system-out').text\n\
+                  print(json.dumps(dict(counts=counts, time=suite.time, at=suite.timestamp, out=out, cases=cases)))";
     let read = read_by(python, &["-c", script, &written.path("junit")]);
     let (report, count) = (&written.report, |verdict| written.count(verdict));
     let counts = json!({"tests": count("total"), "failures": count("down"), "errors": count("unknown"), "skipped": 0});
