@@ -15,6 +15,7 @@ mod concurrency;
 mod demo;
 mod dns;
 mod expectations;
+mod formats;
 mod formats_html;
 mod formats_monitoring;
 mod fuzz;

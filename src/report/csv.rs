@@ -141,9 +141,9 @@ mod tests {
     use super::*;
     use crate::report::testing::{all_kinds, failed, hostile, up, with_text, written};
 
-    const HEADER: &str = "target,name,labels,verdict,reason,detail,failed,status,address,http_version,body_bytes,queue,dns,connect,tls,wait,\
-                          body,total,tls_version,tls_cipher,tls_resumed,tls_subject,tls_issuer,tls_names,tls_not_before,tls_not_after,\
-                          tls_days_left,tls_sha256,attempts,redirects,reused,started";
+    const HEADER: &str = "target,name,labels,verdict,reason,detail,failed,status,address,http_version,body_bytes,\
+                          queue,dns,connect,tls,wait,body,total,tls_version,tls_cipher,tls_resumed,tls_subject,tls_issuer,\
+                          tls_names,tls_not_before,tls_not_after,tls_days_left,tls_sha256,attempts,redirects,reused,started";
 
     /// Reads as RFC 4180 has it, strictly.
     fn read(csv: &str) -> Vec<Vec<String>> {

@@ -13,10 +13,10 @@
 //! ```
 //!
 //! The plan stands at the end, as results come before their number is known. The YAML keeps to what the readers of Perl's
-//! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes.
+//! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes, none of them longer than 64 KiB.
 
 use super::record::Record;
-use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, put, shown};
+use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, shown};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -30,14 +30,14 @@ pub struct Tap {
 
 impl Sink for Tap {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        put(b"TAP version 13\n", out);
+        out.extend_from_slice(b"TAP version 13\n");
     }
 
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         self.count += 1;
-        put(if record.verdict().is_healthy() { b"ok " } else { b"not ok " }, out);
+        out.extend_from_slice(if record.verdict().is_healthy() { b"ok " } else { b"not ok " });
         push_number(self.count, out);
-        put(b" - ", out);
+        out.extend_from_slice(b" - ");
         push_title(record.title(), out);
         out.push(b'\n');
         if record.verdict() != Verdict::Up {
@@ -46,7 +46,7 @@ impl Sink for Tap {
     }
 
     fn end(&mut self, _summary: &Summary, out: &mut Vec<u8>) {
-        put(b"1..", out);
+        out.extend_from_slice(b"1..");
         push_number(self.count, out);
         out.push(b'\n');
     }
@@ -63,28 +63,29 @@ fn push_title(title: &str, out: &mut Vec<u8>) {
 }
 
 fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
-    put(b"  ---\n  verdict: ", out);
-    put(record.verdict().as_str().as_bytes(), out);
-    put(b"\n  reason: ", out);
-    put(record.reason.as_str().as_bytes(), out);
-    put(b"\n  detail: ", out);
+    out.extend_from_slice(b"  ---\n  verdict: ");
+    out.extend_from_slice(record.verdict().as_str().as_bytes());
+    out.extend_from_slice(b"\n  reason: ");
+    out.extend_from_slice(record.reason.as_str().as_bytes());
+    out.extend_from_slice(b"\n  detail: ");
     match &record.detail {
-        Some(detail) => push_string(&clip(&shown(detail), DETAIL_MAX), out),
+        Some(detail) => push_string(detail, out),
         None => out.push(b'~'),
     }
-    put(b"\n  target: ", out);
-    push_string(&record.target, out);
-    put(b"\n  labels:", out);
+    out.extend_from_slice(b"\n  target: ");
+    // Whole, since people join by it. It has at most 8 KiB.
+    push_json(&shown(&record.target), out);
+    out.extend_from_slice(b"\n  labels:");
     if record.labels.is_empty() {
-        put(b" {}", out);
+        out.extend_from_slice(b" {}");
     }
     for (name, value) in record.labels.iter() {
-        put(b"\n    ", out);
+        out.extend_from_slice(b"\n    ");
         push_string(name, out);
-        put(b": ", out);
+        out.extend_from_slice(b": ");
         push_string(value, out);
     }
-    put(b"\n  status: ", out);
+    out.extend_from_slice(b"\n  status: ");
     match record.status {
         Some(status) => push_number(status.into(), out),
         None => out.push(b'~'),
@@ -100,28 +101,28 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
         ("total", Some(phases.total())),
     ] {
         let Some(phase) = phase else { continue };
-        put(b"\n  ", out);
-        put(key.as_bytes(), out);
-        put(b": ", out);
+        out.extend_from_slice(b"\n  ");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b": ");
         push_seconds(phase, out);
     }
-    put(b"\n  failed:", out);
+    out.extend_from_slice(b"\n  failed:");
     if record.failed.is_empty() {
-        put(b" []", out);
+        out.extend_from_slice(b" []");
     }
     for mismatch in record.failed.iter() {
-        put(b"\n    - expected: ", out);
+        out.extend_from_slice(b"\n    - expected: ");
         push_string(&mismatch.expected, out);
-        put(b"\n      got: ", out);
+        out.extend_from_slice(b"\n      got: ");
         push_string(&mismatch.got, out);
     }
-    put(b"\n  ...\n", out);
+    out.extend_from_slice(b"\n  ...\n");
 }
 
-/// Appends a YAML string. Of shown text nothing but `"` and `\` is left to escape, which is all that YAML, JSON and Perl's
-/// YAMLish escape alike.
+/// Appends a YAML string, cut at [`DETAIL_MAX`]. Of shown text nothing but `"` and `\` is left to escape, which is all that
+/// YAML, JSON and Perl's YAMLish escape alike.
 fn push_string(text: &str, out: &mut Vec<u8>) {
-    push_json(&shown(text), out);
+    push_json(&clip(&shown(text), DETAIL_MAX), out);
 }
 
 #[cfg(test)]
