@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::dns::{A, AAAA, Dns, FORMERR, Message, NOTIMP, NXDOMAIN, Question, REFUSED, SERVFAIL, Say};
-use crate::support::{Healthy, Report, Server, Step, TempDir, Upcheck, has_program, ms, skipped, wait_until};
+use crate::support::{Healthy, Report, Server, Step, TempDir, Upcheck, has_program, ms, program, skipped, wait_until};
 
 /// The program with this name server.
 pub(crate) fn asking(dns: &Dns) -> Upcheck {
@@ -753,9 +753,7 @@ impl Dnsmasq {
         let free = UdpSocket::bind("127.0.0.1:0").expect("a free loopback port");
         let address = free.local_addr().expect("it is bound");
         drop(free);
-        let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
-        let child = Command::new("dnsmasq")
-            .env("PATH", path)
+        let child = Command::new(program("dnsmasq").expect("the caller has looked"))
             .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"])
             .args(["--listen-address=127.0.0.1", "--pid-file=", "--user=", "--log-facility=/dev/null"])
             .arg(format!("--port={}", address.port()))

@@ -20,6 +20,7 @@ mod formats_html;
 mod formats_monitoring;
 mod fuzz;
 mod hostile;
+mod independent;
 mod keepalive;
 mod load;
 mod mock;

@@ -6,7 +6,7 @@
 //!                                    0                       214 ms
 //! ```
 //!
-//! Of more than [`ALL_MAX`] it shows what failed, what was slowest, and how many of the rest were under way at each time.
+//! Of more than sixty it shows what failed, what was slowest, and how many of the rest were under way at each time.
 
 use std::time::Duration;
 

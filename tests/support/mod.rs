@@ -30,6 +30,7 @@ pub(crate) use tempdir::TempDir;
 pub(crate) use tlspeer::{Demands, TlsPeer};
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Says on standard error that a test, or a part of one, did not run, and why.
@@ -67,9 +68,14 @@ pub(crate) fn refused_address() -> SocketAddr {
     listener.local_addr().expect("a bound listener has an address")
 }
 
-/// Whether `program` is on the search path of this machine.
-pub(crate) fn has_program(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).is_file())
-    })
+/// Where the program is: on the search path of this machine, or where servers are, which a plain user's does not have.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// Whether this machine has the program.
+pub(crate) fn has_program(name: &str) -> bool {
+    program(name).is_some()
 }

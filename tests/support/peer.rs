@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::TempDir;
+use super::{TempDir, program};
 
 /// A server process. Dropping it ends it.
 pub(crate) struct Peer(pub(crate) Child);
@@ -44,5 +44,9 @@ pub(crate) fn nginx(folder: &TempDir, server: &str) -> Peer {
              }}"
         ),
     );
-    Peer::start(Command::new("nginx").args(["-c", &config, "-e"]).arg(folder.path("error")))
+    Peer::start(
+        Command::new(program("nginx").expect("the caller has looked"))
+            .args(["-c", &config, "-e"])
+            .arg(folder.path("error")),
+    )
 }
