@@ -2,38 +2,40 @@
 //!
 //! ```text
 //!     {"schema":1,"checks":[
-//!     {"schema":1,"type":"check","target":...},
 //!     {"schema":1,"type":"check","target":...}
-//!     ],"summary":{"schema":1,"type":"summary","total":2,...}}
+//!     ,{"schema":1,"type":"check","target":...}
+//!     ],"summary":{"schema":1,"type":"summary","total":2,...}
+//!     }
 //! ```
 
-use super::ndjson::{push_check, push_summary};
+use super::ndjson::Ndjson;
 use super::record::Record;
-use super::text::Timestamps;
 use super::{Sink, Summary};
 
-/// The format.
+/// The format: lines of NDJSON, and what joins them.
 #[derive(Debug, Default)]
 pub struct Json {
-    timestamps: Timestamps,
+    lines: Ndjson,
     /// A check has been written, so a comma goes before the next.
     has_checks: bool,
 }
 
 impl Sink for Json {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"schema\":1,\"checks\":[");
+        out.extend_from_slice(b"{\"schema\":1,\"checks\":[\n");
     }
 
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.has_checks { b",\n" } else { b"\n" });
+        if self.has_checks {
+            out.push(b',');
+        }
         self.has_checks = true;
-        push_check(record, &mut self.timestamps, out);
+        self.lines.record(record, out);
     }
 
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\n],\"summary\":");
-        push_summary(summary, out);
+        out.extend_from_slice(b"],\"summary\":");
+        self.lines.end(summary, out);
         out.extend_from_slice(b"}\n");
     }
 }
@@ -41,15 +43,15 @@ impl Sink for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::ndjson::Ndjson;
     use crate::report::testing::{all_kinds, hostile, with_text, written};
 
     /// The document that is made of these lines of NDJSON.
     fn joined(lines: &str) -> String {
-        let (summary, checks) =
-            lines.lines().collect::<Vec<_>>().split_last().map(|(a, b)| (*a, b.join(",\n"))).unwrap();
-        let checks = if checks.is_empty() { "\n".to_owned() } else { format!("\n{checks}\n") };
-        format!("{{\"schema\":1,\"checks\":[{checks}],\"summary\":{summary}}}\n")
+        let lines: Vec<&str> = lines.lines().collect();
+        let (summary, checks) = lines.split_last().unwrap();
+        let checks: String = checks.iter().map(|check| format!("{check}\n")).collect();
+        let checks = checks.replace("\n{", "\n,{");
+        format!("{{\"schema\":1,\"checks\":[\n{checks}],\"summary\":{summary}\n}}\n")
     }
 
     #[test]

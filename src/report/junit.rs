@@ -194,6 +194,8 @@ fn push_xml(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Not copied to where it is called: there are many such places, and none of them is in a hurry.
+#[inline(never)]
 fn push(out: &mut Vec<u8>, text: &str) {
     put(text.as_bytes(), out);
 }

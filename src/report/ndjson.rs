@@ -42,7 +42,10 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
         }
         None => out.extend_from_slice(b",\"name\":null,\"labels\":{"),
     }
-    push_labels(&record.labels, out);
+    // Most have none, and a call is more than a look.
+    if !record.labels.is_empty() {
+        push_labels(&record.labels, out);
+    }
     // Words from our own lists need no escaping.
     out.extend_from_slice(b"},\"verdict\":\"");
     out.extend_from_slice(record.verdict().as_str().as_bytes());
@@ -51,7 +54,9 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
     out.extend_from_slice(b"\",\"detail\":");
     push_json_or_null(record.detail.as_deref(), out);
     out.extend_from_slice(b",\"failed\":[");
-    push_failed(&record.failed, out);
+    if !record.failed.is_empty() {
+        push_failed(&record.failed, out);
+    }
     out.extend_from_slice(b"],\"status\":");
     match record.status {
         Some(status) => push_number(u64::from(status), out),
@@ -107,8 +112,7 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
     out.extend_from_slice(b"\"}");
 }
 
-/// Appends what stands between the braces of the labels' object. Most targets have none.
-#[inline]
+/// Appends what stands between the braces of the labels' object.
 pub(super) fn push_labels(labels: &[(Box<str>, Box<str>)], out: &mut Vec<u8>) {
     for (index, (name, value)) in labels.iter().enumerate() {
         if index > 0 {
@@ -120,8 +124,7 @@ pub(super) fn push_labels(labels: &[(Box<str>, Box<str>)], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends what stands between the brackets of the list of what did not hold. Most checks have none.
-#[inline]
+/// Appends what stands between the brackets of the list of what did not hold.
 pub(super) fn push_failed(failed: &[Mismatch], out: &mut Vec<u8>) {
     for (index, mismatch) in failed.iter().enumerate() {
         out.extend_from_slice(if index > 0 { b",{\"expected\":" } else { b"{\"expected\":" });

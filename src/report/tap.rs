@@ -30,14 +30,14 @@ pub struct Tap {
 
 impl Sink for Tap {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"TAP version 13\n");
+        push(out, "TAP version 13\n");
     }
 
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         self.count += 1;
-        out.extend_from_slice(if record.verdict().is_healthy() { b"ok " } else { b"not ok " });
+        push(out, if record.verdict().is_healthy() { "ok " } else { "not ok " });
         push_number(self.count, out);
-        out.extend_from_slice(b" - ");
+        push(out, " - ");
         push_title(record.title(), out);
         out.push(b'\n');
         if record.verdict() != Verdict::Up {
@@ -46,7 +46,7 @@ impl Sink for Tap {
     }
 
     fn end(&mut self, _summary: &Summary, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"1..");
+        push(out, "1..");
         push_number(self.count, out);
         out.push(b'\n');
     }
@@ -63,29 +63,29 @@ fn push_title(title: &str, out: &mut Vec<u8>) {
 }
 
 fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"  ---\n  verdict: ");
-    out.extend_from_slice(record.verdict().as_str().as_bytes());
-    out.extend_from_slice(b"\n  reason: ");
-    out.extend_from_slice(record.reason.as_str().as_bytes());
-    out.extend_from_slice(b"\n  detail: ");
+    push(out, "  ---\n  verdict: ");
+    push(out, record.verdict().as_str());
+    push(out, "\n  reason: ");
+    push(out, record.reason.as_str());
+    push(out, "\n  detail: ");
     match &record.detail {
         Some(detail) => push_string(detail, out),
         None => out.push(b'~'),
     }
-    out.extend_from_slice(b"\n  target: ");
+    push(out, "\n  target: ");
     // Whole, since people join by it. It has at most 8 KiB.
     push_json(&shown(&record.target), out);
-    out.extend_from_slice(b"\n  labels:");
+    push(out, "\n  labels:");
     if record.labels.is_empty() {
-        out.extend_from_slice(b" {}");
+        push(out, " {}");
     }
     for (name, value) in record.labels.iter() {
-        out.extend_from_slice(b"\n    ");
+        push(out, "\n    ");
         push_string(name, out);
-        out.extend_from_slice(b": ");
+        push(out, ": ");
         push_string(value, out);
     }
-    out.extend_from_slice(b"\n  status: ");
+    push(out, "\n  status: ");
     match record.status {
         Some(status) => push_number(status.into(), out),
         None => out.push(b'~'),
@@ -101,28 +101,34 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
         ("total", Some(phases.total())),
     ] {
         let Some(phase) = phase else { continue };
-        out.extend_from_slice(b"\n  ");
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b": ");
+        push(out, "\n  ");
+        push(out, key);
+        push(out, ": ");
         push_seconds(phase, out);
     }
-    out.extend_from_slice(b"\n  failed:");
+    push(out, "\n  failed:");
     if record.failed.is_empty() {
-        out.extend_from_slice(b" []");
+        push(out, " []");
     }
     for mismatch in record.failed.iter() {
-        out.extend_from_slice(b"\n    - expected: ");
+        push(out, "\n    - expected: ");
         push_string(&mismatch.expected, out);
-        out.extend_from_slice(b"\n      got: ");
+        push(out, "\n      got: ");
         push_string(&mismatch.got, out);
     }
-    out.extend_from_slice(b"\n  ...\n");
+    push(out, "\n  ...\n");
 }
 
 /// Appends a YAML string, cut at [`DETAIL_MAX`]. Of shown text nothing but `"` and `\` is left to escape, which is all that
 /// YAML, JSON and Perl's YAMLish escape alike.
 fn push_string(text: &str, out: &mut Vec<u8>) {
     push_json(&clip(&shown(text), DETAIL_MAX), out);
+}
+
+/// Not copied to where it is called: there are many such places, and none of them is in a hurry.
+#[inline(never)]
+fn push(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]
