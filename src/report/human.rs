@@ -131,6 +131,9 @@ impl Human {
 
     fn push_counts(&self, summary: &Summary, out: &mut Vec<u8>) {
         let tally = &summary.tally;
+        if tally.total() == 0 {
+            return out.extend_from_slice(b"nothing checked");
+        }
         push(out, format_args!("{} checked:", tally.total()));
         let mut separator = " ";
         for verdict in Verdict::ALL {
