@@ -81,6 +81,7 @@ fn every_key_is_in_every_line() {
         "most_in_flight",
         "cpu_seconds",
         "peak_memory_bytes",
+        "shard",
         "threads",
         "loop",
     ]);
