@@ -117,23 +117,32 @@ fn push_json([open, close]: [u8; 2], push: impl Fn(&mut Vec<u8>), out: &mut Vec<
 /// Appends a text of one line, in quotes where it needs them. A `;` ends a cell, too, where a comma is the decimal sign:
 /// LibreOffice splits at it unless it is quoted, and Excel even then.
 fn push_cell(text: &str, out: &mut Vec<u8>) {
-    let is_quoted = text.contains([',', ';', '"']);
-    if is_quoted {
-        out.push(b'"');
-    }
-    let mut starts_cell = true;
-    for c in text.chars() {
-        match c {
-            '"' => out.push(b'"'),
-            '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' if starts_cell => out.push(b'\''),
-            _ => {}
+    let starts_formula =
+        |c: char| matches!(c, '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}');
+    // Nearly all are plain.
+    if !text.bytes().any(|b| matches!(b, b',' | b';' | b'"')) {
+        if text.starts_with(starts_formula) {
+            out.push(b'\'');
         }
-        put(c.encode_utf8(&mut [0; 4]).as_bytes(), out);
+        return put(text.as_bytes(), out);
+    }
+    out.push(b'"');
+    let (mut plain_from, mut starts_cell) = (0, true);
+    for (at, c) in text.char_indices() {
+        let before = match c {
+            '"' => Some(b'"'),
+            c if starts_cell && starts_formula(c) => Some(b'\''),
+            _ => None,
+        };
+        if let Some(before) = before {
+            put(&text.as_bytes()[plain_from..at], out);
+            out.push(before);
+            plain_from = at;
+        }
         starts_cell = c == ';';
     }
-    if is_quoted {
-        out.push(b'"');
-    }
+    put(&text.as_bytes()[plain_from..], out);
+    out.push(b'"');
 }
 
 #[cfg(test)]
