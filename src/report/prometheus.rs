@@ -48,8 +48,9 @@ struct Row {
     status: u16,
     redirects: u32,
     body_bytes: u64,
-    http_version: Option<&'static str>,
-    tls_version: Option<&'static str>,
+    /// What stands behind the point of `1.0` and `1.1`, and of `1.2` and `1.3`.
+    http_minor: Option<u8>,
+    tls_minor: Option<u8>,
     /// Of the server's own certificate, Unix time.
     not_after: Option<i64>,
     /// Name lookup, connect, TLS, wait, body, in microseconds.
@@ -70,8 +71,8 @@ impl Row {
             status: record.status.unwrap_or(0),
             redirects: record.redirects,
             body_bytes: record.body_bytes,
-            http_version: record.http_version,
-            tls_version: tls.and_then(|tls| tls.version),
+            http_minor: record.http_version.and_then(minor),
+            tls_minor: tls.and_then(|tls| tls.version).and_then(minor),
             not_after: tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
             phases: [phases.dns, phases.connect, phases.tls, phases.wait, phases.body]
                 .map(|phase| phase.unwrap_or_default().as_micros() as u64),
@@ -87,6 +88,11 @@ impl Row {
     fn http(&self) -> Option<&Row> {
         self.probed().filter(|row| row.is_http)
     }
+}
+
+/// The last digit of a version.
+fn minor(version: &str) -> Option<u8> {
+    version.bytes().last()
 }
 
 /// The value of a sample, in a form that Go's `ParseFloat` takes.
@@ -121,7 +127,11 @@ const PLAIN: &[Plain] = &[
         Some(Number(row.http()?.status.into()))
     }),
     ("probe_http_version", "The version of HTTP of the final response, 0 without one.", |row| {
-        Some(Text(row.http()?.http_version.unwrap_or("0")))
+        Some(Text(match row.http()?.http_minor {
+            Some(b'0') => "1.0",
+            Some(_) => "1.1",
+            None => "0",
+        }))
     }),
     ("probe_http_redirects", "How many redirects were followed.", |row| Some(Number(row.http()?.redirects.into()))),
     ("probe_http_ssl", "Whether the final response came over TLS.", |row| Some(Number(row.http()?.over_tls.into()))),
@@ -140,9 +150,9 @@ const LABELLED: &[Labelled] = &[
         ["resolve", "connect", "tls", "processing", "transfer"].into_iter().zip(row.phases.map(Micros)).collect()
     }),
     ("probe_tls_version_info", "The version of TLS that was spoken.", "version", |row| {
-        let version = match row.probed().and_then(|row| row.tls_version) {
-            Some("1.3") => "TLS 1.3",
-            Some("1.2") => "TLS 1.2",
+        let version = match row.probed().and_then(|row| row.tls_minor) {
+            Some(b'3') => "TLS 1.3",
+            Some(b'2') => "TLS 1.2",
             _ => return Vec::new(),
         };
         vec![(version, Number(1))]
