@@ -2,14 +2,19 @@
 //! of its own, without privileges, as long as its test.
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Peer, Report, Server, Step, TempDir, Upcheck, program, refused_address, skipped, wait_until};
 
 /// Starts a program that listens here, once it does.
 fn start(command: &mut Command, address: SocketAddr) -> Peer {
-    let peer = Peer::start(command);
-    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    let mut peer = Peer::start(command);
+    wait_until("it listens", || {
+        let ended = peer.0.try_wait().expect("a child of ours");
+        assert_eq!(ended, None, "it ended: {command:?}");
+        TcpStream::connect(address).is_ok()
+    });
     peer
 }
 
@@ -127,30 +132,9 @@ fn squid() {
     let server = Server::ok();
     let (address, gone) = (refused_address(), refused_address());
     let folder = TempDir::new();
-    let root = folder.path("").display().to_string();
-    let config = folder.write(
-        "squid.conf",
-        format!(
-            "http_port {address}
-             pid_filename none
-             cache_log {root}/cache.log
-             access_log none
-             cache deny all
-             coredump_dir {root}
-             pinger_enable off
-             shutdown_lifetime 0 seconds
-             acl open port {}
-             acl open port {}
-             acl CONNECT method CONNECT
-             http_access deny !open
-             http_access allow all\n",
-            server.address().port(),
-            gone.port()
-        ),
-    );
-    // As root it becomes somebody else, who must be able to write there.
-    let _ = Command::new("chmod").args(["777", &root]).status();
-    let _peer = start(Command::new(squid).args(["-N", "-n", "upchecktest", "-f", &config]), address);
+    let (open, closed) = (server.address().port(), gone.port());
+    let rules = format!("acl open port {open} {closed}\nhttp_access deny !open\nhttp_access allow all\n");
+    let _peer = Squid::start(&squid, &folder, address, &rules);
     let proxied = || Upcheck::new().args(["-t", "20", "-x", &format!("http://{address}")]);
     let (plain, tunnel) = (server.url("/x"), format!("tcp://{}", server.address()));
     let (no_server, denied) = (format!("http://{gone}/"), format!("tcp://{}", refused_address()));
@@ -163,6 +147,50 @@ fn squid() {
     assert_eq!(denied["reason"], "connect_refused", "{denied}");
     assert!(denied["detail"].as_str().is_some_and(|detail| detail.contains("403")), "{denied}");
     assert!(server.requests().iter().any(|request| request.path() == "/x" && request.header("via").is_some()));
+}
+
+/// squid, and the name by which it marks the memory that it shares with others of its kind.
+struct Squid {
+    name: String,
+    _peer: Peer,
+}
+
+impl Squid {
+    /// With these rules, which keeps the rest of what it has to keep in `folder`.
+    fn start(program: &Path, folder: &TempDir, address: SocketAddr, rules: &str) -> Squid {
+        let root = folder.path("").display().to_string();
+        let config = folder.write(
+            "squid.conf",
+            format!(
+                "http_port {address}
+                 pid_filename none
+                 cache_log {root}/cache.log
+                 access_log none
+                 cache deny all
+                 coredump_dir {root}
+                 pinger_enable off
+                 shutdown_lifetime 0 seconds
+                 {rules}"
+            ),
+        );
+        // As root it becomes somebody else, who must be able to write there.
+        let _ = Command::new("chmod").args(["777", &root]).status();
+        // Another of the same name would take the memory for its own; one of another user could not start.
+        let name = format!("upcheck{}p{}", std::process::id(), address.port());
+        let peer = start(Command::new(program).args(["-N", "-n", &name, "-f", &config]), address);
+        Squid { name, _peer: peer }
+    }
+}
+
+impl Drop for Squid {
+    fn drop(&mut self) {
+        // It takes this away itself when it is asked to end, which lasts two seconds.
+        let Ok(entries) = std::fs::read_dir("/dev/shm") else { return };
+        let prefix = format!("{}-", self.name);
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[test]
