@@ -20,7 +20,7 @@ fn one_by_one() -> Upcheck {
 }
 
 /// How many of the checks went over a connection that was there.
-fn reused(report: &Report) -> usize {
+pub(crate) fn reused(report: &Report) -> usize {
     report.checks.iter().filter(|check| check["reused"] == true).count()
 }
 
