@@ -7,14 +7,14 @@
 use std::fmt::Write;
 
 use super::expect::clip;
-use super::target::QUOTED_MAX;
+use super::target::{QUOTED_MAX, is_label_byte};
 use crate::proto::json;
 
 /// The most of such a file that is read, in bytes: it is kept whole until its end is there.
 pub const MAX: usize = 64 * 1024 * 1024;
 
 /// UTF-8's byte order mark, which some editors put before a text.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Whether a file that begins so is one: `[`, and then `{` or `]`. `None`: that cannot be told yet.
 pub fn is_one(start: &[u8]) -> Option<bool> {
@@ -63,7 +63,7 @@ fn push_group(group: &str, lines: &mut String) -> Result<(), String> {
                 for (label, value) in json::members(value) {
                     let shown = || clip(&label.escape_debug().to_string(), QUOTED_MAX);
                     // It stands in the line without quotes, so it must be what it is.
-                    if !is_label(&label) {
+                    if label.is_empty() || !label.bytes().all(is_label_byte) {
                         return Err(format!("'{}' is not the name of a label", shown()));
                     }
                     let value = string(value).ok_or_else(|| format!("the label '{}' is no string", shown()))?;
@@ -101,11 +101,6 @@ fn push_group(group: &str, lines: &mut String) -> Result<(), String> {
         let _ = writeln!(lines, "{}{options}", quoted(&url));
     }
     Ok(())
-}
-
-/// Letters, digits and what else a label of a target may be named with; Prometheus itself takes fewer.
-fn is_label(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
 }
 
 fn string(value: &str) -> Option<String> {

@@ -198,6 +198,12 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// All but the queue, in their order, with the names that they have in every output.
+    pub fn named(&self) -> [(&'static str, Option<Duration>); 5] {
+        let &Phases { dns, connect, tls, wait, body, .. } = self;
+        [("dns", dns), ("connect", connect), ("tls", tls), ("wait", wait), ("body", body)]
+    }
+
     /// The attempt's time from its start.
     pub fn total(&self) -> Duration {
         // Not all of them happen, and adding nothing costs as much as adding something.

@@ -319,8 +319,7 @@ fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
     };
     // As Kubernetes names them, too: app.kubernetes.io/name.
     let starts_well = label.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let is_good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/');
-    if !starts_well || !label.bytes().all(is_good) {
+    if !starts_well || !label.bytes().all(is_label_byte) {
         let shown = clip(&label.escape_debug().to_string(), QUOTED_MAX);
         return Err(format!(
             "'{shown}' is not a label name: letters, digits, '_', '-', '.' and '/', none of those first"
@@ -332,6 +331,11 @@ fn tag(key: &str, value: &str, tags: &mut Tags) -> Result<(), String> {
         None => tags.labels.push((label.into(), value.into())),
     }
     Ok(())
+}
+
+/// What a label of a target may be named with.
+pub(super) fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')
 }
 
 /// A word of a line, unquoted and with its variables filled in.

@@ -26,7 +26,7 @@ use super::flags::{self, Asked, Given};
 use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
-use super::outputs::{Form, OutputFlag, dumb, push_more};
+use super::outputs::{Form, OutputFlag, Rest, dumb, write_rest};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -478,13 +478,10 @@ impl Run {
         }
         let mut events = Vec::new();
         loop {
-            let is_more = push_more(&mut self.reports);
-            self.reports.write(self.engine.reactor());
-            match (is_more, self.reports.are_drained()) {
-                (false, true) => break,
-                // Nobody waits for a reader, so the loop does not either.
-                (true, true) => self.engine.go_on(),
-                (_, false) => {}
+            match write_rest(&mut self.reports, self.engine.reactor()) {
+                Rest::Nothing => break,
+                Rest::More => self.engine.go_on(),
+                Rest::Waits => {}
             }
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             let now = self.engine.reactor().clock().now();

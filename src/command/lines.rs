@@ -1,6 +1,6 @@
 //! A file's lines, as they come: read in pieces when they are there, none longer than there is room for.
 //!
-//! It refuses to know what a line says.
+//! It refuses to know what a line says. Only of targets it knows that their file may be JSON, of which lines are made.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -125,7 +125,7 @@ impl Lines {
         self.at = line.end;
         self.number += 1;
         let line = &self.buffer[line];
-        let mark = if self.number == 1 { &b"\xef\xbb\xbf"[..] } else { b"" };
+        let mark = if self.number == 1 { discovery::MARK } else { b"" };
         Line::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
     }
 

@@ -1,5 +1,6 @@
 //! Which reports are wanted and how they are to look: what the commands that write results have in common.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::AsFd;
 
@@ -15,22 +16,22 @@ use crate::sys::fd;
 pub(super) type Form = Box<dyn Sink>;
 
 /// A report, and where it goes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
     pub(super) format: &'static Format,
     /// `None`: standard output.
-    pub(super) file: Option<&'a str>,
+    pub(super) file: Option<String>,
 }
 
-impl Wanted<'_> {
+impl Wanted {
     /// Reads `FORMAT[=FILE]`.
     ///
     /// # Errors
     /// What is wrong, in words.
-    fn parse(value: &str) -> Result<Wanted<'_>, String> {
+    fn parse(value: &str) -> Result<Wanted, String> {
         let (name, file) = match value.split_once('=') {
             Some((_, "")) => return Err(format!("'{}' names no file", value.escape_debug())),
-            Some((name, file)) => (name, Some(file)),
+            Some((name, file)) => (name, Some(file.to_owned())),
             None => (value, None),
         };
         let unknown = || format!("'{}' is not a format: {}", name.escape_debug(), formats::names(", "));
@@ -90,8 +91,7 @@ impl OutputFlag {
 /// What the flags of output say.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
-    /// `FORMAT[=FILE]`, each of which can be read.
-    wanted: Vec<String>,
+    wanted: Vec<Wanted>,
     color: Color,
     /// For a person: nothing where all is well.
     pub(super) quiet: bool,
@@ -108,10 +108,7 @@ impl Outputs {
     /// What is wrong, in words.
     pub(super) fn take(&mut self, flag: OutputFlag, value: &str) -> Result<(), String> {
         match flag {
-            OutputFlag::Output => {
-                Wanted::parse(value)?;
-                self.wanted.push(value.to_owned());
-            }
+            OutputFlag::Output => self.wanted.push(Wanted::parse(value)?),
             OutputFlag::Quiet => self.quiet = true,
             OutputFlag::Silent => self.silent = true,
             OutputFlag::Verbose => self.verbose = true,
@@ -128,11 +125,10 @@ impl Outputs {
     }
 
     /// All that are wanted: what a person reads, where nothing is said.
-    pub(super) fn wanted(&self) -> Vec<Wanted<'_>> {
-        let said: Vec<Wanted> = self.wanted.iter().filter_map(|value| Wanted::parse(value).ok()).collect();
-        match said.is_empty() && !self.silent {
-            true => vec![Wanted { format: &FORMATS[0], file: None }],
-            false => said,
+    pub(super) fn wanted(&self) -> Cow<'_, [Wanted]> {
+        match self.wanted.is_empty() && !self.silent {
+            true => vec![Wanted { format: &FORMATS[0], file: None }].into(),
+            false => Cow::Borrowed(&self.wanted),
         }
     }
 
@@ -150,8 +146,8 @@ impl Outputs {
         reports: &mut Reports<Form>,
         reactor: &mut Reactor<T>,
     ) -> Result<(), String> {
-        for Wanted { format, file } in self.wanted() {
-            reports.open(file, |is_terminal| (format.make)(&self.look(is_terminal)), reactor)?;
+        for Wanted { format, file } in self.wanted().iter() {
+            reports.open(file.as_deref(), |is_terminal| (format.make)(&self.look(is_terminal)), reactor)?;
         }
         for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
             form.begin(buffer);
@@ -173,8 +169,29 @@ impl Outputs {
     }
 }
 
-/// Has the formats write more of what they have kept, as far as there is room for it: whether there is more.
-pub(super) fn push_more(reports: &mut Reports<Form>) -> bool {
+/// What is left to be written when everything has been reported.
+pub(super) enum Rest {
+    /// More, for which there is room: nobody waits for a reader, so the loop must not either.
+    More,
+    /// What somebody has to take first.
+    Waits,
+    /// Nothing.
+    Nothing,
+}
+
+/// Has the formats write more of what they have kept, and what is taken at once written.
+pub(super) fn write_rest<T: Copy>(reports: &mut Reports<Form>, reactor: &mut Reactor<T>) -> Rest {
+    let is_more = push_more(reports);
+    reports.write(reactor);
+    match (is_more, reports.are_drained()) {
+        (false, true) => Rest::Nothing,
+        (true, true) => Rest::More,
+        (_, false) => Rest::Waits,
+    }
+}
+
+/// Has the formats write more, as far as there is room for it: whether there is more.
+fn push_more(reports: &mut Reports<Form>) -> bool {
     let mut is_more = false;
     for report in reports.iter_mut() {
         match report.has_room() {

@@ -12,13 +12,13 @@ use super::exit;
 use super::flags::{self, Asked, Flag, Given};
 use super::lines::{self, Line, Lines};
 use super::output::print;
-use super::outputs::{Form, OutputFlag, Outputs, push_more};
+use super::outputs::{Form, OutputFlag, Outputs, Rest, write_rest};
 use super::reports::{Report, Reports, Wake};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::report::baseline::Baseline;
-use crate::report::formats::FORMATS;
+use crate::report::formats;
 use crate::report::join::Joined;
 use crate::report::read::{self, LINE_MAX};
 use crate::report::record::Record;
@@ -114,11 +114,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
 }
 
 fn help() -> String {
-    let mut text = format!("{USAGE}{}{ENDING}\nFormats of -o:\n", flags::help(FLAGS));
-    for format in FORMATS {
-        text.push_str(&format!("  {:28}{}\n", format.name, format.help));
-    }
-    text
+    format!("{USAGE}{}{ENDING}\nFormats of -o:\n{}", flags::help(FLAGS), formats::help(""))
 }
 
 impl Options {
@@ -290,13 +286,10 @@ impl Reading {
     /// Waits until everything has been taken that was written, puts files into their places, and says what could not be.
     fn finish(mut self, tells: bool, code: u8) -> super::Result {
         while self.signalled.is_none() {
-            let is_more = push_more(&mut self.reports);
-            self.reports.write(&mut self.reactor);
-            match (is_more, self.reports.are_drained()) {
-                (false, true) => break,
-                // Nobody waits for a reader, so the loop does not either.
-                (true, true) => self.reactor.again(self.key),
-                (_, false) => {}
+            match write_rest(&mut self.reports, &mut self.reactor) {
+                Rest::Nothing => break,
+                Rest::More => self.reactor.again(self.key),
+                Rest::Waits => {}
             }
             self.turn()?;
         }
@@ -388,7 +381,7 @@ fn compare(options: &Options, old: &str) -> super::Result {
     let (_, new_is_whole) = reading.read(&options.files, &mut |record, _| baseline.add_new(record))?;
     let is_good = old_is_whole && new_is_whole && !baseline.is_worse();
     let changes = baseline.into_changes();
-    for (report, wanted) in reading.reports.iter_mut().zip(wanted) {
+    for (report, wanted) in reading.reports.iter_mut().zip(wanted.iter()) {
         let Some((_, buffer)) = report.open() else { continue };
         match wanted.format.name {
             "ndjson" => changes.push_ndjson(buffer),

@@ -128,6 +128,13 @@ pub fn find(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }
 
+/// A line of help a format. Behind those that keep rows until the end stands this.
+pub fn help(keeps: &str) -> String {
+    let line =
+        |format: &Format| format!("  {:28}{}{}\n", format.name, format.help, if format.streams { "" } else { keeps });
+    FORMATS.iter().map(line).collect()
+}
+
 /// Their names with this between them.
 pub fn names(between: &str) -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(between)

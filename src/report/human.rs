@@ -5,12 +5,12 @@
 //!     down     -   1.2 ms  http://127.0.0.1:1/  connect_refused: 127.0.0.1:1 refused the connection
 //! ```
 
-use std::io::Write;
 use std::time::Duration;
 
 use super::formats::Look;
 use super::record::Record;
-use super::text::{push_date, push_hex, push_shown, short_time};
+use super::rows::times_in_words;
+use super::text::{push_date, push_format as push, push_hex, push_shown, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
 
@@ -156,12 +156,8 @@ impl Human {
         if !reasons.is_empty() {
             push(out, format_args!("reasons: {reasons}\n"));
         }
-        let times = tally.times();
-        if let (Some(p50), Some(p90), Some(p99), Some(max)) =
-            (times.percentile(50), times.percentile(90), times.percentile(99), times.max())
-        {
-            let [p50, p90, p99, max] = [p50, p90, p99, max].map(short_time);
-            push(out, format_args!("answers: p50 {p50}, p90 {p90}, p99 {p99}, max {max}\n"));
+        if let Some(times) = times_in_words(tally) {
+            push(out, format_args!("answers: {times}\n"));
         }
         push(
             out,
@@ -188,13 +184,7 @@ fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
         push(out, format_args!("connection reused, "));
     }
     push(out, format_args!("queue {}", short_time(phases.queue)));
-    for (name, phase) in [
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("wait", phases.wait),
-        ("body", phases.body),
-    ] {
+    for (name, phase) in phases.named() {
         if let Some(phase) = phase {
             push(out, format_args!(", {name} {}", short_time(phase)));
         }
@@ -218,9 +208,4 @@ fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
         push_hex(&certificate.fingerprint, out);
     }
     out.push(b'\n');
-}
-
-fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a Vec cannot fail.
-    let _ = out.write_fmt(text);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::ndjson::push_labels;
 use super::record::Record;
-use super::text::{DETAIL_MAX, push_date, push_number, push_seconds, put, shown};
+use super::text::{DETAIL_MAX, push, push_date, push_number, push_seconds, shown};
 use super::{PIECE, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -138,15 +138,11 @@ fn push_trouble(element: &str, record: &Record<'_>, out: &mut Vec<u8>) {
     let phases = &record.phases;
     push(out, "\nseconds: queue ");
     push_seconds(phases.queue, out);
-    for (name, phase) in [
-        (", dns ", phases.dns),
-        (", connect ", phases.connect),
-        (", tls ", phases.tls),
-        (", wait ", phases.wait),
-        (", body ", phases.body),
-    ] {
+    for (name, phase) in phases.named() {
         if let Some(phase) = phase {
+            push(out, ", ");
             push(out, name);
+            push(out, " ");
             push_seconds(phase, out);
         }
     }
@@ -192,12 +188,6 @@ fn push_xml(text: &str, out: &mut Vec<u8>) {
             byte => out.push(byte),
         }
     }
-}
-
-/// Not copied to where it is called: there are many such places, and none of them is in a hurry.
-#[inline(never)]
-fn push(out: &mut Vec<u8>, text: &str) {
-    put(text.as_bytes(), out);
 }
 
 #[cfg(test)]

@@ -12,11 +12,9 @@
 //! Every text from outside is code. There neither CommonMark nor what GitHub adds to it sees a link, a mention, an
 //! issue's number, an emoji or a formula, which no escape prevents elsewhere: those are looked for when escapes are gone.
 
-use std::io::Write;
-
 use super::record::Record;
-use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts};
-use super::text::{push_shown, put, short_time};
+use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts, times_in_words};
+use super::text::{push_format as push, push_shown, put, short_time};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 
@@ -59,12 +57,8 @@ impl Sink for Markdown {
         if tally.total() > 0 {
             out.push(b'\n');
         }
-        let times = tally.times();
-        if let (Some(p50), Some(p90), Some(p99), Some(max)) =
-            (times.percentile(50), times.percentile(90), times.percentile(99), times.max())
-        {
-            let [p50, p90, p99, max] = [p50, p90, p99, max].map(short_time);
-            push(out, format_args!("Answers: p50 {p50}, p90 {p90}, p99 {p99}, max {max}. "));
+        if let Some(times) = times_in_words(tally) {
+            push(out, format_args!("Answers: {times}. "));
         }
         push(out, format_args!("Wall: {}.\n", short_time(summary.wall)));
     }
@@ -91,11 +85,6 @@ fn push_code(text: &str, out: &mut Vec<u8>) {
     if in_code {
         out.push(b'`');
     }
-}
-
-fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a Vec cannot fail.
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]

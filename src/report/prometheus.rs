@@ -59,7 +59,6 @@ struct Row {
 
 impl Row {
     fn of(record: &Record<'_>) -> Row {
-        let phases = &record.phases;
         let tls = record.tls.as_deref();
         Row {
             labels: labels(record),
@@ -74,8 +73,7 @@ impl Row {
             http_minor: record.http_version.and_then(minor),
             tls_minor: tls.and_then(|tls| tls.version).and_then(minor),
             not_after: tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
-            phases: [phases.dns, phases.connect, phases.tls, phases.wait, phases.body]
-                .map(|phase| phase.unwrap_or_default().as_micros() as u64),
+            phases: record.phases.named().map(|(_, phase)| phase.unwrap_or_default().as_micros() as u64),
         }
     }
 

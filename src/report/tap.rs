@@ -16,7 +16,7 @@
 //! Test::Harness know: blocks, no flow; `~` for null; strings of one line in double quotes, none of them longer than 64 KiB.
 
 use super::record::Record;
-use super::text::{DETAIL_MAX, push_json, push_number, push_seconds, shown};
+use super::text::{DETAIL_MAX, push, push_json, push_number, push_seconds, shown};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -91,15 +91,8 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
         None => out.push(b'~'),
     }
     let phases = &record.phases;
-    for (key, phase) in [
-        ("queue", Some(phases.queue)),
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("wait", phases.wait),
-        ("body", phases.body),
-        ("total", Some(phases.total())),
-    ] {
+    let (queue, total) = (("queue", Some(phases.queue)), ("total", Some(phases.total())));
+    for (key, phase) in [queue].into_iter().chain(phases.named()).chain([total]) {
         let Some(phase) = phase else { continue };
         push(out, "\n  ");
         push(out, key);
@@ -123,12 +116,6 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
 /// YAML, JSON and Perl's YAMLish escape alike.
 fn push_string(text: &str, out: &mut Vec<u8>) {
     push_json(&clip(&shown(text), DETAIL_MAX), out);
-}
-
-/// Not copied to where it is called: there are many such places, and none of them is in a hurry.
-#[inline(never)]
-fn push(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]

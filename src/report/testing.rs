@@ -163,6 +163,13 @@ pub(crate) fn summary(records: &[Record<'_>]) -> Summary {
     }
 }
 
+/// What is appended.
+pub(crate) fn pushed(push: impl Fn(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    push(&mut out);
+    String::from_utf8(out).expect("reports are UTF-8")
+}
+
 /// All that the format writes of these.
 pub(crate) fn written(format: &mut dyn Sink, records: &[Record<'_>]) -> String {
     let mut out = Vec::new();

@@ -17,6 +17,17 @@ pub fn put(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
+/// Appends a text as it is.
+pub fn push(out: &mut Vec<u8>, text: &str) {
+    put(text.as_bytes(), out);
+}
+
+/// Appends what `format_args!` makes.
+pub fn push_format(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing to a Vec cannot fail.
+    let _ = out.write_fmt(text);
+}
+
 /// The longest detail, in characters, in a format whose readers keep all that they are given.
 pub const DETAIL_MAX: usize = 4096;
 
@@ -266,12 +277,7 @@ pub fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pushed(push: impl Fn(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        push(&mut out);
-        String::from_utf8(out).unwrap()
-    }
+    use crate::report::testing::pushed;
 
     #[test]
     fn no_control_byte_reaches_a_terminal() {

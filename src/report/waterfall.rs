@@ -77,11 +77,14 @@ impl Span {
 
 impl Bar {
     fn of(record: &Record<'_>, span: Option<Span>) -> Bar {
-        let phases = &record.phases;
-        let all = [phases.dns, phases.connect, phases.tls, phases.wait, phases.body];
         // More than a line of a terminal is of no use.
         let title = clip(record.title(), 256).into();
-        Bar { title, reason: record.reason, span, phases: all.map(Option::unwrap_or_default) }
+        Bar {
+            title,
+            reason: record.reason,
+            span,
+            phases: record.phases.named().map(|(_, phase)| phase.unwrap_or_default()),
+        }
     }
 
     fn micros(&self) -> u32 {

@@ -21,7 +21,7 @@ const PIECE: usize = 64 * 1024;
 /// What is wrong with the input.
 pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Tag<Beside>>) -> Result<u8, String> {
     let wanted = options.outputs.wanted();
-    if let Some(file) = wanted.iter().find_map(|wanted| wanted.file) {
+    if let Some(file) = wanted.iter().find_map(|wanted| wanted.file.as_deref()) {
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
     }
     let as_objects = wanted.iter().any(|wanted| wanted.format.name == "ndjson");

@@ -19,7 +19,7 @@ use crate::engine::resolver::{Families, Names, Override};
 use crate::engine::secure::{self, Defaults};
 use crate::os;
 use crate::proto::dns::config::{DNS_PORT, server};
-use crate::report::formats::FORMATS;
+use crate::report::formats;
 use crate::sys::plain;
 
 /// What a flag of `check` says.
@@ -224,10 +224,7 @@ Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run,
 Formats of -o (those with * keep up to 300 bytes a target until the end):
 "#,
     );
-    for format in FORMATS {
-        let kept = if format.streams { "" } else { " *" };
-        text.push_str(&format!("  {:28}{}{kept}\n", format.name, format.help));
-    }
+    text.push_str(&formats::help(" *"));
     text.push_str("\nReasons:\n");
     for reason in Reason::ALL {
         text.push_str(&format!("  {:20} {:9} {}\n", reason.as_str(), reason.verdict().as_str(), reason.explain()));

@@ -22,6 +22,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::record::Record;
+use super::rows::WORST_FIRST;
 use super::text::{push_date, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{Phases, Verdict};
@@ -32,9 +33,6 @@ const LISTED_MAX: usize = 2000;
 
 /// The most bytes of all rows: what a server says may be longer than it should.
 const LISTED_BYTES_MAX: usize = 1 << 20;
-
-/// The verdicts, worst first.
-const WORST_FIRST: [Verdict; 4] = [Verdict::Down, Verdict::Unknown, Verdict::Degraded, Verdict::Up];
 
 /// The format.
 #[derive(Debug, Default)]

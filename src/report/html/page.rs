@@ -4,7 +4,9 @@
 //! A page asks for nothing: no script, no font, no picture, and a policy that forbids the browser to fetch any, should a
 //! text ever get out of its place.
 
-use crate::report::text::{push_number, push_shown, put};
+/// Appends what is HTML already.
+pub use crate::report::text::push;
+use crate::report::text::{push_number, push_shown};
 
 /// All of the style. Colours are named once for light, once for dark.
 const STYLE: &str = include_str!("style.css");
@@ -27,12 +29,6 @@ pub fn push_head(title: &str, out: &mut Vec<u8>) {
 /// Appends what stands behind it.
 pub fn push_foot(out: &mut Vec<u8>) {
     push(out, concat!("<footer>upcheck ", env!("CARGO_PKG_VERSION"), "</footer>\n</body>\n</html>\n"));
-}
-
-/// Appends what is HTML already. It is called from hundreds of places, and never in a hurry.
-#[inline(never)]
-pub fn push(out: &mut Vec<u8>, html: &str) {
-    put(html.as_bytes(), out);
 }
 
 /// Texts put together.
@@ -142,12 +138,7 @@ pub fn push_decimal(value: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pushed(push: impl Fn(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        push(&mut out);
-        String::from_utf8(out).unwrap()
-    }
+    use crate::report::testing::pushed;
 
     #[test]
     fn texts_stay_texts() {

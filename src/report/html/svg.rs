@@ -152,7 +152,7 @@ impl Axis {
     #[inline(never)]
     pub fn at(&self, value: f64) -> f64 {
         let share = match self.log {
-            true => (value.max(1.0) / self.low).ln() / (self.high / self.low).ln(),
+            true => log2(value.max(1.0) / self.low) / log2(self.high / self.low),
             false => (value - self.low) / (self.high - self.low),
         };
         share.clamp(0.0, 1.0)
@@ -190,13 +190,40 @@ impl Axis {
 /// The smallest of 1, 2, 2.5 and 5, times a power of ten, that is not below this.
 #[inline(never)]
 fn round_step(step: f64) -> f64 {
-    let power = 10f64.powf(step.max(1e-9).log10().floor());
+    let step = step.clamp(1e-9, 1e21);
+    let mut power = 1.0;
+    while power * 10.0 <= step {
+        power *= 10.0;
+    }
+    while power > step {
+        power /= 10.0;
+    }
     [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|round| *round >= step * 0.999).unwrap_or(power)
+}
+
+/// The logarithm to base 2 of a positive number, as exactly as a picture needs it. std's is the C library's, in a part of its
+/// own that every start of the program would have to load.
+fn log2(value: f64) -> f64 {
+    const FRACTION: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = value.to_bits();
+    let exponent = (bits >> FRACTION) as f64 - 1023.0;
+    // From 1 to 2. Its logarithm is 2 artanh t, whose series has no more than 1e-8 left behind these.
+    let mantissa = f64::from_bits(bits & ((1 << FRACTION) - 1) | 1.0f64.to_bits());
+    let t = (mantissa - 1.0) / (mantissa + 1.0);
+    let terms = (0..8).rev().fold(0.0, |sum, n| sum * t * t + 1.0 / f64::from(2 * n + 1));
+    exponent + 2.0 * t * terms / std::f64::consts::LN_2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_are_near_enough() {
+        for value in [1.0, 1.001, 1.5, 1.999_999, 2.0, 3.0, 10.0, 12_345.678, 1e15] {
+            assert!((log2(value) - f64::log2(value)).abs() < 1e-7, "{value}: {}", log2(value));
+        }
+    }
 
     #[test]
     fn axes_have_round_marks_and_few() {

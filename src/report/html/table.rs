@@ -86,18 +86,13 @@ fn push_why(record: &Record<'_>, out: &mut Vec<u8>) {
 fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
     let phases = &record.phases;
     let mut before = "<small>";
-    for (name, phase) in [
-        ("dns ", phases.dns),
-        ("connect ", phases.connect),
-        ("tls ", phases.tls),
-        ("wait ", phases.wait),
-        ("body ", phases.body),
-    ] {
+    for (name, phase) in phases.named() {
         let Some(phase) = phase else { continue };
         push(out, before);
         // A phase and its time stay together: no line ends within the tag.
         push(out, "<i>");
         push(out, name);
+        push(out, " ");
         push(out, &short_time(phase));
         push(out, "</i>");
         before = ", ";

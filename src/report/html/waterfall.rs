@@ -218,11 +218,9 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
 }
 
 fn push_phases(span: &Span, listed: &Listed, [y, thick]: [f64; 2], paths: &mut [Vec<u8>; PHASES.len()]) {
-    let phases = &listed.phases;
     let start = (listed.timed.started - span.first) as f64 * 1000.0;
     let mut from = start;
-    let all = [phases.dns, phases.connect, phases.tls, phases.wait, phases.body];
-    for (phase, path) in all.into_iter().zip(paths.iter_mut()) {
+    for ((_, phase), path) in listed.phases.named().into_iter().zip(paths.iter_mut()) {
         let to = from + phase.unwrap_or_default().as_micros() as f64;
         let (x, end) = (span.axis.at(from) * WIDTH, span.axis.at(to) * WIDTH);
         // What is too short to be seen is shown a little too long, but for the whole bar's end.
