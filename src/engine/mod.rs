@@ -439,7 +439,14 @@ impl<O: Copy> Engine<O> {
     /// 1. Takes a target that has been waiting since `since`, and starts it as soon as the queue lets it. `number` is
     ///    handed back with what comes of it. Gives the time at which it was taken.
     pub fn add(&mut self, number: u64, target: Target, since: Instant) -> Instant {
-        self.queue.push(Waiting { number, target, since, attempt: self.first_try(), last: None, in_vain: 0 });
+        let waiting = Waiting { number, target, since, attempt: self.first_try(), last: None, in_vain: 0 };
+        // Nearly always, and then there is no need to move it into the queue and out again.
+        if self.abandoning.is_none() && self.starved.is_empty() && self.queue.starts_at_once() {
+            let now = self.reactor.clock().now();
+            self.begin(waiting, now);
+            return now;
+        }
+        self.queue.push(waiting);
         self.start_waiting()
     }
 

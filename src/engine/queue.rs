@@ -111,6 +111,23 @@ impl<T> Queue<T> {
             && self.later.len() < LATER_MAX.max(may_come_back)
     }
 
+    /// Whether one that has not been brought yet may start at once, and then counts it as under way: no other waits that
+    /// would be before it, and neither a rate nor a host's cap has to be asked.
+    pub fn starts_at_once(&mut self) -> bool {
+        let nobody_waits = self.waiting.is_empty() && self.later.is_empty() && self.retries == 0;
+        let is_capped = self.short || self.in_flight >= self.limits.in_flight || self.limits.per_host.is_some();
+        let starts = nobody_waits && !is_capped && self.limits.interval.is_none();
+        if starts {
+            self.count_start();
+        }
+        starts
+    }
+
+    fn count_start(&mut self) {
+        self.in_flight += 1;
+        self.most_in_flight = self.most_in_flight.max(self.in_flight);
+    }
+
     /// Brings one.
     pub fn push(&mut self, item: T) {
         self.waiting.push_back(item);
@@ -143,8 +160,7 @@ impl<T> Queue<T> {
         if self.limits.per_host.is_some() {
             *self.hosts.entry((self.host_of)(&item).into()).or_default() += 1;
         }
-        self.in_flight += 1;
-        self.most_in_flight = self.most_in_flight.max(self.in_flight);
+        self.count_start();
         Some(item)
     }
 
@@ -329,6 +345,28 @@ mod tests {
         queue.ended("c");
         assert!(queue.is_idle());
         assert_eq!(queue.most_in_flight(), 2);
+    }
+
+    #[test]
+    fn one_starts_at_once_only_where_nothing_speaks_against_it() {
+        let now = Instant::now();
+        let mut free = queue(Limits::in_flight(2));
+        assert!(free.starts_at_once() && free.starts_at_once());
+        assert!(!free.starts_at_once(), "the cap is reached");
+        assert_eq!((free.in_flight(), free.most_in_flight()), (2, 2));
+        free.ended("a");
+        free.push("b1");
+        assert!(!free.starts_at_once(), "another was there first");
+        assert_eq!(free.start(now), Some("b1"));
+        assert_eq!(free.put_back("b1"), Ok(()));
+        assert!(!free.starts_at_once(), "there is a shortage");
+
+        let second = Duration::from_secs(1);
+        let mut paced = queue(Limits { interval: Some(second), ..Limits::in_flight(2) });
+        let mut capped = queue(Limits { per_host: Some(1), ..Limits::in_flight(2) });
+        let mut later = queue(Limits::in_flight(2));
+        later.push_later("a1", now + second);
+        assert!(!paced.starts_at_once() && !capped.starts_at_once() && !later.starts_at_once());
     }
 
     #[test]
