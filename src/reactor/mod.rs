@@ -114,15 +114,61 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Notes a turn that handed out so many events at that time and was dealt with by `now`: how long that took.
-    fn note(&mut self, (since, events): (Instant, usize), now: Instant) -> Duration {
-        let took = if self.turns > 0 { now.saturating_duration_since(since) } else { Duration::ZERO };
+    /// Notes a turn that was dealt with by `now`: how long that took.
+    fn note(&mut self, turn: &Turn, now: Instant) -> Duration {
+        let took = if turn.number > 0 { now.saturating_duration_since(turn.seen_at) } else { Duration::ZERO };
         if took > self.longest_turn {
             self.longest_turn = took;
-            self.longest_turn_events = events;
+            self.longest_turn_events = turn.events();
         }
         took
     }
+}
+
+/// One trip round the loop: what it waited for, and what came. Enough to draw it, or to tell of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// From 1.
+    pub number: u64,
+    /// When it began to wait.
+    pub asked_at: Instant,
+    /// How long it would have waited at most. `None`: until something was ready.
+    pub wait: Option<Duration>,
+    /// When it was seen what had happened: the time stamp of all that it brought.
+    pub seen_at: Instant,
+    /// How often the OS was asked.
+    pub polls: usize,
+    /// How many were ready.
+    pub ready: usize,
+    /// How many had asked to go [`again`](Reactor::again).
+    pub again: usize,
+    /// How many deadlines had come.
+    pub due: usize,
+}
+
+impl Turn {
+    fn new(now: Instant) -> Turn {
+        Turn { number: 0, asked_at: now, wait: None, seen_at: now, polls: 0, ready: 0, again: 0, due: 0 }
+    }
+
+    /// How many events it handed out.
+    pub fn events(&self) -> usize {
+        self.ready + self.again + self.due
+    }
+
+    /// When the wait was to end.
+    fn due_back(&self) -> Option<Instant> {
+        self.wait.map(|wait| self.asked_at + wait)
+    }
+}
+
+/// How the OS is to be asked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ask {
+    /// For how long nobody is asked at all, so that more can come.
+    nap: Duration,
+    /// How long it may take to answer. `None`: until something is ready.
+    wait: Option<Duration>,
 }
 
 /// The event loop. See the module's text.
@@ -134,8 +180,7 @@ pub struct Reactor<T> {
     timers: Timers,
     again: Vec<Key>,
     clock: Clock,
-    /// When the last turn handed out its events, and how many.
-    handed_out: (Instant, usize),
+    last_turn: Turn,
     sight: Sight,
     stats: Stats,
 }
@@ -157,7 +202,7 @@ impl<T: Copy> Reactor<T> {
             timers: Timers::default(),
             again: Vec::new(),
             clock,
-            handed_out: (clock.started(), 0),
+            last_turn: Turn::new(clock.started()),
             sight: Sight::new(clock.started()),
             stats: Stats::default(),
         })
@@ -254,105 +299,53 @@ impl<T: Copy> Reactor<T> {
     /// Events in `out` are true when they are handed out; one may undo another. Ask [`is_current`](Self::is_current)
     /// before acting on each.
     pub fn turn(&mut self, out: &mut Vec<Ready<T>>) -> io::Result<Instant> {
-        let asked_at = self.clock.now();
-        self.note_turn(asked_at);
+        let mut turn = self.begin_turn();
 
         // 1. How long may we wait?
-        let latest = asked_at + WAIT_MAX;
-        let mut wait = match self.timers.next(latest) {
-            _ if !self.again.is_empty() => Some(Duration::ZERO),
-            Some(at) => Some(at.saturating_duration_since(asked_at)),
-            None if !self.timers.is_empty() => Some(WAIT_MAX),
-            None => None,
-        };
-        let due_back = wait.map(|wait| asked_at + wait);
+        turn.wait = self.longest_wait(turn.asked_at);
 
-        self.sight.begin(asked_at);
-        let before = out.len();
-        let mut polled_at;
-        let mut now = asked_at;
-        let mut polls = 0;
-        loop {
+        let mut next = Ask { wait: turn.wait, ..Ask::default() };
+        let polled_at = loop {
             // 2. Wait.
-            polled_at = now;
-            let more = match self.poll.poll(&mut self.events, wait) {
-                Ok(()) => self.events.iter().count() == EVENTS_PER_POLL,
-                // A signal, or this program was stopped and goes on. Nothing was delivered, so nobody knows who is
-                // ready.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    self.events.clear();
-                    true
-                }
-                Err(error) => return Err(error),
-            };
+            let polled_at = turn.seen_at;
+            let is_all = self.wait(next)?;
 
             // 3. What time is it?
-            now = self.clock.now();
-
-            // Where not all was told, it has not been looked.
-            if !more {
-                self.sight.looked(polled_at, now, out.len() == before && self.events.iter().next().is_none(), due_back);
+            turn.seen_at = self.clock.now();
+            turn.polls += 1;
+            if is_all {
+                self.note_look(&turn, polled_at);
             }
 
             // 4. Who is ready?
-            for event in &self.events {
-                let key = Key::of(event.token());
-                let broken = event.is_error() || event.is_read_closed() && event.is_write_closed();
-                if let Some(tag) = self.tag(key) {
-                    out.push(Ready::Io {
-                        key,
-                        tag,
-                        readable: event.is_readable() || event.is_read_closed() || broken,
-                        writable: event.is_writable() || broken,
-                        ended: event.is_read_closed() || broken,
-                    });
-                }
+            turn.ready += self.push_ready(out);
+            match self.ask_again(&turn, polled_at, is_all) {
+                Some(again) => next = again,
+                None => break polled_at,
             }
-            polls += 1;
-            // Somebody's answer may have been left behind, or have come since the OS was asked. Fetch it before calling
-            // anybody late.
-            let anybody_late = self.timers.next(now).is_some_and(|at| more || at > polled_at);
-            let go_back = anybody_late && polls < POLLS_PER_TURN_MAX;
-            // Under load, waking up for each answer costs more than the answer. Let a few more come.
-            let gather = polls == 1 && wait != Some(Duration::ZERO) && self.is_worth_gathering(out.len() - before);
-            if gather {
-                os::sleep(GATHER);
-            } else if !go_back {
-                break;
-            }
-            wait = Some(Duration::ZERO);
-        }
+        };
 
         // 5. Who asked to go again?
-        for key in std::mem::take(&mut self.again) {
-            if let Some(tag) = self.tag(key) {
-                // Whether there is an end is not known any more, so it must be looked for.
-                out.push(Ready::Io { key, tag, readable: true, writable: true, ended: true });
-            }
-        }
+        turn.again = self.push_again(out);
 
         // 6. Whose time is up? Time in which this program did not run is not held against anybody.
-        if due_back.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN) {
-            // Since when it did not run cannot be known; it may be since it asked.
-            self.excuse(now.saturating_duration_since(asked_at));
-            self.sight.was_absent();
-        }
-        while let Some(slot) = self.timers.pop_due(polled_at) {
-            let slot = &self.slots[slot as usize];
-            if let Some(tag) = slot.tag {
-                out.push(Ready::Deadline { key: slot.key, tag });
-            }
-        }
+        self.excuse_sleep(&turn);
+        turn.due = self.push_due(polled_at, out);
 
-        self.handed_out = (now, out.len() - before);
-        Ok(now)
+        self.last_turn = turn;
+        Ok(turn.seen_at)
     }
 
     /// What the loop knows of itself so far, the turn that is under way included.
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats;
-        stats.note(self.handed_out, self.clock.now());
+        stats.note(&self.last_turn, self.clock.now());
         stats
+    }
+
+    /// What the last turn waited for and brought.
+    pub fn last_turn(&self) -> &Turn {
+        &self.last_turn
     }
 
     /// Since when what the last turn brought may have been so.
@@ -370,21 +363,121 @@ impl<T: Copy> Reactor<T> {
         &self.clock
     }
 
+    /// Accounts for the turn before: the time since it handed out its events is how long the owner took over them.
+    fn begin_turn(&mut self) -> Turn {
+        let now = self.clock.now();
+        let took = self.stats.note(&self.last_turn, now);
+        if took >= ABSENCE_MIN {
+            self.excuse(took);
+        }
+        self.stats.turns += 1;
+        self.sight.begin(now);
+        Turn { number: self.stats.turns, ..Turn::new(now) }
+    }
+
+    /// 1. Until the next deadline; `None`: until something is ready.
+    fn longest_wait(&mut self, now: Instant) -> Option<Duration> {
+        match self.timers.next(now + WAIT_MAX) {
+            _ if !self.again.is_empty() => Some(Duration::ZERO),
+            Some(at) => Some(at.saturating_duration_since(now)),
+            None if !self.timers.is_empty() => Some(WAIT_MAX),
+            None => None,
+        }
+    }
+
+    /// 2. Asks the OS who is ready, and sleeps until somebody is. Whether it has told all.
+    fn wait(&mut self, ask: Ask) -> io::Result<bool> {
+        if !ask.nap.is_zero() {
+            os::sleep(ask.nap);
+        }
+        match self.poll.poll(&mut self.events, ask.wait) {
+            Ok(()) => Ok(self.events.iter().count() < EVENTS_PER_POLL),
+            // A signal, or this program was stopped and goes on. Nothing was delivered, so nobody knows who is ready.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where not all was told, it has not been looked.
+    fn note_look(&mut self, turn: &Turn, polled_at: Instant) {
+        let is_empty = turn.ready == 0 && self.events.iter().next().is_none();
+        self.sight.looked(polled_at, turn.seen_at, is_empty, turn.due_back());
+    }
+
+    /// 4. Readiness, as the OS told it last. How much of it was for keys that are still open.
+    fn push_ready(&mut self, out: &mut Vec<Ready<T>>) -> usize {
+        let before = out.len();
+        for event in &self.events {
+            let key = Key::of(event.token());
+            let broken = event.is_error() || event.is_read_closed() && event.is_write_closed();
+            if let Some(tag) = self.tag(key) {
+                out.push(Ready::Io {
+                    key,
+                    tag,
+                    readable: event.is_readable() || event.is_read_closed() || broken,
+                    writable: event.is_writable() || broken,
+                    ended: event.is_read_closed() || broken,
+                });
+            }
+        }
+        out.len() - before
+    }
+
+    /// Whether the OS is to be asked once more in this turn, this time without waiting for anybody.
+    fn ask_again(&mut self, turn: &Turn, polled_at: Instant, is_all: bool) -> Option<Ask> {
+        let at_once = Ask { wait: Some(Duration::ZERO), ..Ask::default() };
+        // Under load, waking up for each answer costs more than the answer. Let a few more come.
+        if turn.polls == 1 && turn.wait != at_once.wait && self.is_worth_gathering(turn.ready) {
+            return Some(Ask { nap: GATHER, ..at_once });
+        }
+        // Somebody's answer may have been left behind, or have come since the OS was asked. Fetch it before calling
+        // anybody late.
+        let anybody_late = self.timers.next(turn.seen_at).is_some_and(|at| !is_all || at > polled_at);
+        (anybody_late && turn.polls < POLLS_PER_TURN_MAX).then_some(at_once)
+    }
+
     fn is_worth_gathering(&self, events: usize) -> bool {
         (1..GATHER_BELOW).contains(&events) && self.slots.len() - self.free.len() >= GATHER_FROM
+    }
+
+    /// 5. Whoever stopped before there was nothing left. How many of them are still open.
+    fn push_again(&mut self, out: &mut Vec<Ready<T>>) -> usize {
+        let before = out.len();
+        for key in std::mem::take(&mut self.again) {
+            if let Some(tag) = self.tag(key) {
+                // Whether there is an end is not known any more, so it must be looked for.
+                out.push(Ready::Io { key, tag, readable: true, writable: true, ended: true });
+            }
+        }
+        out.len() - before
+    }
+
+    /// 6. Whose deadline had come when the OS was last asked. How many.
+    fn push_due(&mut self, polled_at: Instant, out: &mut Vec<Ready<T>>) -> usize {
+        let before = out.len();
+        while let Some(slot) = self.timers.pop_due(polled_at) {
+            let slot = &self.slots[slot as usize];
+            if let Some(tag) = slot.tag {
+                out.push(Ready::Deadline { key: slot.key, tag });
+            }
+        }
+        out.len() - before
     }
 
     fn tag(&self, key: Key) -> Option<T> {
         self.slots.get(key.slot as usize).filter(|slot| slot.key == key)?.tag
     }
 
-    /// The time since the last turn handed out its events is how long the owner took over them.
-    fn note_turn(&mut self, now: Instant) {
-        let took = self.stats.note(self.handed_out, now);
-        if took >= ABSENCE_MIN {
-            self.excuse(took);
+    /// A sleep that was over long after it should have been: this program did not run.
+    fn excuse_sleep(&mut self, turn: &Turn) {
+        if turn.due_back().is_some_and(|at| turn.seen_at.saturating_duration_since(at) >= ABSENCE_MIN) {
+            // Since when it did not run cannot be known; it may be since it asked.
+            self.excuse(turn.seen_at.saturating_duration_since(turn.asked_at));
+            self.sight.was_absent();
         }
-        self.stats.turns += 1;
     }
 
     /// Moves every deadline by the time that this program was away. A target is not late because we were.
