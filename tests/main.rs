@@ -43,3 +43,4 @@ mod timeouts;
 #[cfg(feature = "tls")]
 mod tls;
 mod transports;
+mod watching;

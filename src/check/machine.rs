@@ -20,6 +20,8 @@
 //! There is no socket here, no clock and no thread, so an event loop can drive ten thousand of these and a blocking
 //! thread one, and a test can step it by hand.
 
+mod awaits;
+
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ use crate::proto::http::request::{Form, authority_with_port, encode_connect};
 use crate::proto::http::response::{Cut, Decoder, Problem, Reading};
 use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::{Scheme, Url, without_user};
+pub use awaits::Awaits;
 
 /// How much of a URL that a server made up stands in a detail, in characters.
 const SHOWN_URL: usize = 200;

@@ -11,6 +11,7 @@
 //! ```
 
 mod dry;
+pub(super) mod explain;
 mod options;
 mod share;
 
@@ -42,9 +43,11 @@ use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
 use crate::report::record::Record;
 use crate::report::text::short_time;
-use crate::report::{Shard, Summary};
+use crate::report::trace::Trace;
+use crate::report::{Shard, Summary, TurnRecord};
 use crate::sys::arguments::{self, Secret};
 use crate::sys::{fd, plain, resource, signal};
+use explain::{Explain, OPENING};
 use options::{
     CONCURRENCY, FLAGS, HINT, Options, USAGE, What, environment_roots, find_setting, help, read_file_for_line,
 };
@@ -159,13 +162,19 @@ fn become_command(command: &[OsString]) -> super::Result {
     Err(format!("{}: {}", command[0].to_string_lossy(), plain(&error)))
 }
 
-/// Checks these targets as a user would who asks for this output and says nothing else, whatever the environment says.
-/// Gives the figures with the exit code.
+/// Checks these targets as a user would who asks for this output, and to have the loop explained or not, and says nothing
+/// else, whatever the environment says. `trap` is called with each outcome, within the loop. Gives the figures with the
+/// exit code.
 ///
 /// # Errors
 /// Why it could not run.
-pub(super) fn run_plain(targets: Vec<String>, output: &str) -> Result<(u8, Summary), String> {
-    let mut options = Options::of(Vec::new(), targets)?;
+pub(super) fn run_plain(
+    targets: Vec<String>,
+    output: &str,
+    explain: bool,
+    trap: Option<fn(&Outcome)>,
+) -> Result<(u8, Summary), String> {
+    let mut options = Options { explain, trap, ..Options::of(Vec::new(), targets)? };
     options.outputs.take(OutputFlag::Output, output)?;
     check(options)
 }
@@ -205,6 +214,11 @@ struct Run {
     signalled: Option<u8>,
     /// The share of the list that this run is.
     shard: Option<Shard>,
+    /// Somebody wants to see each turn.
+    is_watched: bool,
+    explain: Option<Explain>,
+    /// What is done once more for each check that is over, before the loop goes on: nothing, as a rule.
+    trap: Option<fn(&Outcome)>,
     /// The rule by which the report on standard output has the exit status.
     exit_rule: Option<fn(&Tally) -> u8>,
 }
@@ -245,6 +259,9 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
     let mut reports = Reports::new(&mut reactor);
+    if let Some(file) = &options.trace {
+        reports.open(Some(file), |_| Box::new(Trace::new(clock.wall(clock.started()))) as Form, &mut reactor)?;
+    }
     options.outputs.open(&mut reports, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
     let config = Config {
@@ -254,7 +271,11 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         secure: Secure::new(options.verify_cache, defaults),
         memory: options.memory,
     };
-    let engine = Engine::new(reactor, config);
+    let mut engine = Engine::new(reactor, config);
+    if options.explain {
+        engine.keep_journal();
+        reports.put(OPENING);
+    }
     let mut run = Run {
         engine,
         input,
@@ -269,6 +290,9 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
         stopping: None,
         signalled: None,
         shard: options.shard,
+        is_watched: options.explain || options.trace.is_some(),
+        explain: options.explain.then(Explain::default),
+        trap: options.trap,
         exit_rule: options.outputs.exit_rule(),
     };
     run.until_done()?;
@@ -313,6 +337,9 @@ impl Run {
         loop {
             // 1. Bring targets.
             let all_brought = self.bring()?;
+            if self.is_watched {
+                self.show_turn();
+            }
 
             // 2. Done?
             if all_brought && self.engine.is_idle() {
@@ -392,6 +419,33 @@ impl Run {
         Ok(false)
     }
 
+    /// Shows the turn that is over, what was brought after it included, to who wants to see it. Whoever has no room for it
+    /// gets the next one.
+    fn show_turn(&mut self) {
+        let (in_flight, waiting) = (self.engine.queue().in_flight(), self.engine.queue().waiting());
+        let reactor = self.engine.reactor();
+        let (turn, clock) = (*reactor.last_turn(), *reactor.clock());
+        let turn = TurnRecord {
+            number: turn.number,
+            asked_at: turn.asked_at - clock.started(),
+            wait: turn.wait,
+            slept: turn.seen_at - turn.asked_at,
+            worked: clock.now() - turn.seen_at,
+            ready: turn.ready,
+            again: turn.again,
+            due: turn.due,
+            in_flight,
+            waiting,
+        };
+        for (form, buffer) in self.reports.iter_mut().filter(|report| report.has_room()).filter_map(Report::open) {
+            form.turn(&turn, buffer);
+        }
+        if let Some(explain) = &mut self.explain {
+            let (steps, left_out) = self.engine.take_steps();
+            self.reports.put(&explain.turn(&turn, &steps, left_out));
+        }
+    }
+
     /// While all are waited for: why one is not up, when that has changed.
     fn not_yet(&mut self, target: &str, failure: &Failure) {
         if self.silent {
@@ -411,6 +465,9 @@ impl Run {
         }
         // It owns nothing, and to find that out takes longer than to know it.
         std::mem::forget(record);
+        if let Some(trap) = self.trap {
+            trap(outcome);
+        }
     }
 
     /// Has every report write what is due.
@@ -595,7 +652,8 @@ struct Progress {
 
 impl Progress {
     fn new(options: &Options, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
-        let wanted = options.progress && !options.outputs.silent && io::stderr().is_terminal() && !dumb();
+        let wanted =
+            options.progress && !options.explain && !options.outputs.silent && io::stderr().is_terminal() && !dumb();
         wanted.then(|| {
             let key = reactor.open(Tag::Owner(Beside::Progress));
             let now = reactor.clock().now();

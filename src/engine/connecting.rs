@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::dial::{self, Attempt, Dial, Place};
+use super::journal::Cause;
 use super::resolver::{Addresses, Done, Found, Waiter};
 use super::trouble::{self, Trouble};
 use super::unsent::Unsent;
@@ -47,7 +48,7 @@ impl<O: Copy> Engine<O> {
         while let Some((waiter, result, at)) = self.named.pop_front() {
             let waits = |job: &Job| job.key == waiter.key;
             if self.jobs[waiter.id as usize].as_ref().is_some_and(waits) {
-                self.resolved(waiter.id, result, at);
+                self.noting(waiter.id, Cause::Named, |engine| engine.resolved(waiter.id, result, at));
                 if self.reactor.clock().now() >= until {
                     return;
                 }

@@ -21,6 +21,7 @@ mod budget;
 mod connecting;
 pub mod dial;
 mod exchange;
+pub mod journal;
 pub mod pool;
 pub mod queue;
 pub mod resolver;
@@ -43,6 +44,7 @@ use crate::reactor::{Key, LONG_WAIT, Reactor, Ready, Sight};
 use crate::sys::random::Numbers;
 use budget::Budget;
 use dial::{Attempt, Dial};
+use journal::{Cause, Journal};
 use pool::{Origin, Pool};
 use queue::{Limits, Queue};
 use resolver::{Addresses, Names, Resolver, Ticket, Waiter};
@@ -356,6 +358,8 @@ pub struct Engine<O> {
     named: VecDeque<(Waiter, Result<Addresses, Trouble>, Instant)>,
     /// The time that this program was away, which the checks have been given back.
     absences: Absences,
+    /// What was done, where somebody wants to know.
+    journal: Option<Box<Journal>>,
     /// When the OS is to be asked again.
     work_until: Instant,
     /// Kept between turns so that their memory is, too.
@@ -389,6 +393,7 @@ impl<O: Copy> Engine<O> {
             starved: VecDeque::new(),
             named: VecDeque::new(),
             absences: Absences::default(),
+            journal: None,
             work_until: started,
             ready: Vec::new(),
             request: Vec::new(),
@@ -537,15 +542,21 @@ impl<O: Copy> Engine<O> {
     fn handle(&mut self, event: Ready<Tag<O>>, seen: Seen) {
         let now = seen.at;
         match event {
-            Ready::Deadline { tag: Tag::Check(id), key } => self.time_is_up(id, key, now),
-            Ready::Deadline { tag: Tag::Conn(id), .. } => self.dial_again(id, seen.likely_since),
+            Ready::Deadline { tag: Tag::Check(id), key } => {
+                self.noting(id, Cause::Deadline, |engine| engine.time_is_up(id, key, now));
+            }
+            Ready::Deadline { tag: Tag::Conn(id), .. } => {
+                self.noting(id, Cause::HeadStart, |engine| engine.dial_again(id, seen.likely_since));
+            }
             Ready::Io { tag: Tag::Conn(id), key, readable, writable, ended } => {
-                if writable {
-                    self.writable(id, key, seen);
-                }
-                if readable && self.reactor.is_open(key) {
-                    self.readable(id, key, ended, seen);
-                }
+                self.noting(id, Cause::Io { readable, writable }, |engine| {
+                    if writable {
+                        engine.writable(id, key, seen);
+                    }
+                    if readable && engine.reactor.is_open(key) {
+                        engine.readable(id, key, ended, seen);
+                    }
+                });
             }
             Ready::Io { tag: Tag::Names(part), .. } | Ready::Deadline { tag: Tag::Names(part), .. } => {
                 self.resolver.handle(part, event, now, &mut self.reactor);
@@ -654,10 +665,12 @@ impl<O: Copy> Engine<O> {
             held: 0,
             excused_to: now,
         });
-        if let Some(job) = &mut self.jobs[id as usize] {
-            job.check.handle(Input::Start, now);
-        }
-        self.perform(id, now);
+        self.noting(id, Cause::Started, |engine| {
+            if let Some(job) = &mut engine.jobs[id as usize] {
+                job.check.handle(Input::Start, now);
+            }
+            engine.perform(id, now);
+        });
     }
 
     /// Tells the check what happened, then does what it wants done.

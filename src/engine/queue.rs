@@ -308,6 +308,11 @@ impl<T> Queue<T> {
         self.in_flight
     }
 
+    /// How many wait to start, for whatever reason.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len() + self.held.len() + self.parked_count + self.later.len()
+    }
+
     /// The most that ever were under way at once.
     pub fn most_in_flight(&self) -> usize {
         self.most_in_flight

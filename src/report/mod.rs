@@ -23,6 +23,7 @@ pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod trace;
 pub mod waterfall;
 
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub trait Sink {
     /// One record, as its check finishes.
     fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>);
 
+    /// A trip round the loop, when it is over. Most formats have no place for it.
+    fn turn(&mut self, _turn: &TurnRecord, _out: &mut Vec<u8>) {}
+
     /// What stands behind the last.
     fn end(&mut self, summary: &Summary, out: &mut Vec<u8>);
 
@@ -50,6 +54,31 @@ pub trait Sink {
     fn more(&mut self, _out: &mut Vec<u8>) -> bool {
         false
     }
+}
+
+/// One trip round the event loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TurnRecord {
+    /// From 1. 0 is what was done before the first one.
+    pub number: u64,
+    /// When it began to wait, since the run's start.
+    pub asked_at: Duration,
+    /// How long it would have waited at most. `None`: until something was ready.
+    pub wait: Option<Duration>,
+    /// How long it did wait.
+    pub slept: Duration,
+    /// How long what it brought then took.
+    pub worked: Duration,
+    /// How many were ready.
+    pub ready: usize,
+    /// How many had stopped before there was nothing left, and went on.
+    pub again: usize,
+    /// How many deadlines had come.
+    pub due: usize,
+    /// How many checks were under way in the end.
+    pub in_flight: usize,
+    /// How many waited to begin.
+    pub waiting: usize,
 }
 
 /// A whole run in figures.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::super::flags::{self, Flag, Given};
 use super::super::outputs::{OutputFlag, Outputs};
 use super::share;
-use crate::check::outcome::Reason;
+use crate::check::outcome::{Outcome, Reason};
 use crate::check::settings::{Draft, Setting, TlsWanted};
 use crate::check::shard::{SHARDS_MAX, Shard};
 use crate::check::units::{number, positive_duration, size};
@@ -37,6 +37,10 @@ pub(super) enum What {
     Output(OutputFlag),
     /// No progress line.
     NoProgress,
+    /// The run as a trace.
+    Trace,
+    /// The loop in words.
+    Explain,
     /// Verify every certificate chain, also one that is known.
     NoVerifyCache,
     /// IPv4 only.
@@ -173,6 +177,10 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     OutputFlag::Silent.flag(What::Output(OutputFlag::Silent)),
     OutputFlag::Verbose.flag(What::Output(OutputFlag::Verbose)),
     OutputFlag::Color.flag(What::Output(OutputFlag::Color)),
+    Flag::new(What::Trace, "trace", None, Some("FILE"), "Output",
+        "the loop's turns and each check's phases as Chrome trace events, which Perfetto opens"),
+    Flag::new(What::Explain, "explain", None, None, "Output",
+        "the loop in words, a line a turn on standard error; from 200 events on it sums up"),
     Flag::new(What::Generate, "generate", None, Some("WHAT"), "Output",
         "print a man page or completions instead: man, bash, zsh or fish"),
     Flag::new(What::NoProgress, "no-progress", None, None, "Output",
@@ -243,6 +251,11 @@ pub(super) struct Options {
     pub(super) deadline: Option<Duration>,
     pub(super) outputs: Outputs,
     pub(super) progress: bool,
+    /// Where the trace goes.
+    pub(super) trace: Option<String>,
+    pub(super) explain: bool,
+    /// For `demo`: what is called with each outcome, within the loop.
+    pub(super) trap: Option<fn(&Outcome)>,
     pub(super) verify_cache: bool,
     pub(super) names: Names,
     /// How many bytes of answers are kept at once.
@@ -296,6 +309,9 @@ impl Options {
             deadline: None,
             outputs: Outputs::default(),
             progress: true,
+            trace: None,
+            explain: false,
+            trap: None,
             verify_cache: true,
             names: Names::default(),
             memory: MEMORY,
@@ -339,6 +355,9 @@ impl Options {
             What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output(flag) => self.outputs.take(flag, value)?,
             What::NoProgress => self.progress = false,
+            What::Trace if value.is_empty() => return Err("it needs the name of a file".to_owned()),
+            What::Trace => self.trace = Some(value.to_owned()),
+            What::Explain => self.explain = true,
             What::Shard => self.shard = Some(Shard::parse(value)?),
             What::Shards => {
                 let count = number(value, 1..=SHARDS_MAX)?;
