@@ -96,11 +96,11 @@ impl Entry {
 
     /// The time from the start of the process to its end, in seconds.
     pub(super) fn wall(&self) -> Option<Spread> {
-        self.spread(|run| run.wall.as_secs_f64())
+        self.spread(&|run| run.wall.as_secs_f64())
     }
 
     /// One figure over the runs. `None`: there are none.
-    pub(super) fn spread(&self, figure: impl Fn(&Run) -> f64) -> Option<Spread> {
+    pub(super) fn spread(&self, figure: &dyn Fn(&Run) -> f64) -> Option<Spread> {
         Spread::of(&self.runs, figure)
     }
 

@@ -158,7 +158,7 @@ pub(super) struct Spread {
 
 impl Spread {
     /// `None`: there were no runs.
-    pub(super) fn of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Option<Spread> {
+    pub(super) fn of(runs: &[Run], figure: &dyn Fn(&Run) -> f64) -> Option<Spread> {
         let mut values: Vec<f64> = runs.iter().map(figure).collect();
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -183,7 +183,7 @@ mod tests {
     fn spread(walls: &[u64]) -> Option<Spread> {
         let runs: Vec<Run> =
             walls.iter().map(|wall| Run { wall: Duration::from_secs(*wall), ..Run::default() }).collect();
-        Spread::of(&runs, |run| run.wall.as_secs_f64())
+        Spread::of(&runs, &|run| run.wall.as_secs_f64())
     }
 
     #[test]

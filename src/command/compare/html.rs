@@ -112,12 +112,12 @@ fn push_case(case: &Case, out: &mut Vec<u8>) {
 #[inline(never)]
 fn value(entry: &Entry, figure: &Figure, or_guess: bool) -> Option<f64> {
     let guess = || entry.estimate().filter(|_| or_guess).map(|time| time.as_micros() as f64);
-    entry.spread(figure.of).map(|spread| spread.median).or_else(guess)
+    entry.spread(&figure.of).map(|spread| spread.median).or_else(guess)
 }
 
 /// `standing` is that of its wall time, where the bar is of that.
 fn push_entry(entry: &Entry, figure: &Figure, standing: Option<Standing>, longest: f64, out: &mut Vec<u8>) {
-    let spread = entry.spread(figure.of);
+    let spread = entry.spread(&figure.of);
     let value = value(entry, figure, standing.is_some());
     let shown = match (value, spread) {
         (Some(value), Some(_)) => (figure.shown)(value),

@@ -116,7 +116,7 @@ fn push_spread(entry: &Entry, figure: &fn(&Run) -> Option<f64>, out: &mut Vec<u8
         return out.extend_from_slice(b"null");
     }
     // There is one in every run.
-    match entry.spread(|run| figure(run).unwrap_or_default()) {
+    match entry.spread(&|run| figure(run).unwrap_or_default()) {
         None => out.extend_from_slice(b"null"),
         Some(Spread { median, min, max, .. }) => {
             for (name, value) in [(&b"{\"median\":"[..], median), (b",\"min\":", min), (b",\"max\":", max)] {

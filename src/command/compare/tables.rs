@@ -143,7 +143,7 @@ fn latency(case: &Case) -> Table {
         title: "A check, from its start until its result was dealt with".to_owned(),
         heads: vec!["strategy", "p50", "p99", "max", "up", "down", "longest turn of the loop"],
         rows: rows(case, |entry| {
-            let turn = entry.spread(|run| run.own.longest_turn.map_or(f64::NAN, |turn| turn.as_secs_f64()));
+            let turn = entry.spread(&|run| run.own.longest_turn.map_or(f64::NAN, |turn| turn.as_secs_f64()));
             vec![
                 time(entry, |run| run.own.p50.as_secs_f64()),
                 time(entry, |run| run.own.p99.as_secs_f64()),
@@ -190,14 +190,14 @@ fn cost(case: &Case) -> Table {
 }
 
 /// A table with a column for each number of checks.
-fn growth(comparison: &Comparison, title: &str, cell: impl Fn(&Entry) -> String) -> Table {
+fn growth(comparison: &Comparison, title: &str, cell: fn(&Entry) -> String) -> Table {
     let mut heads: Vec<String> = vec!["strategy".to_owned()];
     heads.extend(comparison.cases.iter().map(|case| case.count.to_string()));
     let strategies = comparison.cases.first().map_or(0, |case| case.entries.len());
     let row = |index: usize| {
         let entries = comparison.cases.iter().filter_map(|case| case.entries.get(index));
         let name = entries.clone().next().map(|entry| entry.strategy.to_string());
-        name.into_iter().chain(entries.map(&cell)).collect()
+        name.into_iter().chain(entries.map(cell)).collect()
     };
     // The numbers of checks are a first row here: every table has its own.
     let mut rows = vec![heads];
@@ -205,7 +205,7 @@ fn growth(comparison: &Comparison, title: &str, cell: impl Fn(&Entry) -> String)
     Table { title: title.to_owned(), heads: Vec::new(), rows, bars: Vec::new() }
 }
 
-fn rows(case: &Case, cells: impl Fn(&Entry) -> Vec<String>) -> Vec<Vec<String>> {
+fn rows(case: &Case, cells: fn(&Entry) -> Vec<String>) -> Vec<Vec<String>> {
     let row = |entry: &Entry| std::iter::once(entry.strategy.to_string()).chain(cells(entry)).collect();
     case.entries.iter().map(row).collect()
 }
@@ -238,24 +238,24 @@ fn kept_cell(kept: Kept) -> &'static str {
     }
 }
 
-fn time(entry: &Entry, figure: impl Fn(&Run) -> f64) -> String {
-    median(entry.spread(figure), seconds)
+fn time(entry: &Entry, figure: fn(&Run) -> f64) -> String {
+    median(entry.spread(&figure), seconds)
 }
 
-fn number(entry: &Entry, figure: impl Fn(&Run) -> u64) -> String {
-    median(entry.spread(|run| figure(run) as f64), |number| format!("{number:.0}"))
+fn number(entry: &Entry, figure: fn(&Run) -> u64) -> String {
+    median(entry.spread(&|run| figure(run) as f64), |number| format!("{number:.0}"))
 }
 
-fn size(entry: &Entry, figure: impl Fn(&Run) -> u64) -> String {
-    median(entry.spread(|run| figure(run) as f64), |bytes| format!("{:.1} MiB", bytes / 1_048_576.0))
+fn size(entry: &Entry, figure: fn(&Run) -> u64) -> String {
+    median(entry.spread(&|run| figure(run) as f64), |bytes| format!("{:.1} MiB", bytes / 1_048_576.0))
 }
 
-fn percent(entry: &Entry, figure: impl Fn(&Run) -> Option<f64>) -> String {
-    let spread = entry.spread(|run| figure(run).unwrap_or(f64::NAN)).filter(|spread| !spread.median.is_nan());
+fn percent(entry: &Entry, figure: fn(&Run) -> Option<f64>) -> String {
+    let spread = entry.spread(&|run| figure(run).unwrap_or(f64::NAN)).filter(|spread| !spread.median.is_nan());
     median(spread, |share| format!("{:.1} %", share * 100.0))
 }
 
-fn median(spread: Option<Spread>, shown: impl Fn(f64) -> String) -> String {
+fn median(spread: Option<Spread>, shown: fn(f64) -> String) -> String {
     spread.map_or(NOTHING.to_owned(), |spread| shown(spread.median))
 }
 
