@@ -14,6 +14,7 @@ mod compare;
 mod concurrency;
 mod demo;
 mod dns;
+mod examples;
 mod expectations;
 mod formats;
 mod formats_html;
