@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{PATIENCE, Running, Upcheck, ms, skipped, wait_until};
+use crate::support::dns::{A, AAAA, Dns, NXDOMAIN, SERVFAIL, Say};
+use crate::support::{Output, PATIENCE, Running, Upcheck, ms, refused_address, skipped, wait_until};
 
 /// As many descriptors as nobody here uses up.
 const PLENTY: u32 = 256;
@@ -215,4 +216,79 @@ fn without_a_descriptor_left_clients_wait_and_are_served_later() {
     assert!(said.starts_with("Too many open files"), "{said}");
     // It is told, and not told without end.
     assert!(said.lines().count() < 100, "{said}");
+}
+
+/// Asks this server for the addresses of a name.
+fn resolve(name: &str, server: &str) -> Option<Output> {
+    let Some(resolve) = Upcheck::example("resolve", PLENTY) else {
+        skipped!("the examples are not built");
+        return None;
+    };
+    Some(resolve.args([name, server]).run())
+}
+
+#[test]
+fn a_name_is_resolved() {
+    let dns = Dns::saying(|question| match question.kind {
+        A => question.answer().a([192, 0, 2, 7]).a([192, 0, 2, 8]),
+        _ => question.answer().aaaa(0x2001_0db8_u128 << 96 | 7),
+    });
+    let Some(output) = resolve("name.test", &dns.address()) else { return };
+    assert_eq!(output.expect_code(0).out(), "2001:db8::7\n192.0.2.7\n192.0.2.8\n");
+    assert_eq!((dns.count(A), dns.count(AAAA)), (1, 1));
+    assert!(dns.asked().iter().all(|question| question.name == "name.test." && !question.over_tcp));
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let dns = Dns::saying(|question| match question.kind {
+        A => question.local(),
+        _ => question.answer().rcode(SERVFAIL),
+    });
+    let Some(output) = resolve("name.test", &dns.address()) else { return };
+    assert_eq!(output.expect_code(0).out(), "127.0.0.1\n");
+    assert_eq!(output.err(), format!("AAAA: {} answered SERVFAIL\n", dns.address()));
+}
+
+#[test]
+fn a_false_answer_is_not_believed_and_the_true_one_behind_it_is() {
+    let dns = Dns::saying(|question| {
+        let lie = question.answer().a([192, 0, 2, 66]).other_id();
+        vec![Say::Bytes(b"?".to_vec()), Say::This(lie), Say::This(question.local())]
+    });
+    let Some(output) = resolve("name.test", &dns.address()) else { return };
+    assert_eq!(output.expect_code(0).out(), "127.0.0.1\n");
+}
+
+#[test]
+fn a_server_that_is_silent_at_first_is_asked_again() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let dns = Dns::saying(move |question| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 | 1 => Vec::new(),
+        _ => question.local().into(),
+    });
+    let Some(output) = resolve("name.test", &dns.address()) else { return };
+    assert_eq!(output.expect_code(0).out(), "127.0.0.1\n");
+    assert_eq!((dns.count(A), dns.count(AAAA)), (2, 2));
+}
+
+#[test]
+fn why_there_is_no_address_is_said_in_words() {
+    let nobody = refused_address();
+    let absent = Dns::saying(|question| question.answer().rcode(NXDOMAIN).soa(60));
+    let empty = Dns::saying(|question| question.answer().soa(60));
+    // This example has no TCP, and says so in the machine's words.
+    let cut_short = Dns::saying(|question| question.answer().cut_short());
+    let cases = [
+        ("name.test", absent.address(), format!("no such name (NXDOMAIN from {})", absent.address())),
+        ("name.test", empty.address(), format!("the name has no address (said {})", empty.address())),
+        ("name.test", cut_short.address(), format!("{} gave no usable answer over TCP", cut_short.address())),
+        ("name.test", nobody.to_string(), format!("{nobody} is unreachable")),
+        ("name..test", nobody.to_string(), "a part of the name is empty".to_owned()),
+        ("name.test", "nowhere".to_owned(), "'nowhere' is not an address".to_owned()),
+    ];
+    for (name, server, words) in cases {
+        let Some(output) = resolve(name, &server) else { return };
+        assert_eq!(output.expect_code(1).err().trim_end(), words, "{name} {server}");
+    }
 }

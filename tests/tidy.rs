@@ -24,6 +24,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "os", layers: &["sys"], crates: &["mio"] },
     Layer { name: "reactor", layers: &["os"], crates: &[] },
     Layer { name: "reactor/examples/echo.rs", layers: &["os"], crates: &["upcheck"] },
+    Layer { name: "reactor/examples/resolve.rs", layers: &["os", "proto"], crates: &["upcheck"] },
     Layer { name: "conn", layers: &["os"], crates: &[] },
     Layer { name: "conn/tls", layers: &["conn", "os", "proto"], crates: &["rustls", "webpki_roots"] },
     Layer { name: "engine", layers: &["proto", "check", "conn", "reactor", "os", "sys"], crates: &[] },
