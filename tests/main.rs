@@ -38,6 +38,7 @@ mod requests;
 mod retries;
 mod sandbox;
 mod signals;
+mod syscalls;
 mod targets;
 mod tidy;
 mod timeouts;
