@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -31,8 +32,22 @@ impl Upcheck {
 
     /// The program in a shell that runs `script`, where `"$0" "$@"` is the program and its arguments.
     pub(crate) fn in_shell(script: &str) -> Upcheck {
+        Upcheck::shell(script, PROGRAM.as_ref())
+    }
+
+    /// An example of the crate in place of the program, with at most this many file descriptors. `None` where it was not
+    /// built: `cargo test` does that, and `cargo test --test` does not.
+    pub(crate) fn example(name: &str, descriptors: u32) -> Option<Upcheck> {
+        let test = std::env::current_exe().expect("this test has a path");
+        // From target/PROFILE/deps/upcheck-0123 to target/PROFILE/examples/NAME.
+        let program = test.ancestors().nth(2)?.join("examples").join(name);
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        program.is_file().then(|| Upcheck::shell(&script, &program))
+    }
+
+    fn shell(script: &str, program: &Path) -> Upcheck {
         let mut shell = Command::new("sh");
-        shell.args(["-c", script, PROGRAM]);
+        shell.args(["-c", script]).arg(program);
         Upcheck::wrapped(shell)
     }
 
