@@ -30,28 +30,76 @@
 //! A test reads the sources and fails on an import against this table, on `unsafe` outside `sys`, and on a clock read
 //! outside [`os`].
 //!
+//! # One check, step by step
+//!
+//! A line is read ([`command::input`]) and becomes a target ([`check::target`]). From there on a check of `https://` goes down
+//! this table, and all the others go down it at the same time. On the left is what comes out of a turn of the loop; in the
+//! middle the engine tells the machine and hears what it wants; on the right the engine does it. Every name is a function, an
+//! [`Input`](check::machine::Input), an [`Action`](check::machine::Action) or a state that can be searched for: the engine's
+//! stand in `engine/mod.rs`, `connecting.rs` and `exchange.rs`, the machine's in `check/machine.rs`.
+//!
+//! | event | engine hears | input | machine, and its new state | action | engine does |
+//! | --- | --- | --- | --- | --- | --- |
+//! | there is room for it | `add`, `begin` | `Start` | `approach` → `ExpectAddresses` | `Arm`, `Resolve` | `resolve` |
+//! | its name is known | `hear_of_names`, `resolved` | `Resolved` | `connect` → `ExpectConnection` | `Connect`, `Send` | `dial` |
+//! | its socket is writable | `writable`, `prove`, `won` | `Connected` | `connected` → `ExpectTls` | | |
+//! | readable: the handshake goes on | `readable`, `read`, `feed` | `Secured` | `stands` → `ExpectAnswer` | | `flush` |
+//! | readable: the head and some body | `readable`, `read`, `feed` | `Bytes` | `bytes` → `ExpectBody` | | |
+//! | readable: the rest of it | `readable`, `read`, `feed` | `Bytes` | `whole`, `judge` → `Ended` | `Finish` | `finish`, `release` |
+//! | or, at any time, its deadline | `time_is_up` | `Deadline` | `fail` → `Ended` | `Finish` | `finish`, `release` |
+//!
+//! A literal address skips the second row, plain `http://` the fourth. The outcome ([`check::outcome`]) goes to every report.
+//! `upcheck demo --explain` tells the same of a dozen checks, live. Seven at once, as `-o waterfall` draws them (`--trace` does
+//! so in colour): all of them begin together, and nobody waits for another.
+//!
+//! ```text
+//!       : dns  - connect  % tls  = wait  # body
+//!     x legacy   |- connect_refused                                        |    64 us
+//!       auth     |======                                                   |    41 ms
+//!       search   |==================                                       |   122 ms
+//!       billing  |=============================                            |   200 ms
+//!     x cart     |============================== status                    |   201 ms
+//!     x ledger   |===================================== response_timeout   |   251 ms
+//!       export   |=============================############################|   383 ms
+//!                 0                                                  383 ms
+//! ```
+//!
+//! # The words of this house
+//!
+//! - *turn*: one trip round the loop, from asking the system to asking it again.
+//! - *readiness*: that a read or write would not wait. *Interest*: which of them somebody wants to hear of. *Edge-triggered*: it
+//!   is told when it changes, once, and not again as long as it lasts.
+//! - *key*: who is registered at the reactor: a socket, a deadline, or both. Its *token* is the number that the system hands back.
+//!   A slot that is used again has another *generation*, so that old events find nobody.
+//! - *tag*: what the owner of a key calls it. It comes back with every event, and one `match` on it holds the control flow.
+//! - *target*: what is to be checked, with its settings. *Check*: one target being checked. *In flight*: begun and not over.
+//! - *attempt*: one try of a check; `--retry` makes several. *Hop*: one exchange with one place; a redirect begins the next.
+//! - *input*, *action*: what the machine is told, and what it asks for. *State*: what it waits for in between.
+//! - *phase*: a part of an attempt's time: dns, connect, tls, wait, body.
+//! - *deadline*: when the waiting for something is over. *Timer*: what tells that it has come.
+//! - *reason*: how a target fared, one word of a closed list. *Verdict*: what that means. *Outcome*: all that is known of a check.
+//!   *Record*: an outcome as reports see it.
+//! - *dial*: the race of connections to the addresses of one name. *Connection*: a socket, and TLS where there is some.
+//!
 //! # Reading order, for who came to learn event loops
 //!
-//! 1. [`os`]: what an event loop needs from a system, on one page. [`reactor`]: a loop is "next deadline -> wait -> what
-//!    time is it -> who is ready -> whose time is up". Then its helpers: `token.rs`, why an event for a socket just closed
-//!    cannot hit the next one; `timers.rs`; `sight.rs`, what can be known of when something happened.
-//! 2. [`command::mock`]: a whole server on that loop.
-//! 3. [`conn::tcp`], [`conn::tls`]: connecting without waiting, and TLS as bytes in and bytes out.
-//! 4. `proto/http/chunked.rs`, [`proto::http::response`]: parsers that can be stopped at every byte.
-//! 5. [`check::machine`]: one check, which a test steps by hand.
-//! 6. [`engine`]: the other 999 of them: the turn and the queue; `connecting.rs`, `exchange.rs`; [`engine::pool`], what
-//!    becomes of connections that are kept.
-//! 7. [`engine::resolver`]: a second protocol on the same loop, over sockets that are not connections.
-//! 8. [`command::check`]: everything else that a program waits for (its input, signals, a progress line), in the same loop;
-//!    [`command::reports`]: who waits for its readers; [`report::record`], [`report::formats`]: what they read.
-//! 9. `sim`: all of it in a world of scripted peers and troubles, a seed a run.
-//!
-//! # One check, end to end
-//!
-//! A line is read ([`command::input`]) and becomes a target ([`check::target`]). The queue admits it
-//! ([`engine::queue`]), the name becomes addresses, a socket is dialled ([`engine::dial`]), secured if it is to be, and
-//! sent the request. Whatever comes back goes through the decoder in the machine until it has seen enough; the outcome
-//! ([`check::outcome`]) goes to every report.
+//! 1. `src/lib.rs`: this map.
+//! 2. `src/reactor/examples/echo.rs`: a whole server on the loop, in a hundred lines (`cargo run --example echo`).
+//! 3. `src/os/mod.rs`: what an event loop needs from a system, on one page. `src/reactor/mod.rs`: the loop itself, "next deadline
+//!    -> wait -> what time is it -> who is ready -> whose time is up". `src/reactor/token.rs`: why an event for a socket just
+//!    closed cannot hit the next one. `src/reactor/timers.rs`. `src/reactor/sight.rs`: what can be known of when something
+//!    happened.
+//! 4. `src/conn/tcp.rs`: a connect that does not wait. `src/conn/tls/mod.rs`: TLS as bytes in and bytes out.
+//! 5. `src/proto/http/chunked.rs`, `src/proto/http/response.rs`: parsers that can be stopped at every byte.
+//! 6. `src/check/machine.rs`: one check, which a test steps by hand.
+//! 7. `src/engine/mod.rs`: the other 999 of them: the turn and the queue. `src/engine/connecting.rs`, `src/engine/exchange.rs`:
+//!    how they get there, and what is said. `src/engine/pool.rs`: what becomes of connections that are kept.
+//! 8. `src/reactor/examples/resolve.rs`: one DNS question on the same loop (`cargo run --example resolve NAME`).
+//!    `src/engine/resolver/mod.rs`: a thousand of them, over sockets that are not connections.
+//! 9. `src/command/mock.rs`: the other side, a service with faults, on the same loop.
+//! 10. `src/command/check.rs`: everything else that a program waits for (its input, signals, a progress line), in the same loop.
+//!     `src/command/reports.rs`: who waits for its readers. `src/report/record.rs`, `src/report/formats.rs`: what they read.
+//! 11. `src/sim/mod.rs`: all of it in a world of scripted peers and troubles, a seed a run.
 //!
 //! # Three things to keep apart
 //!

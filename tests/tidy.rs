@@ -1,8 +1,9 @@
 //! Reads the program's own source, and fails when it breaks a rule of the house: which layer may import which, where
 //! the clock is read, where `unsafe` may stand.
 //!
-//! It reads tokens, not meaning: comments and literals are blanked first, test modules are exempt. What it cannot see
-//! (a name re-exported under another, a macro's insides) is left to reviewers.
+//! It reads tokens, not meaning: comments and literals are blanked first. Every line of every file is seen; what tests may do
+//! and the program may not (read a clock, open a socket) is told apart. What it cannot see (a name re-exported under another,
+//! a macro's insides) is left to reviewers.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "check", layers: &["proto"], crates: &[] },
     Layer { name: "report", layers: &["check", "proto"], crates: &[] },
     Layer { name: "sys", layers: &[], crates: &["libc"] },
-    Layer { name: "os", layers: &["sys"], crates: &["mio"] },
+    // The simulated half of the seam is there in tests alone.
+    Layer { name: "os", layers: &["sys", "sim"], crates: &["mio"] },
     Layer { name: "reactor", layers: &["os"], crates: &[] },
     Layer { name: "reactor/examples/echo.rs", layers: &["os"], crates: &["upcheck"] },
     Layer { name: "reactor/examples/resolve.rs", layers: &["os", "proto"], crates: &["upcheck"] },
@@ -41,6 +43,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "command/mock/stream.rs", layers: &["conn"], crates: &[] },
     Layer { name: "main.rs", layers: &["command"], crates: &["upcheck", "lexopt"] },
     Layer { name: "lib.rs", layers: &[], crates: &[] },
+    // For tests alone: what it imports is no part of the program.
+    Layer { name: "sim", layers: &[], crates: &[] },
 ];
 
 /// The crates that are watched. Others cannot be named: `Cargo.toml` does not have them.
@@ -57,7 +61,9 @@ struct Source {
     /// Its path under `src`, with slashes.
     path: String,
     text: String,
-    /// The text with comments and literals blanked, up to the test module. Lines and columns are those of the text.
+    /// The text with comments and literals blanked. Lines and columns are those of the text.
+    all: String,
+    /// The same with test modules blanked, too: the program itself. Nothing is left of a file that is for tests alone.
     code: String,
 }
 
@@ -87,11 +93,12 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("the source is here").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test_file(&path) {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(&root).expect("it was found there").to_string_lossy().replace('\\', "/");
                 let text = fs::read_to_string(&path).expect("the source is UTF-8");
-                let code = without_tests(&blanked(&text)).to_owned();
-                sources.push(Source { path: name, text, code });
+                let all = blanked(&text);
+                let code = if is_test_file(&path) { String::new() } else { without_tests(&all) };
+                sources.push(Source { path: name, text, all, code });
             }
         }
     }
@@ -200,19 +207,38 @@ fn char_length(rest: &[char]) -> Option<usize> {
     }
 }
 
-/// `code` up to its test module, which stands at the foot of a file.
-fn without_tests(code: &str) -> &str {
+/// `code` with its test modules blanked, wherever they stand.
+fn without_tests(code: &str) -> String {
+    const ATTRIBUTE: &str = "#[cfg(test)]";
+    let mut out = String::with_capacity(code.len());
     let mut at = 0;
-    while let Some(found) = code[at..].find("#[cfg(test)]") {
-        let attribute = at + found;
-        let next = attribute + "#[cfg(test)]".len();
-        let item = code[next..].trim_start();
-        if item.starts_with("mod ") || item.starts_with("pub mod ") || item.starts_with("pub(crate) mod ") {
-            return &code[..attribute];
-        }
-        at = next;
+    while let Some(found) = code[at..].find(ATTRIBUTE) {
+        let start = at + found;
+        let item = &code[start + ATTRIBUTE.len()..];
+        let is_module = ["mod ", "pub mod ", "pub(crate) mod "].iter().any(|head| item.trim_start().starts_with(head));
+        // Another item is as the others are, and its attribute is a part of it.
+        let start = if is_module { start } else { start + ATTRIBUTE.len() };
+        let end = if is_module { start + ATTRIBUTE.len() + item_length(item) } else { start };
+        out.push_str(&code[at..start]);
+        out.extend(code[start..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        at = end;
     }
-    code
+    out + &code[at..]
+}
+
+/// Up to the semicolon or the brace that ends it.
+fn item_length(item: &str) -> usize {
+    let mut depth = 0;
+    for (at, c) in item.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return at + 1,
+            '}' => depth -= 1,
+            ';' if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    item.len()
 }
 
 fn is_word(c: char) -> bool {
@@ -297,13 +323,23 @@ fn expect_none(rule: &str, findings: Vec<String>) {
     assert!(findings.is_empty(), "{rule}:\n{}", findings.join("\n"));
 }
 
-/// Every place where one of `words` stands in a file that `applies` holds for.
+/// Every place of the program where one of `words` stands in a file that `applies` holds for.
 fn places(sources: &[Source], applies: impl Fn(&str) -> bool, banned: &[&str]) -> Vec<String> {
+    places_in(sources, |source| &source.code, applies, banned)
+}
+
+/// The same of what `part` takes of each file.
+fn places_in(
+    sources: &[Source],
+    part: fn(&Source) -> &String,
+    applies: impl Fn(&str) -> bool,
+    banned: &[&str],
+) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| applies(&source.path)) {
         for word in banned {
-            for at in words(&source.code, word) {
-                findings.push(format!("src/{}:{}: {word}", source.path, line_of(&source.code, at)));
+            for at in words(part(source), word) {
+                findings.push(format!("src/{}:{}: {word}", source.path, line_of(part(source), at)));
             }
         }
     }
@@ -352,7 +388,7 @@ fn the_pure_half_touches_nothing_outside() {
 
 #[test]
 fn unsafe_stands_only_in_sys() {
-    let findings = places(&sources(), |path| !path.starts_with("sys/"), &["unsafe"]);
+    let findings = places_in(&sources(), |source| &source.all, |path| !path.starts_with("sys/"), &["unsafe"]);
     expect_none("`unsafe` outside src/sys", findings);
 }
 
@@ -367,6 +403,15 @@ fn the_clock_is_read_in_one_file() {
 }
 
 #[test]
+fn files_are_opened_where_they_are_named() {
+    // Where a user names them, where the system has them by name, and where they are opened without waiting.
+    let may = |path: &str| path.starts_with("command/") || path.starts_with("sys/");
+    let opening =
+        ["File::open", "File::create", "File::options", "OpenOptions", "fs::read", "fs::write", "fs::read_dir"];
+    expect_none("a file opened elsewhere", places(&sources(), |path| !may(path), &opening));
+}
+
+#[test]
 fn only_commands_print() {
     let layers = |path: &str| !path.starts_with("command/") && path != "main.rs" && !path.contains("/examples/");
     let findings = places(&sources(), layers, &["println!", "print!", "eprintln!", "eprint!"]);
@@ -375,7 +420,8 @@ fn only_commands_print() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    expect_none("unfinished", places(&sources(), |_| true, &["todo!", "unimplemented!", "dbg!"]));
+    let findings = places_in(&sources(), |source| &source.all, |_| true, &["todo!", "unimplemented!", "dbg!"]);
+    expect_none("unfinished", findings);
 }
 
 #[test]
@@ -412,8 +458,10 @@ fn every_file_opens_with_what_it_is_for() {
 fn lines_can_be_read_side_by_side() {
     let mut findings = Vec::new();
     for source in &sources() {
-        for (n, line) in source.text.lines().enumerate() {
-            if line.chars().count() > MAX_COLUMNS {
+        for (n, (line, code)) in source.text.lines().zip(source.all.lines()).enumerate() {
+            // What a text of many lines holds is data, and as wide as it is.
+            let is_data = code.trim().is_empty() && !line.trim_start().starts_with("//");
+            if line.chars().count() > MAX_COLUMNS && !is_data {
                 findings.push(format!("src/{}:{}", source.path, n + 1));
             }
         }
@@ -435,11 +483,12 @@ fn this_reader_reads_rust() {
     assert_eq!(blank("f(br\"a\\\") g"), "f( ) g");
     assert_eq!(blank("let r#type = 1;"), "let r#type = 1;");
     assert_eq!(blank("fn f<'a>(x: &'a str) { '\"' '\\'' '\\u{1f}' b'x' }"), "fn f<'a>(x: &'a str) { b }");
-    assert_eq!(without_tests("a #[cfg(test)]\nmod tests { b }"), "a ");
+    assert_eq!(without_tests("a #[cfg(test)]\nmod tests { b { c } } d").replace(' ', ""), "a\nd");
+    assert_eq!(without_tests("a #[cfg(test)] mod tests; d").replace(' ', ""), "ad");
     assert_eq!(without_tests("a #[cfg(test)] fn b() {}"), "a #[cfg(test)] fn b() {}");
 
     let named = |path: &str, code: &str| {
-        let source = Source { path: path.to_owned(), text: String::new(), code: code.to_owned() };
+        let source = Source { path: path.to_owned(), text: String::new(), all: code.to_owned(), code: code.to_owned() };
         layers_named(&source).into_iter().map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(named("check/a.rs", "use crate::proto::url;"), ["proto"]);
@@ -451,4 +500,53 @@ fn this_reader_reads_rust() {
     assert_eq!(words("unsafe_code unsafe {", "unsafe").count(), 1);
     assert_eq!(words("eprint!(a) print!(b) a.elapsed()", "print!").count(), 1);
     assert_eq!(words("a.elapsed() - b", ".elapsed()").count(), 1);
+}
+
+/// The reading order of a text: the paths under `src` in its numbered list, in order.
+fn reading_order(text: &str) -> Vec<String> {
+    let plain = text.lines().map(|line| line.trim_start_matches("//!").trim_start());
+    let list: Vec<&str> =
+        plain.skip_while(|line| !line.starts_with("1. `src/lib.rs`")).take_while(|line| !line.is_empty()).collect();
+    list.join("\n").split('`').filter(|part| part.starts_with("src/")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_reading_order_is_one_and_names_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("it is here");
+    let order = reading_order(&read("README.md"));
+    assert!(order.len() > 15, "{order:?}");
+    assert_eq!(order, reading_order(&read("src/lib.rs")), "README.md's reading order, and src/lib.rs's");
+    let missing = order.into_iter().filter(|path| !root.join(path).is_file()).collect();
+    expect_none("in the reading order, and not here", missing);
+}
+
+#[test]
+fn the_table_that_follows_one_check_names_what_exists() {
+    let sources = sources();
+    let map = &sources.iter().find(|source| source.path == "lib.rs").expect("it was found before").text;
+    let rows = map.lines().skip_while(|line| !line.starts_with("//! | event ")).skip(2);
+    let table: Vec<&str> = rows.take_while(|line| line.starts_with("//! |")).collect();
+    assert!(table.len() > 5, "{table:?}");
+    let defined = |folder: &str, word: &str| {
+        let named = |source: &&Source| source.path.starts_with(folder) && words(&source.code, word).next().is_some();
+        sources.iter().any(|source| named(&source))
+    };
+    let mut findings = Vec::new();
+    for row in table {
+        // What happens; what the engine calls; an input; what the machine calls, and its state; actions; what the engine calls.
+        for (column, cell) in row.split('|').skip(1).enumerate() {
+            for name in cell.split('`').skip(1).step_by(2) {
+                let (folder, word) = match (column, name.starts_with(char::is_uppercase)) {
+                    (1 | 5, _) => ("engine/", format!("fn {name}")),
+                    (3, false) => ("check/machine", format!("fn {name}")),
+                    _ => ("check/machine", name.to_owned()),
+                };
+                if !defined(folder, &word) {
+                    findings.push(format!("{name}: {row}"));
+                }
+            }
+        }
+    }
+    expect_none("in the table of src/lib.rs, and not in the code", findings);
 }
