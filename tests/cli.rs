@@ -26,12 +26,52 @@ fn help_and_version_go_to_standard_output() {
     for flag in ["--version", "-V"] {
         let output = Upcheck::new().arg(flag).run();
         output.expect_code(0);
-        let features = if cfg!(feature = "tls") { "tls" } else { "none" };
+        let all = [
+            ("tls", cfg!(feature = "tls")),
+            ("mock", cfg!(feature = "mock")),
+            ("compare", cfg!(feature = "compare")),
+            ("reports", cfg!(feature = "reports")),
+        ];
+        let built_in: Vec<&str> =
+            all.into_iter().filter_map(|(name, is_built_in)| is_built_in.then_some(name)).collect();
+        let features = if built_in.is_empty() { "none".to_owned() } else { built_in.join(" ") };
         assert_eq!(output.out(), format!("upcheck {}\nfeatures: {features}\n", env!("CARGO_PKG_VERSION")));
         assert_eq!(output.err(), "");
     }
     let output = Upcheck::new().args(["check", "--help"]).run();
     assert!(output.expect_code(0).out().contains("--timeout"), "{output:?}");
+}
+
+#[test]
+fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
+    let (has_mock, has_compare) = (cfg!(feature = "mock"), cfg!(feature = "compare"));
+    let help = Upcheck::new().arg("--help").run();
+    let completions = Upcheck::new().args(["--generate", "bash"]).run();
+    for (command, feature, is_built_in) in [
+        ("demo", "mock", has_mock),
+        ("mock", "mock", has_mock),
+        ("compare", "compare", has_compare),
+        ("report", "reports", cfg!(feature = "reports")),
+    ] {
+        assert_eq!(help.out().contains(&format!("\n    upcheck {command}")), is_built_in, "{help:?}");
+        let offered = completions.out().split([' ', '\'', '\n']).any(|word| word == command);
+        assert_eq!(offered, is_built_in, "{completions:?}");
+        if !is_built_in {
+            let output = Upcheck::new().args([command, "x"]).run();
+            output.expect_code(3);
+            let message = format!("'{command}' is not built into this upcheck (its feature is '{feature}')");
+            assert!(output.err().contains(&message), "{output:?}");
+        }
+    }
+    for format in ["waterfall", "json", "csv", "tap", "junit", "markdown", "nagios", "prometheus", "html"] {
+        assert_eq!(help.out().contains(&format!("\n  {format:28}")), cfg!(feature = "reports"), "{format}: {help:?}");
+        if !cfg!(feature = "reports") {
+            let output = Upcheck::new().args(["-o", format, "http://127.0.0.1:1/"]).run();
+            output.expect_code(3);
+            assert!(output.err().contains("is not built into this upcheck (its feature is 'reports')"), "{output:?}");
+        }
+    }
+    assert_eq!(help.out().contains("--trace"), cfg!(feature = "reports"), "{help:?}");
 }
 
 #[test]

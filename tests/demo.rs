@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
-use crate::support::{Upcheck, wait_until};
+use crate::support::{Upcheck, ms, wait_until};
 
 /// Where the services were, by the lines of the checks.
 fn addresses(out: &str) -> Vec<SocketAddr> {
@@ -60,4 +60,36 @@ fn it_takes_no_arguments() {
     }
     let help = Upcheck::new().args(["demo", "--help"]).run();
     assert!(help.expect_code(0).out().contains("Usage: upcheck demo"));
+}
+
+#[test]
+fn the_first_lesson_is_a_dozen_services_and_names_the_files() {
+    let output = Upcheck::new().args(["demo", "--explain"]).run();
+    output.expect_code(0);
+    assert!(output.out().contains("12 checked: 12 up"), "{output:?}");
+    let err = output.err();
+    for file in ["src/reactor/mod.rs", "engine/connecting.rs", "proto/http/response.rs"] {
+        assert!(err.contains(file), "{file}: {err}");
+    }
+    for n in 1..=12 {
+        let told = err.lines().filter(|line| line.starts_with(&format!("    #{n} http://127.0.0.1:"))).count();
+        assert!(told >= 2, "#{n}: {err}");
+    }
+    assert!(err.lines().all(|line| line.chars().count() <= 120), "{err}");
+}
+
+#[test]
+fn the_trap_shows_as_a_long_turn_and_blames_no_service() {
+    let output = Upcheck::new().args(["demo", "--blocking"]).run();
+    output.expect_code(0);
+    let out = output.out();
+    assert!(out.contains("100 checked: 100 up"), "{out}");
+    let words = out.rsplit("\n\n").next().expect("the last paragraph");
+    let longest = words.split("The longest turn took ").nth(1).expect("it is told").split(':').next();
+    let longest = longest.expect("a time");
+    // A hundred calls of 20 ms stand one behind the other, most of them in few turns.
+    let (number, unit) = longest.split_once(' ').expect("a number and its unit");
+    let number: f64 = number.parse().expect("a number");
+    assert!(unit == "s" || unit == "ms" && number >= 20.0, "{words}");
+    assert!(output.wall >= ms(2_000), "the calls were made: {output:?}");
 }

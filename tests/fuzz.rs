@@ -190,6 +190,7 @@ fn target_line() {
     run(bodies::target_line, &seeds, &words.map(str::as_bytes));
 }
 
+#[cfg(feature = "reports")]
 #[test]
 fn results() {
     let seeds: [&[u8]; 3] = [

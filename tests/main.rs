@@ -10,28 +10,36 @@ mod support;
 mod certificates;
 mod check;
 mod cli;
+#[cfg(feature = "compare")]
 mod compare;
 mod concurrency;
+#[cfg(feature = "mock")]
 mod demo;
 mod dns;
 mod examples;
 mod expectations;
+mod explain;
+#[cfg(feature = "reports")]
 mod formats;
+#[cfg(feature = "reports")]
 mod formats_html;
+#[cfg(feature = "reports")]
 mod formats_monitoring;
 mod fuzz;
 mod hostile;
 mod independent;
 mod keepalive;
 mod load;
+#[cfg(feature = "mock")]
 mod mock;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", feature = "mock"))]
 mod mock_tls;
 mod names;
 mod peers;
 mod raw;
 mod redirects;
 mod regression;
+#[cfg(feature = "reports")]
 mod report;
 mod reports;
 mod requests;
@@ -44,5 +52,6 @@ mod tidy;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "reports")]
+mod trace;
 mod transports;
-mod watching;

@@ -27,7 +27,9 @@ use super::flags::{self, Asked, Given};
 use super::generate::generate;
 use super::input::{Input, Next};
 use super::output::{print, say};
-use super::outputs::{Form, OutputFlag, Rest, dumb, write_rest};
+#[cfg(feature = "mock")]
+use super::outputs::OutputFlag;
+use super::outputs::{Form, Rest, dumb, write_rest};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -43,15 +45,19 @@ use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor};
 use crate::report::record::Record;
 use crate::report::text::short_time;
+#[cfg(feature = "reports")]
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
 use crate::sys::arguments::{self, Secret};
 use crate::sys::{fd, plain, resource, signal};
 use explain::{Explain, OPENING};
+#[cfg(feature = "compare")]
+pub(super) use options::MEMORY;
+#[cfg(feature = "mock")]
+pub(super) use options::read_file;
 use options::{
-    CONCURRENCY, FLAGS, HINT, Options, USAGE, What, environment_roots, find_setting, help, read_file_for_line,
+    CONCURRENCY, FLAGS, HINT, Options, What, environment_roots, find_setting, help, read_file_for_line, usage,
 };
-pub(super) use options::{MEMORY, read_file};
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -85,11 +91,19 @@ impl From<Wake> for Tag<Beside> {
 }
 
 /// The version, with the features that are built in.
-pub(super) const VERSION: &str = if cfg!(feature = "tls") {
-    concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: tls\n")
-} else {
-    concat!("upcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures: none\n")
-};
+pub(super) fn version() -> String {
+    let features: Vec<&str> = [
+        ("tls", cfg!(feature = "tls")),
+        ("mock", cfg!(feature = "mock")),
+        ("compare", cfg!(feature = "compare")),
+        ("reports", cfg!(feature = "reports")),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_built_in)| is_built_in.then_some(name))
+    .collect();
+    let features = if features.is_empty() { "none".to_owned() } else { features.join(" ") };
+    format!("upcheck {}\nfeatures: {features}\n", env!("CARGO_PKG_VERSION"))
+}
 
 /// What lines of targets may refer to.
 pub(super) const WORLD: World =
@@ -101,17 +115,17 @@ pub(super) const WORLD: World =
 /// Why it could not run.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
     if arguments.is_empty() {
-        print_error(USAGE);
+        print_error(&usage());
         return Ok(exit::CANNOT_RUN);
     }
     let (arguments, then) = split_command(arguments);
     let as_given = arguments.clone();
     match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&flags::fitted(&help())),
-        Asked::Version => print(VERSION),
+        Asked::Version => print(&version()),
         Asked::Run { flags, arguments } => {
             if let Some(given) = flags.iter().find(|given| given.id == What::Generate) {
-                print(&generate(&given.value, FLAGS, USAGE).map_err(|error| format!("{}: {error}", given.spelled))?);
+                print(&generate(&given.value, FLAGS, &usage()).map_err(|error| format!("{}: {error}", given.spelled))?);
                 return Ok(exit::HEALTHY);
             }
             hide_secrets(&as_given, &flags, &arguments);
@@ -168,6 +182,7 @@ fn become_command(command: &[OsString]) -> super::Result {
 ///
 /// # Errors
 /// Why it could not run.
+#[cfg(feature = "mock")]
 pub(super) fn run_plain(
     targets: Vec<String>,
     output: &str,
@@ -259,6 +274,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     }
     let end = deadline.as_ref().map(|(at, _)| *at);
     let mut reports = Reports::new(&mut reactor);
+    #[cfg(feature = "reports")]
     if let Some(file) = &options.trace {
         reports.open(Some(file), |_| Box::new(Trace::new(clock.wall(clock.started()))) as Form, &mut reactor)?;
     }

@@ -137,7 +137,7 @@ pub fn run(mut arguments: Vec<OsString>) -> super::Result {
     }
     match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)))),
-        Asked::Version => print(super::check::VERSION),
+        Asked::Version => print(&super::check::version()),
         Asked::Run { flags, arguments } => {
             if let Some(argument) = arguments.first() {
                 let argument = argument.escape_debug();

@@ -63,7 +63,7 @@ const FLAGS: &[Flag<Lesson>] = &[
 pub fn run(arguments: Vec<OsString>) -> super::Result {
     match flags::parse(FLAGS, arguments, &[])? {
         Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{ENDING}", flags::help(FLAGS)))),
-        Asked::Version => print(check::VERSION),
+        Asked::Version => print(&check::version()),
         Asked::Run { flags, arguments } => match arguments.first() {
             Some(argument) => return Err(format!("demo takes no arguments, not '{}'", argument.escape_debug())),
             None => {

@@ -1,16 +1,8 @@
 //! A man page and completions for shells, made of the same table of flags as the help.
 
+use super::COMMANDS;
 use super::flags::Flag;
 use crate::report::formats;
-
-/// The commands beside checking.
-const COMMANDS: [(&str, &str); 5] = [
-    ("check", "check targets once: what is done where no command is named"),
-    ("demo", "100 services of 200 ms, checked: no network, no arguments"),
-    ("mock", "a service to try it on, with delays and faults"),
-    ("report", "other outputs from NDJSON results, of one run or of many"),
-    ("compare", "the same checks one by one, by threads, and by one loop"),
-];
 
 /// Makes what is wanted: `man`, `bash`, `zsh` or `fish`. `usage` is the text before the flags.
 ///
@@ -110,8 +102,15 @@ fn roff(text: &str) -> String {
     if text.starts_with(['.', '\'']) { ["\\&", &text].concat() } else { text }
 }
 
+/// The commands that are built in, each with what it does.
+fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let check = ("check", "check targets once: what is done where no command is named");
+    let others = COMMANDS.iter().filter(|command| command.run.is_some()).map(|command| (command.name, command.help));
+    [check].into_iter().chain(others)
+}
+
 fn command_names() -> String {
-    COMMANDS.map(|(name, _)| name).join(" ")
+    commands().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
 }
 
 fn bash(flags: &[Shown]) -> String {
@@ -169,7 +168,7 @@ fn zsh(flags: &[Shown]) -> String {
 fn fish(flags: &[Shown]) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     let mut script = String::from("complete -c upcheck -f\n");
-    for (name, about) in COMMANDS {
+    for (name, about) in commands() {
         push(&mut script, &["complete -c upcheck -n __fish_use_subcommand -a ", name, " -d '", &quoted(about), "'\n"]);
     }
     for flag in flags {

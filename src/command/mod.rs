@@ -3,21 +3,105 @@
 //! A command reads its arguments, owns standard input and output, and ends in an exit code. It has no protocol of its
 //! own.
 
+use std::ffi::OsString;
+
 pub mod check;
+#[cfg(feature = "compare")]
 pub mod compare;
+#[cfg(feature = "mock")]
 pub mod demo;
 pub mod flags;
 mod generate;
 pub mod input;
 mod lines;
 mod messages;
+#[cfg(feature = "mock")]
 pub mod mock;
 pub mod output;
 mod outputs;
+#[cfg(feature = "reports")]
 pub mod report;
 pub mod reports;
 mod secrets;
+#[cfg(feature = "mock")]
 mod services;
+
+/// What this program can do, or could if the feature were built in.
+pub struct Command {
+    /// Its first argument.
+    pub name: &'static str,
+    /// What stands behind it in the usage.
+    pub arguments: &'static str,
+    /// What it does, in a few words.
+    pub help: &'static str,
+    /// The feature that it takes.
+    pub feature: &'static str,
+    /// Runs it. `None`: it was left out when this program was built.
+    pub run: Option<fn(Vec<OsString>) -> Result>,
+}
+
+/// The commands beside checking, which is done where no command is named.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        arguments: "",
+        help: "100 services of 200 ms, checked: no network, no arguments",
+        feature: "mock",
+        #[cfg(feature = "mock")]
+        run: Some(demo::run),
+        #[cfg(not(feature = "mock"))]
+        run: None,
+    },
+    Command {
+        name: "compare",
+        arguments: "",
+        help: "the same checks one by one, by threads, by one loop: what each costs",
+        feature: "compare",
+        #[cfg(feature = "compare")]
+        run: Some(compare::run),
+        #[cfg(not(feature = "compare"))]
+        run: None,
+    },
+    Command {
+        name: "report",
+        arguments: " FILE...",
+        help: "other outputs from NDJSON results, of one run or of many",
+        feature: "reports",
+        #[cfg(feature = "reports")]
+        run: Some(report::run),
+        #[cfg(not(feature = "reports"))]
+        run: None,
+    },
+    Command {
+        name: "mock",
+        arguments: "",
+        help: "a service to try it on, with delays and faults",
+        feature: "mock",
+        #[cfg(feature = "mock")]
+        run: Some(mock::run),
+        #[cfg(not(feature = "mock"))]
+        run: None,
+    },
+];
+
+/// Runs the command that the first argument names, or checks what the arguments are.
+///
+/// # Errors
+/// Why it could not run.
+pub fn run(mut arguments: Vec<OsString>) -> Result {
+    let first = arguments.first().and_then(|argument| argument.to_str());
+    let run = match (first, COMMANDS.iter().find(|command| Some(command.name) == first)) {
+        (Some("check"), _) => check::run,
+        (_, Some(Command { run: Some(run), .. })) => *run,
+        (_, Some(Command { name, feature, .. })) => {
+            return Err(format!("'{name}' is not built into this upcheck (its feature is '{feature}')"));
+        }
+        // A target or a flag.
+        (_, None) => return check::run(arguments),
+    };
+    arguments.remove(0);
+    run(arguments)
+}
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.
 pub mod exit {

@@ -34,7 +34,13 @@ impl Wanted {
             Some((name, file)) => (name, Some(file.to_owned())),
             None => (value, None),
         };
-        let unknown = || format!("'{}' is not a format: {}", name.escape_debug(), formats::names(", "));
+        let unknown = || {
+            let why = match formats::NOT_BUILT_IN.contains(&name) {
+                true => "is not built into this upcheck (its feature is 'reports')",
+                false => "is not a format",
+            };
+            format!("'{}' {why}: {}", name.escape_debug(), formats::names(", "))
+        };
         Ok(Wanted { format: formats::find(name).ok_or_else(unknown)?, file })
     }
 }

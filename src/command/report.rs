@@ -101,7 +101,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     let hinted = |error| format!("{error}\n{HINT}");
     match flags::parse(FLAGS, arguments, &flags::environment()).map_err(hinted)? {
         Asked::Help => print(&flags::fitted(&help())),
-        Asked::Version => print(super::check::VERSION),
+        Asked::Version => print(&super::check::version()),
         Asked::Run { flags, arguments } => {
             let options = Options::of(flags, arguments).map_err(hinted)?;
             return match &options.baseline {

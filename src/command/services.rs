@@ -2,6 +2,9 @@
 //!
 //! It knows how to start and end processes of this program, and nothing of what is done with them.
 
+// What they used is asked by `compare` alone.
+#![cfg_attr(not(feature = "compare"), allow(dead_code))]
+
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;

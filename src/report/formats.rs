@@ -1,17 +1,13 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
 use super::Sink;
-use super::csv::Csv;
-use super::html::Html;
 use super::human::Human;
-use super::json::Json;
-use super::junit::Junit;
-use super::markdown::Markdown;
-use super::nagios::{self, Nagios};
 use super::ndjson::Ndjson;
-use super::prometheus::Prometheus;
-use super::tap::Tap;
-use super::waterfall::Waterfall;
+#[cfg(feature = "reports")]
+use super::{
+    csv::Csv, html::Html, json::Json, junit::Junit, markdown::Markdown, nagios, nagios::Nagios, prometheus::Prometheus,
+    tap::Tap, waterfall::Waterfall,
+};
 use crate::check::tally::Tally;
 
 /// How a report is to look, as far as its format cares.
@@ -51,6 +47,7 @@ pub const FORMATS: &[Format] = &[
         make: |look| Box::new(Human::new(*look)),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "waterfall",
         help: "for a person: a bar a check on one axis of time",
@@ -65,6 +62,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Ndjson>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "json",
         help: "one JSON document of the objects of ndjson",
@@ -72,6 +70,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Json>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "csv",
         help: "a header and a row a target (RFC 4180); no cell starts a formula",
@@ -79,6 +78,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::new(Csv),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "tap",
         help: "TAP version 13, for prove and other harnesses",
@@ -86,6 +86,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Tap>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "junit",
         help: "JUnit's XML, for Jenkins, GitLab and other CI",
@@ -93,6 +94,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Junit>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "markdown",
         help: "a table for a job summary or a pull request, what is not up first",
@@ -100,6 +102,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Markdown>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "nagios",
         help: "a line with performance data; exits 0/1/2/3 as plugins do",
@@ -107,6 +110,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Nagios>::default(),
         exit: Some(nagios::state),
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "prometheus",
         help: "metrics for a textfile collector, with blackbox_exporter's names",
@@ -114,6 +118,7 @@ pub const FORMATS: &[Format] = &[
         make: |_| Box::<Prometheus>::default(),
         exit: None,
     },
+    #[cfg(feature = "reports")]
     Format {
         name: "html",
         help: "a page with pictures, in one file",
@@ -122,6 +127,12 @@ pub const FORMATS: &[Format] = &[
         exit: None,
     },
 ];
+
+/// The formats that were left out when this program was built.
+pub const NOT_BUILT_IN: &[&str] = match cfg!(feature = "reports") {
+    true => &[],
+    false => &["waterfall", "json", "csv", "tap", "junit", "markdown", "nagios", "prometheus", "html"],
+};
 
 /// Finds a format by its name.
 pub fn find(name: &str) -> Option<&'static Format> {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::formats::Look;
 use super::record::Record;
-use super::rows::times_in_words;
 use super::text::{push_date, push_format as push, push_hex, push_shown, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
+use crate::check::tally::Tally;
 
 /// The format, and how much of it.
 #[derive(Debug)]
@@ -208,4 +208,11 @@ fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
         push_hex(&certificate.fingerprint, out);
     }
     out.push(b'\n');
+}
+
+/// How long the answers took: `p50 203 ms, p90 210 ms, p99 250 ms, max 1.20 s`. `None`: nobody answered.
+pub(super) fn times_in_words(tally: &Tally) -> Option<String> {
+    let times = tally.times();
+    let [p50, p90, p99] = [50, 90, 99].map(|percent| times.percentile(percent).map(short_time));
+    Some(format!("p50 {}, p90 {}, p99 {}, max {}", p50?, p90?, p99?, short_time(times.max()?)))
 }

@@ -12,8 +12,9 @@
 //! Every text from outside is code. There neither CommonMark nor what GitHub adds to it sees a link, a mention, an
 //! issue's number, an emoji or a formula, which no escape prevents elsewhere: those are looked for when escapes are gone.
 
+use super::human::times_in_words;
 use super::record::Record;
-use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts, times_in_words};
+use super::rows::{Rows, TEXT_MAX, WORST_FIRST, counts};
 use super::text::{push_format as push, push_shown, put, short_time};
 use super::{Sink, Summary};
 use crate::check::expect::clip;

@@ -4,26 +4,40 @@
 //! pipe that nobody reads at the moment is not its concern. It knows what a record is and nothing else of the program, so
 //! it writes the same of checks that are made now and of those that stand in a file.
 
+#[cfg(feature = "reports")]
 pub mod baseline;
+#[cfg(feature = "reports")]
 pub mod csv;
 pub mod formats;
+#[cfg(feature = "reports")]
 pub mod html;
 pub mod human;
+#[cfg(feature = "reports")]
 pub mod join;
+#[cfg(feature = "reports")]
 pub mod json;
+#[cfg(feature = "reports")]
 pub mod junit;
+#[cfg(feature = "reports")]
 pub mod markdown;
+#[cfg(feature = "reports")]
 pub mod nagios;
 pub mod ndjson;
+#[cfg(feature = "reports")]
 pub mod prometheus;
+#[cfg(feature = "reports")]
 pub mod read;
 pub mod record;
+#[cfg(feature = "reports")]
 mod rows;
+#[cfg(feature = "reports")]
 pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+#[cfg(feature = "reports")]
 pub mod trace;
+#[cfg(feature = "reports")]
 pub mod waterfall;
 
 use std::time::Duration;
@@ -33,6 +47,7 @@ use crate::check::tally::Tally;
 use record::Record;
 
 /// How much a format that keeps rows appends at a time in the end, in bytes, about.
+#[cfg(feature = "reports")]
 const PIECE: usize = 64 * 1024;
 
 /// A format.

@@ -52,6 +52,7 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A record of nothing.
+    #[cfg(feature = "reports")]
     pub(super) fn empty() -> Record<'a> {
         Record {
             target: "".into(),

@@ -1,7 +1,6 @@
 //! The rows of a report that has room for a few: the worst first, and a count of the rest. It holds no more of them than it
 //! could show, however many there are.
 
-use super::text::short_time;
 use crate::check::outcome::Verdict;
 use crate::check::tally::Tally;
 
@@ -63,13 +62,6 @@ pub(super) fn counts(tally: &Tally) -> String {
         }
     }
     text
-}
-
-/// How long the answers took: `p50 203 ms, p90 210 ms, p99 250 ms, max 1.20 s`. `None`: nobody answered.
-pub(super) fn times_in_words(tally: &Tally) -> Option<String> {
-    let times = tally.times();
-    let [p50, p90, p99] = [50, 90, 99].map(|percent| times.percentile(percent).map(short_time));
-    Some(format!("p50 {}, p90 {}, p99 {}, max {}", p50?, p90?, p99?, short_time(times.max()?)))
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub(crate) use pki::{Authority, Identity};
 pub(crate) use proxy::Proxy;
 pub(crate) use random::SplitMix;
 pub(crate) use report::Report;
-pub(crate) use runner::{Lines, Output, Running, Upcheck};
+#[cfg(feature = "mock")]
+pub(crate) use runner::Lines;
+pub(crate) use runner::{Output, Running, Upcheck};
 pub(crate) use server::{Request, Server, Step, listen_with};
 pub(crate) use tempdir::TempDir;
 #[cfg(feature = "tls")]

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::super::COMMANDS;
 use super::super::flags::{self, Flag, Given};
 use super::super::outputs::{OutputFlag, Outputs};
 use super::share;
@@ -38,6 +39,7 @@ pub(super) enum What {
     /// No progress line.
     NoProgress,
     /// The run as a trace.
+    #[cfg(feature = "reports")]
     Trace,
     /// The loop in words.
     Explain,
@@ -177,6 +179,7 @@ pub(super) const FLAGS: &[Flag<What>] = &[
     OutputFlag::Silent.flag(What::Output(OutputFlag::Silent)),
     OutputFlag::Verbose.flag(What::Output(OutputFlag::Verbose)),
     OutputFlag::Color.flag(What::Output(OutputFlag::Color)),
+    #[cfg(feature = "reports")]
     Flag::new(What::Trace, "trace", None, Some("FILE"), "Output",
         "the loop's turns and each check's phases as Chrome trace events, which Perfetto opens"),
     Flag::new(What::Explain, "explain", None, None, "Output",
@@ -189,21 +192,28 @@ pub(super) const FLAGS: &[Flag<What>] = &[
 
 pub(super) const HINT: &str = "'upcheck --help' lists the flags";
 
-pub(super) const USAGE: &str = "upcheck checks many HTTP services at once, from one thread.
+/// What stands before the flags: a few lines that say how it is called.
+pub(super) fn usage() -> String {
+    format!("{}\n{HINT}.\n", usage_lines())
+}
+
+fn usage_lines() -> String {
+    let mut text = "\
+upcheck checks many HTTP services at once, from one thread.
 
     upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
     upcheck [FLAGS] -f FILE         one target a line
-    upcheck demo                    100 services of 200 ms, checked: no network, no arguments
-    upcheck compare                 the same checks one by one, by threads, by one loop: what each costs
-    upcheck report FILE...          other outputs from NDJSON results, of one run or of many
-    upcheck mock                    a service to try it on, with delays and faults
-
-'upcheck --help' lists the flags.
-";
+"
+    .to_owned();
+    for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+        let called = format!("{}{}", command.name, command.arguments);
+        text.push_str(&format!("    upcheck {called:24}{}\n", command.help));
+    }
+    text
+}
 
 pub(super) fn help() -> String {
-    let mut text = String::from(USAGE);
-    text.truncate(text.rfind("'upcheck --help'").unwrap_or(text.len()));
+    let mut text = usage_lines() + "\n";
     text.push_str(flags::help(FLAGS).trim_start());
     text.push_str(
         r#"  -h, --help                  this text
@@ -355,7 +365,9 @@ impl Options {
             What::Wait => self.wait = Some(positive_duration(value)?),
             What::Output(flag) => self.outputs.take(flag, value)?,
             What::NoProgress => self.progress = false,
+            #[cfg(feature = "reports")]
             What::Trace if value.is_empty() => return Err("it needs the name of a file".to_owned()),
+            #[cfg(feature = "reports")]
             What::Trace => self.trace = Some(value.to_owned()),
             What::Explain => self.explain = true,
             What::Shard => self.shard = Some(Shard::parse(value)?),

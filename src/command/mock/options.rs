@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::check::units;
-use crate::command::check::VERSION;
+use crate::command::check::version;
 use crate::command::flags::{self, Flag, Given};
 
 /// What comes before the flags in the help.
@@ -193,7 +193,7 @@ pub(super) fn parse(
 ) -> Result<Asked, String> {
     match flags::parse(TABLE, arguments, environment)? {
         flags::Asked::Help => Ok(Asked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
-        flags::Asked::Version => Ok(Asked::Tell(VERSION.to_owned())),
+        flags::Asked::Version => Ok(Asked::Tell(version())),
         flags::Asked::Run { flags, arguments } => match arguments.first() {
             Some(argument) => Err(format!("mock takes flags only, not '{}'", argument.escape_debug())),
             None => gather(&flags).map(Asked::Serve),

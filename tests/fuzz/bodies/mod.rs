@@ -22,12 +22,14 @@
 mod check;
 mod dns;
 mod http;
+#[cfg(feature = "reports")]
 mod report;
 mod values;
 
 pub use check::{check_machine, discovery, expectation, target_line, url};
 pub use dns::{dns_config, dns_lookup, dns_message};
 pub use http::{chunked, request_head, response};
+#[cfg(feature = "reports")]
 pub use report::results;
 pub use values::{json, x509};
 

@@ -1,10 +1,10 @@
-//! The loop made visible: `--trace`, `--explain`, and what `demo` shows with them.
+//! `--trace`: the loop's turns and every check, as Chrome trace events.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{Healthy, Report, Server, Step, TempDir, Upcheck, ms, refused_address, wait_until};
+use crate::support::{Report, Server, Step, TempDir, Upcheck, ms, refused_address, wait_until};
 
 /// The events of a trace.
 fn events(trace: &[u8]) -> Vec<Value> {
@@ -135,89 +135,4 @@ fn a_trace_that_cannot_be_written_is_said_before_anything_is_sent() {
         assert!(output.err().contains(told), "{arguments:?}: {output:?}");
     }
     assert_eq!(server.requests().len(), 0);
-}
-
-/// What `--explain` says, without the times in it.
-fn headlines(err: &str) -> Vec<&str> {
-    err.lines().filter(|line| line.starts_with("turn ")).collect()
-}
-
-#[test]
-fn the_loop_is_explained_a_line_a_turn_and_every_step_below_it() {
-    let server = Server::answering(|request| match request.path() {
-        "/late" => vec![Step::Hang],
-        _ => vec![Step::Pause(ms(20)), Step::ok()],
-    });
-    let urls = [server.url("/a"), server.url("/late"), server.url("/b")];
-    let output = Upcheck::new().args(["-t", "300ms", "--explain"]).args(&urls).run();
-    output.expect_code(1);
-    let err = output.err();
-    assert!(err.starts_with("One thread, one loop"), "{err}");
-    let turns = headlines(err);
-    assert!(
-        turns.len() >= 2 && turns.iter().all(|turn| turn.contains(" ready") && turn.contains("worked for ")),
-        "{err}"
-    );
-    let numbers: Vec<u64> =
-        turns.iter().filter_map(|turn| turn["turn ".len()..].split(':').next()?.parse().ok()).collect();
-    assert!(numbers.is_sorted() && numbers.len() == turns.len(), "{err}");
-    for (n, url) in urls.iter().enumerate() {
-        let told = err.matches(&format!("    #{} {url}\n", n + 1)).count();
-        assert!(told >= 2, "it begins and it ends: {url}: {err}");
-    }
-    assert_eq!(
-        err.matches("  the time is over: it ends (check/machine.rs): down, response_timeout\n").count(),
-        1,
-        "{err}"
-    );
-    assert!(err.contains("the whole answer is read (proto/http/response.rs) and judged; up\n"), "{err}");
-    assert!(output.out().contains("3 checked: 2 up, 1 down"), "what else is printed is as ever: {output:?}");
-}
-
-#[test]
-fn many_steps_are_summed_up_and_names_are_part_of_it() {
-    let server = Healthy::start();
-    let port = server.url("/").rsplit_once(':').expect("a port").1.trim_end_matches('/').to_owned();
-    let targets: Vec<String> = (0..300).map(|n| format!("http://localhost:{port}/{n}")).collect();
-    let output = Upcheck::new().args(["-c", "32", "--explain", "-o", "ndjson"]).args(&targets).run();
-    output.expect_code(0);
-    let err = output.err();
-    let each = err.lines().filter(|line| line.starts_with("    #")).count();
-    assert!((1..=200).contains(&each), "{each}: {err}");
-    let summed: usize =
-        err.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" checks")?.parse::<usize>().ok()).sum();
-    assert!(each + summed >= 600, "each begins and each ends: {each} + {summed}");
-    assert_eq!(output.report().checks.len(), 300);
-}
-
-#[test]
-fn the_first_lesson_is_a_dozen_services_and_names_the_files() {
-    let output = Upcheck::new().args(["demo", "--explain"]).run();
-    output.expect_code(0);
-    assert!(output.out().contains("12 checked: 12 up"), "{output:?}");
-    let err = output.err();
-    for file in ["src/reactor/mod.rs", "engine/connecting.rs", "proto/http/response.rs"] {
-        assert!(err.contains(file), "{file}: {err}");
-    }
-    for n in 1..=12 {
-        let told = err.lines().filter(|line| line.starts_with(&format!("    #{n} http://127.0.0.1:"))).count();
-        assert!(told >= 2, "#{n}: {err}");
-    }
-    assert!(err.lines().all(|line| line.chars().count() <= 120), "{err}");
-}
-
-#[test]
-fn the_trap_shows_as_a_long_turn_and_blames_no_service() {
-    let output = Upcheck::new().args(["demo", "--blocking"]).run();
-    output.expect_code(0);
-    let out = output.out();
-    assert!(out.contains("100 checked: 100 up"), "{out}");
-    let words = out.rsplit("\n\n").next().expect("the last paragraph");
-    let longest = words.split("The longest turn took ").nth(1).expect("it is told").split(':').next();
-    let longest = longest.expect("a time");
-    // A hundred calls of 20 ms stand one behind the other, most of them in few turns.
-    let (number, unit) = longest.split_once(' ').expect("a number and its unit");
-    let number: f64 = number.parse().expect("a number");
-    assert!(unit == "s" || unit == "ms" && number >= 20.0, "{words}");
-    assert!(output.wall >= ms(2_000), "the calls were made: {output:?}");
 }
