@@ -1,6 +1,5 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
-use super::Sink;
 use super::csv::Csv;
 use super::html::Html;
 use super::human::Human;
@@ -12,20 +11,8 @@ use super::ndjson::Ndjson;
 use super::prometheus::Prometheus;
 use super::tap::Tap;
 use super::waterfall::Waterfall;
+use super::{Look, Sink};
 use crate::check::tally::Tally;
-
-/// How a report is to look, as far as its format cares.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
-    /// In colour.
-    pub color: bool,
-    /// How many columns there are. `None`: it is no terminal.
-    pub columns: Option<usize>,
-    /// More of everything.
-    pub verbose: bool,
-    /// Nothing of what is up.
-    pub quiet: bool,
-}
 
 /// A format.
 #[derive(Debug)]

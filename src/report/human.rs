@@ -7,11 +7,10 @@
 
 use std::time::Duration;
 
-use super::formats::Look;
 use super::record::Record;
 use super::rows::times_in_words;
 use super::text::{push_date, push_format as push, push_hex, push_shown, short_time};
-use super::{Sink, Summary};
+use super::{Look, Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
 
 /// The format, and how much of it.
