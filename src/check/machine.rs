@@ -30,8 +30,9 @@ use super::route::Proxy;
 use super::settings::{Redirects, Settings};
 use super::target::Target;
 use crate::proto::http::date::retry_after;
+use crate::proto::http::problem::{Cut, Problem};
 use crate::proto::http::request::{Form, authority_with_port, encode_connect};
-use crate::proto::http::response::{Cut, Decoder, Problem, Reading};
+use crate::proto::http::response::{Decoder, Reading};
 use crate::proto::http::reuse::CloseReason;
 use crate::proto::url::{Scheme, Url, without_user};
 
