@@ -1,10 +1,11 @@
-//! Reads the program's own source, and fails when it breaks a rule of the house: which layer may import which, where
-//! the clock is read, where `unsafe` may stand.
+//! Reads the program's own source, and fails when it breaks a rule of the house: which layer may import which, that no
+//! two files know each other, where the clock is read, where `unsafe` may stand.
 //!
 //! It reads tokens, not meaning: comments and literals are blanked first. Every line of every file is seen; what tests may do
 //! and the program may not (read a clock, open a socket) is told apart. What it cannot see (a name re-exported under another,
 //! a macro's insides) is left to reviewers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -45,6 +46,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "lib.rs", layers: &[], crates: &[] },
     // For tests alone: what it imports is no part of the program.
     Layer { name: "sim", layers: &[], crates: &[] },
+];
+
+/// Imports that close a circle and may, each with its reason.
+const CIRCLES: &[(&str, &str)] = &[
+    // The last words wait for a reader as `Messages` does while the loop runs, and `Messages` is an output.
+    ("command/output.rs", "command/messages.rs"),
 ];
 
 /// The crates that are watched. Others cannot be named: `Cargo.toml` does not have them.
@@ -256,61 +263,80 @@ fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     })
 }
 
-/// The names that a path leads to: of `a::b`, `a`; of `{a::b, c}`, both.
-fn first_names(path: &str) -> Vec<&str> {
-    let word = |text: &'_ str| text.find(|c| !is_word(c)).unwrap_or(text.len());
-    let path = path.trim_start();
-    let Some(group) = path.strip_prefix('{') else {
-        return vec![&path[..word(path)]];
-    };
-    let mut names = Vec::new();
-    let mut depth = 0;
-    let mut start = 0;
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' | ',' if depth == 0 => {
-                let item = group[start..at].trim_start();
-                names.push(&item[..word(item)]);
-                start = at + 1;
-                if c == '}' {
-                    break;
-                }
-            }
-            '}' => depth -= 1,
-            _ => {}
+/// The paths that a tree of imports leads to, and what follows it: of `a::{b, c::d}`, `a::b` and `a::c::d`.
+fn read_tree<'a>(code: &'a str, prefix: &[&'a str], paths: &mut Vec<Vec<&'a str>>) -> &'a str {
+    let code = code.trim_start();
+    if let Some(mut group) = code.strip_prefix('{') {
+        while !group.is_empty() && !group.starts_with('}') {
+            let rest = read_tree(group.trim_start_matches(','), prefix, paths);
+            // Behind a path may stand ` as other`, or the star that it ends in.
+            group = &rest[rest.find([',', '}']).unwrap_or(rest.len())..];
+            group = group.strip_prefix(',').unwrap_or(group).trim_start();
+        }
+        return group.strip_prefix('}').unwrap_or(group);
+    }
+    let (word, rest) = code.split_at(code.find(|c| !is_word(c)).unwrap_or(code.len()));
+    let path = [prefix, &[word]].concat();
+    match rest.strip_prefix("::").filter(|deeper| deeper.starts_with(|c| is_word(c) || c == '{' || c == '*')) {
+        Some(deeper) => read_tree(deeper, &path, paths),
+        None => {
+            paths.push(path);
+            rest
         }
     }
-    names.retain(|name| !name.is_empty());
-    names
+}
+
+/// The paths into this crate that a file names, from the crate's root, each with the offset. What stands in a block
+/// `mod` of its own is read as if it stood beside it.
+fn paths_named(source: &Source) -> Vec<(usize, Vec<&str>)> {
+    let code = &source.code;
+    let mut named = Vec::new();
+    // An example, and `main`, is a crate of its own, to which this one is known by its name.
+    for root in ["crate", "super", "upcheck"] {
+        for at in words(code, root) {
+            // Only the head of a path counts; `pub(in crate::a)` imports nothing.
+            let is_head = !code[..at].ends_with("::") && !code[..at].ends_with("in ");
+            if !is_head || !code[at + root.len()..].starts_with("::") {
+                continue;
+            }
+            let mut paths = Vec::new();
+            read_tree(&code[at..], &[], &mut paths);
+            for path in paths {
+                let climbed = path.iter().take_while(|name| **name == "super").count();
+                let mut full = source.module_path();
+                full.truncate(if climbed == 0 { 0 } else { full.len().saturating_sub(climbed) });
+                full.extend(path.into_iter().filter(|name| !["crate", "super", "upcheck", "self", ""].contains(name)));
+                named.push((at, full));
+            }
+        }
+    }
+    named
 }
 
 /// The top modules of this crate that a file names, each with the offset.
 fn layers_named(source: &Source) -> Vec<(usize, &str)> {
-    let mut named = Vec::new();
-    let code = &source.code;
-    // An example is a crate of its own, to which this one is known by its name.
-    for at in words(code, "crate").chain(words(code, "upcheck")) {
-        if let Some((_, path)) = code[at..].split_once("::").filter(|(root, _)| matches!(*root, "crate" | "upcheck")) {
-            named.extend(first_names(path).into_iter().map(|name| (at, name)));
-        }
+    paths_named(source).into_iter().filter_map(|(at, path)| Some((at, *path.first()?))).collect()
+}
+
+/// The other files that a file names, each with the offset. A module and what stands in it may know each other: their
+/// parent is what they are parts of.
+fn files_named<'a>(source: &Source, by_module: &BTreeMap<Vec<&str>, &'a Source>) -> Vec<(usize, &'a Source)> {
+    let own = source.module_path();
+    let file = |path: &[&str]| (1..=path.len()).rev().find_map(|n| by_module.get(&path[..n]).copied());
+    let is_family = |other: &[&str]| own.starts_with(other) || other.starts_with(&own);
+    let others = paths_named(source).into_iter().filter_map(|(at, path)| Some((at, file(&path)?)));
+    others.filter(|(_, other)| !is_family(&other.module_path())).collect()
+}
+
+/// Whether imports lead from one file to the other.
+fn leads(imports: &BTreeMap<&str, BTreeSet<&str>>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(path) = next.pop() {
+        let unseen = imports.get(path).into_iter().flatten().copied().filter(|path| seen.insert(*path));
+        next.extend(unseen.collect::<Vec<_>>());
     }
-    for at in words(code, "super") {
-        // Only the head of a chain counts, and only one that climbs to the root.
-        if code[..at].ends_with("super::") {
-            continue;
-        }
-        let mut path = &code[at..];
-        let mut climbed = 0;
-        while let Some(rest) = path.strip_prefix("super::") {
-            path = rest;
-            climbed += 1;
-        }
-        if climbed > 0 && climbed >= source.module_path().len() {
-            named.extend(first_names(path).into_iter().map(|name| (at, name)));
-        }
-    }
-    named
+    seen.contains(to)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -374,6 +400,35 @@ fn layers_import_only_what_they_may() {
         }
     }
     expect_none("an import against the layer table", findings);
+}
+
+#[test]
+fn no_files_know_each_other() {
+    let sources = sources();
+    let by_module = sources.iter().map(|source| (source.module_path(), source)).collect();
+    let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut places = Vec::new();
+    for source in &sources {
+        for (at, other) in files_named(source, &by_module) {
+            let (from, to) = (source.path.as_str(), other.path.as_str());
+            places.push((from, to, line_of(&source.code, at)));
+            imports.entry(from).or_default().insert(to);
+        }
+    }
+    assert!(imports.len() > 50, "read the right folder");
+    let closes = |from: &str, to: &str| imports[from].contains(to) && leads(&imports, to, from);
+    let unused = CIRCLES.iter().filter(|(from, to)| !closes(from, to));
+    expect_none("an exception that nothing needs", unused.map(|pair| format!("{pair:?}")).collect());
+
+    let mut without = imports.clone();
+    for (from, to) in CIRCLES {
+        if let Some(files) = without.get_mut(from) {
+            files.remove(to);
+        }
+    }
+    places.retain(|(from, to, _)| !CIRCLES.contains(&(from, to)) && leads(&without, to, from));
+    let told = places.iter().map(|(from, to, line)| format!("src/{from}:{line}: src/{to}, which leads back"));
+    expect_none("files that know each other", told.collect());
 }
 
 #[test]
@@ -492,11 +547,30 @@ fn this_reader_reads_rust() {
         layers_named(&source).into_iter().map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(named("check/a.rs", "use crate::proto::url;"), ["proto"]);
-    assert_eq!(named("check/a.rs", "use crate::{conn::{a, b}, sys, reactor::Key};"), ["conn", "sys", "reactor"]);
-    assert_eq!(named("check/a.rs", "super::b::c()"), [""; 0]);
+    assert_eq!(
+        named("check/a.rs", "use crate::{conn::{a, b}, sys, reactor::Key};"),
+        ["conn", "conn", "sys", "reactor"]
+    );
+    assert_eq!(named("check/a.rs", "super::b::c()"), ["check"]);
     assert_eq!(named("check/a.rs", "super::super::conn::Conn"), ["conn"]);
     assert_eq!(named("check/mod.rs", "super::conn::Conn"), ["conn"]);
     assert_eq!(named("reactor/examples/a.rs", "use upcheck::{os, proto::dns};"), ["os", "proto"]);
+    let paths = |code: &str| {
+        let source =
+            Source { path: "check/a/b.rs".to_owned(), text: String::new(), all: String::new(), code: code.to_owned() };
+        paths_named(&source).into_iter().map(|(_, path)| path.join("::")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths("use super::{c, d::{self, E as F}, g::*}; use h::i;"),
+        ["check::a::c", "check::a::d", "check::a::d::E", "check::a::g"]
+    );
+    assert_eq!(
+        paths("pub(super) fn f() { crate::x::y::<u8>(super::super::Z) } pub(in crate::a) g"),
+        ["x::y", "check::Z"]
+    );
+    let imports =
+        BTreeMap::from([("a", BTreeSet::from(["b"])), ("b", BTreeSet::from(["c"])), ("c", BTreeSet::from(["b"]))]);
+    assert!(leads(&imports, "b", "b") && leads(&imports, "a", "c") && !leads(&imports, "a", "a"));
     assert_eq!(words("unsafe_code unsafe {", "unsafe").count(), 1);
     assert_eq!(words("eprint!(a) print!(b) a.elapsed()", "print!").count(), 1);
     assert_eq!(words("a.elapsed() - b", ".elapsed()").count(), 1);

@@ -8,8 +8,9 @@ use super::flags::Flag;
 use super::reports::{Report, Reports, Wake};
 use crate::check::tally::Tally;
 use crate::reactor::Reactor;
+use crate::report::Look;
 use crate::report::Sink;
-use crate::report::formats::{self, FORMATS, Format, Look};
+use crate::report::formats::{self, FORMATS, Format};
 use crate::sys::fd;
 
 /// What writes a report.

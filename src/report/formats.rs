@@ -1,27 +1,14 @@
 //! The one table of formats: what `-o` takes, what `--help` says of it, and what completions offer come from here.
 
-use super::Sink;
 use super::human::Human;
 use super::ndjson::Ndjson;
+use super::{Look, Sink};
 #[cfg(feature = "reports")]
 use super::{
     csv::Csv, html::Html, json::Json, junit::Junit, markdown::Markdown, nagios, nagios::Nagios, prometheus::Prometheus,
     tap::Tap, waterfall::Waterfall,
 };
 use crate::check::tally::Tally;
-
-/// How a report is to look, as far as its format cares.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
-    /// In colour.
-    pub color: bool,
-    /// How many columns there are. `None`: it is no terminal.
-    pub columns: Option<usize>,
-    /// More of everything.
-    pub verbose: bool,
-    /// Nothing of what is up.
-    pub quiet: bool,
-}
 
 /// A format.
 #[derive(Debug)]

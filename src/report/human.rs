@@ -7,10 +7,9 @@
 
 use std::time::Duration;
 
-use super::formats::Look;
 use super::record::Record;
 use super::text::{push_date, push_format as push, push_hex, push_shown, short_time};
-use super::{Sink, Summary};
+use super::{Look, Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
 use crate::check::tally::Tally;
 

@@ -50,6 +50,19 @@ use record::Record;
 #[cfg(feature = "reports")]
 const PIECE: usize = 64 * 1024;
 
+/// How a report is to look, as far as its format cares.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// In colour.
+    pub color: bool,
+    /// How many columns there are. `None`: it is no terminal.
+    pub columns: Option<usize>,
+    /// More of everything.
+    pub verbose: bool,
+    /// Nothing of what is up.
+    pub quiet: bool,
+}
+
 /// A format.
 pub trait Sink {
     /// What stands before the first record.

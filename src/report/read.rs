@@ -13,8 +13,8 @@ use super::Shard;
 use super::record::Record;
 use crate::check::expect::Mismatch;
 use crate::check::outcome::{CertificateSeen, Phases, Reason, TlsSeen};
+use crate::proto::calendar::unix_seconds;
 use crate::proto::json::{each_member, elements, members, read_string};
-use crate::proto::x509::unix_seconds;
 
 /// The longest line that is read, in bytes: sixteen times what this program ever writes.
 pub const LINE_MAX: usize = 1024 * 1024;

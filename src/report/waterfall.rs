@@ -10,11 +10,10 @@
 
 use std::time::Duration;
 
-use super::formats::Look;
 use super::human::Human;
 use super::record::Record;
 use super::text::{push_shown, put, short_time};
-use super::{Sink, Summary};
+use super::{Look, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::{Reason, Verdict};
 

@@ -9,7 +9,7 @@
 //! says which bytes are body.
 
 use super::HEAD_MAX;
-use super::response::Problem;
+use super::problem::Problem;
 
 /// The most digits in a chunk size: 16 hold any 64-bit number.
 const SIZE_DIGITS_MAX: usize = 16;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::proto::x509::unix_seconds;
+use crate::proto::calendar::unix_seconds;
 
 /// The longest that a server may ask us to stay away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(86400);

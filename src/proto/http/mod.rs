@@ -2,6 +2,7 @@
 
 pub mod chunked;
 pub mod date;
+pub mod problem;
 pub mod request;
 pub mod response;
 pub mod reuse;
@@ -11,6 +12,9 @@ pub const HEAD_MAX: usize = 64 * 1024;
 
 /// The most header fields in one head.
 pub const HEADERS_MAX: usize = 256;
+
+/// The most interim (1xx) responses before the final one.
+const INTERIM_MAX: u32 = 16;
 
 /// Where the head ends in `bytes`: the number of bytes up to and with its blank line. `from` bytes were searched
 /// before.

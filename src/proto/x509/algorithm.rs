@@ -2,7 +2,8 @@
 //!
 //! The list holds what certificates are seen with, also what nothing here can verify: that is when it is wanted.
 
-use super::{OBJECT_IDENTIFIER, Reader, push_dotted};
+use super::der::{OBJECT_IDENTIFIER, Reader};
+use super::distinguished::push_dotted;
 
 /// The name of the algorithm in the inside of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2): `ecdsa-with-SHA512`; of a
 /// key on an elliptic curve, the curve: `P-521`. What is not in the list is named by its number, `1.2.840.10040.4.3`.

@@ -1,7 +1,8 @@
 //! Responses and request heads: a split of the bytes must not matter.
 
+use upcheck::proto::http::problem::{Cut, Problem};
 use upcheck::proto::http::request::Head;
-use upcheck::proto::http::response::{Cut, Decoder, Problem, Reading};
+use upcheck::proto::http::response::{Decoder, Reading};
 
 use super::Tape;
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::*;
+use super::super::*;
+use crate::check::outcome::Outcome;
 use crate::check::settings::{Draft, Setting};
 use crate::check::target::{Reader, World};
 

@@ -1,83 +1,18 @@
-//! One question of a lookup: whom it asks in turn, what it waits for, what an answer to it amounts to.
+//! One question of a lookup: whom it asks in turn, what it waits for, what it makes of an answer.
 //!
 //! A lookup has two, A and AAAA, that know nothing of each other. This file refuses to know the search list and what
-//! the two amount to together; [`super::lookup`] does, and its tests step both.
+//! the two amount to together; the [lookup](super) does, and its tests step both.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::answer::{Failure, Families};
-use super::config::{self, ResolvConf};
-use super::lookup::Action;
-use super::manners::Manners;
-use super::message::{MAX_CNAMES, MAX_TTL, Rcode, Response};
-use super::name::Name;
-use super::query::{Query, Random, RecordType, Transport};
-
-/// Whom to ask, how long and how often.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// At least one.
-    pub(super) servers: Vec<SocketAddr>,
-    timeout: Duration,
-    first_timeout: Duration,
-    attempts: u32,
-    pub(super) families: Families,
-    /// Servers are asked over TCP from the start.
-    over_tcp: bool,
-    /// There are more names to try behind this one, and the check's own time is to be enough for all of them.
-    pub(super) more_names: bool,
-    pub(super) manners: Manners,
-    /// The server to ask first: the last that gave a usable answer. The next name need not wait for a dead one again.
-    pub(super) preferred: usize,
-}
-
-impl Plan {
-    /// `None`: there is nobody to ask.
-    pub(super) fn new(conf: &ResolvConf, families: Families, rotation: usize, manners: Manners) -> Option<Plan> {
-        let mut servers = conf.servers.clone();
-        servers.truncate(config::MAX_SERVERS);
-        let preferred = rotation.checked_rem(servers.len())?;
-        let preferred = if conf.rotate { preferred } else { 0 };
-        let families = if conf.no_ipv6 && families == Families::Both { Families::V4 } else { families };
-        Some(Plan {
-            servers,
-            timeout: conf.timeout,
-            first_timeout: conf.first_timeout.min(conf.timeout),
-            attempts: conf.attempts.clamp(1, config::MAX_ATTEMPTS),
-            families,
-            over_tcp: conf.over_tcp,
-            more_names: false,
-            manners,
-            preferred,
-        })
-    }
-
-    /// How often a question may be sent, to whichever server.
-    fn turns(&self) -> usize {
-        let attempts = if self.more_names { self.attempts.min(2) } else { self.attempts };
-        self.servers.len() * attempts as usize
-    }
-
-    /// How long to wait in a turn for more than what the servers of earlier turns may still say.
-    pub(super) fn patience(&self, turn: usize) -> Duration {
-        if self.more_names {
-            return if turn < self.servers.len() { self.first_timeout } else { self.first_timeout / 2 };
-        }
-        let is_last = turn + 1 >= self.turns();
-        if turn < self.servers.len() && !is_last { self.first_timeout } else { self.timeout }
-    }
-
-    pub(super) fn index_of(&self, server: SocketAddr) -> Option<usize> {
-        // Flow labels and scope ids of IPv6 do not tell servers apart: a datagram may come back with others.
-        let same = |other: &SocketAddr| other.ip() == server.ip() && other.port() == server.port();
-        self.servers.iter().position(same)
-    }
-
-    pub(super) fn timed_out(&self) -> Failure {
-        Failure::TimedOut { servers: self.servers.clone(), attempts: self.attempts }
-    }
-}
+use super::interface::Action;
+use super::meaning::{Chain, Meaning, Says};
+use super::plan::Plan;
+use crate::proto::dns::answer::Failure;
+use crate::proto::dns::message::{MAX_CNAMES, MAX_TTL, Response};
+use crate::proto::dns::name::Name;
+use crate::proto::dns::query::{Query, Random, RecordType, Transport};
 
 /// How long after a question that this machine did not let out the next is tried.
 const NOT_SENT_PAUSE: Duration = Duration::from_millis(200);
@@ -365,82 +300,10 @@ impl Question {
     }
 }
 
-/// What a checked answer amounts to.
-enum Meaning {
-    /// It speaks about the name.
-    About(Chain, Says),
-    /// The rest has to be fetched over TCP.
-    CutShort,
-    /// The server could not read the question, perhaps because of its OPT record.
-    Unreadable(Failure),
-    /// It speaks about the server.
-    Complaint(Failure),
-}
-
-/// The CNAMEs that an answer followed.
-struct Chain {
-    cnames: usize,
-    canonical: Option<Name>,
-    ttl: u32,
-}
-
-/// What an answer says of the name at the end of its chain.
-enum Says {
-    Addresses(Vec<IpAddr>),
-    Absent(Failure),
-    /// Nothing: the server left it to us to ask.
-    AskOn,
-}
-
-impl Meaning {
-    fn of(response: Response, server: SocketAddr, families: Families) -> Meaning {
-        if response.truncated {
-            return Meaning::CutShort;
-        }
-        let rcode = response.rcode;
-        let ttl = response.negative_ttl.map(seconds);
-        let mut addresses = response.addresses;
-        let unspecified = addresses.iter().copied().find(config::is_nobody);
-        addresses.retain(|address| !config::is_nobody(address));
-        let says = match rcode {
-            Rcode::NXDOMAIN => Says::Absent(Failure::NotFound { server, ttl }),
-            Rcode::NOERROR if !addresses.is_empty() => Says::Addresses(addresses),
-            Rcode::NOERROR if unspecified.is_some() => {
-                Says::Absent(Failure::NoAddresses { server, ttl: Some(seconds(response.ttl)), families, unspecified })
-            }
-            // A SOA record says that the server went to the end of the chain and found nothing (RFC 2308 §2.2).
-            Rcode::NOERROR if response.cnames > 0 && ttl.is_none() => Says::AskOn,
-            Rcode::NOERROR if response.lame && ttl.is_none() => {
-                return Meaning::Complaint(Failure::Referral { server });
-            }
-            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families, unspecified }),
-            Rcode::FORMERR | Rcode::NOTIMP | Rcode::BADVERS => {
-                return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
-            }
-            Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
-            _ => return Meaning::Complaint(Failure::ServerFailed { server, rcode }),
-        };
-        let chain = Chain { cnames: response.cnames, canonical: response.canonical, ttl: response.ttl };
-        Meaning::About(chain, says)
-    }
-}
-
-pub(super) fn seconds(count: u32) -> Duration {
-    Duration::from_secs(count.into())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::plan::tests::plan;
     use super::*;
-
-    fn plan(servers: &[&str], attempts: u32) -> Plan {
-        let conf = ResolvConf {
-            servers: servers.iter().map(|text| text.parse().unwrap()).collect(),
-            attempts,
-            ..ResolvConf::default()
-        };
-        Plan::new(&conf, Families::Both, 0, Manners::default()).unwrap()
-    }
 
     fn question(first: usize, plan: &Plan) -> Question {
         let name = Name::parse("www.example").unwrap();
@@ -465,22 +328,5 @@ mod tests {
             }
             assert_eq!(question.failure(), Some(&plan.timed_out()));
         }
-    }
-
-    #[test]
-    fn knows_servers_by_address_and_port() {
-        let plan = plan(&["10.0.0.1:53", "[fe80::1%2]:53"], 1);
-        for (text, index) in
-            [("10.0.0.1:53", Some(0)), ("10.0.0.1:54", None), ("[fe80::1]:53", Some(1)), ("[fe80::2%2]:53", None)]
-        {
-            assert_eq!(plan.index_of(text.parse().unwrap()), index, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_plan_stays_within_its_bounds() {
-        let plan = plan(&["10.0.0.1:53"; 9], 99);
-        assert_eq!(plan.servers.len(), config::MAX_SERVERS);
-        assert_eq!(plan.turns(), config::MAX_SERVERS * 5);
     }
 }
