@@ -1,12 +1,11 @@
-//! A request: written as a client does (RFC 9112, 3; RFC 9110), and its head read as a server does.
+//! A request, written as a client does (RFC 9112, 3; RFC 9110).
 //!
-//! Everything but the target is the same for many targets, so it is put together once, as a [`Template`].
+//! Everything but the target is the same for many targets, so it is put together once, as a [`Template`]. This file refuses
+//! to know how a request is read: see [`received`](super::received).
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::rc::Rc;
 
-use super::{HEAD_MAX, HEADERS_MAX, head_end};
 use crate::proto::url::Url;
 
 /// What this program calls itself.
@@ -327,148 +326,6 @@ fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
             out.push(if i <= group.len() { digit } else { b'=' });
         }
     }
-}
-
-/// What a server needs of a request's head.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// The method, in the client's own case.
-    pub method: String,
-    /// The request target: path and query.
-    pub target: String,
-    /// The client will send another request on this connection if the answer lets it (RFC 9112, 9.3).
-    pub keep_alive: bool,
-    /// How many bytes of body follow.
-    pub body_bytes: u64,
-    /// How many bytes the head took.
-    pub used: usize,
-}
-
-/// Why a request is refused: the status to answer with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused(pub u16);
-
-impl Head {
-    /// Reads a request head from the start of `bytes`; `None` until all of it is there. Where two readers could differ
-    /// over where the request ends or whom it is for, it is refused: what stands behind it might be taken for another.
-    ///
-    /// # Errors
-    /// [`Refused`]: 400 for what cannot be read or is ambiguous, 431 for a head that is too large, 501 for a request body
-    /// in the chunked coding. Nothing can be read behind either.
-    pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refused> {
-        if bytes.len() > HEAD_MAX {
-            return Err(Refused(431));
-        }
-        if head_end(bytes, 0).is_none() {
-            return Ok(None);
-        }
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut request = httparse::Request::new(&mut headers);
-        let used = match request.parse(bytes) {
-            Ok(httparse::Status::Complete(used)) => used,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(httparse::Error::TooManyHeaders) => return Err(Refused(431)),
-            // Among it folded lines, and white space before a colon or before the first field (RFC 9112, 2.2, 5.1, 5.2).
-            Err(_) => return Err(Refused(400)),
-        };
-        let is_old = request.version == Some(0);
-        if has_bare_cr(&bytes[..used]) || !names_one_host(request.headers, is_old) {
-            return Err(Refused(400));
-        }
-        Ok(Some(Head {
-            method: request.method.unwrap_or_default().to_owned(),
-            target: request.path.unwrap_or_default().to_owned(),
-            keep_alive: keeps_alive(request.headers, is_old),
-            body_bytes: body_bytes(request.headers, is_old)?,
-            used,
-        }))
-    }
-}
-
-/// The values of all fields of this name.
-fn values<'a>(headers: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    let of_name = headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-    of_name.map(|header| header.value.trim_ascii())
-}
-
-/// Whether a CR stands anywhere but before its LF (RFC 9112, 2.2): some take it for the end of a line.
-fn has_bare_cr(head: &[u8]) -> bool {
-    head.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
-}
-
-/// Whether it is said for whom the request is, and once (RFC 9112, 3.2). HTTP/1.0 need not say it.
-fn names_one_host(headers: &[httparse::Header<'_>], is_old: bool) -> bool {
-    let mut hosts = values(headers, "host");
-    match (hosts.next(), hosts.next()) {
-        (None, _) => is_old,
-        (Some(host), None) => is_host_field(host),
-        (Some(_), Some(_)) => false,
-    }
-}
-
-/// Whether it is `HOST[:PORT]` (RFC 9110, 7.2). An http URL without a host is none (RFC 9110, 4.2.1), so there must be
-/// one; the port may be left empty.
-fn is_host_field(field: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(field) else { return false };
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => (text, ""),
-    };
-    let is_port = port.is_empty() || port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_reg_name(host.as_bytes()),
-    };
-    is_port && is_host
-}
-
-/// Whether it is a name as a URL may have it (RFC 3986, 3.2.2), and not empty.
-fn is_reg_name(name: &[u8]) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
-    let mut rest = name;
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = match (byte, behind) {
-            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
-            _ if is_plain(byte) => behind,
-            _ => return false,
-        };
-    }
-    !name.is_empty()
-}
-
-/// Whether the connection is to stay open behind the answer (RFC 9112, 9.3).
-fn keeps_alive(headers: &[httparse::Header<'_>], is_old: bool) -> bool {
-    let says = |wanted: &[u8]| {
-        let mut options = values(headers, "connection").flat_map(|value| value.split(|&b| b == b','));
-        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
-    };
-    !says(b"close") && (!is_old || says(b"keep-alive"))
-}
-
-/// How many bytes of body follow, if there is but one way to read that (RFC 9112, 6.3).
-fn body_bytes(headers: &[httparse::Header<'_>], is_old: bool) -> Result<u64, Refused> {
-    let mut lengths = values(headers, "content-length");
-    let length = lengths.next();
-    // Two that agree may be taken for one, or refused (RFC 9110, 8.6): whoever says it twice has lost count.
-    if lengths.next().is_some() {
-        return Err(Refused(400));
-    }
-    let mut codings = values(headers, "transfer-encoding").flat_map(|value| value.split(|&b| b == b','));
-    let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
-    let Some(first) = codings.next() else {
-        return length.map_or(Ok(0), |length| number(length).ok_or(Refused(400)));
-    };
-    let (last, chunked) = codings.fold((first, usize::from(is_chunked(first))), |(_, chunked), coding| {
-        (coding, chunked + usize::from(is_chunked(coding)))
-    });
-    // Only a last coding that is chunked tells where the body ends, and HTTP/1.0 has no codings (RFC 9112, 6.1).
-    if is_old || length.is_some() || chunked != 1 || !is_chunked(last) { Err(Refused(400)) } else { Err(Refused(501)) }
-}
-
-/// Digits and nothing else: `parse` alone would take a sign.
-fn number(digits: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    digits.parse().ok()
 }
 
 #[cfg(test)]
