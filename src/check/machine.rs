@@ -214,7 +214,10 @@ impl Check {
 
     /// Bytes of the proxy's answer to CONNECT. Only a 2xx is the tunnel.
     fn tunnel_bytes(&mut self, bytes: &[u8], now: Instant) {
-        let State::ExpectTunnel(decoder) = &mut self.state else { return };
+        let State::ExpectTunnel(decoder) = &mut self.state else {
+            debug_assert!(false, "only the state that waits for a tunnel hands its bytes here");
+            return;
+        };
         let mut rest = bytes;
         while !rest.is_empty() && !decoder.is_done() {
             match decoder.step(rest) {

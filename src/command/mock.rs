@@ -30,7 +30,7 @@ use crate::conn::tls::{Identity, TlsAcceptor, TlsSetupError, WallClock};
 use crate::conn::{Conn, would_block};
 use crate::os::{self, Interest, Signals, TcpListener, TcpStream};
 use crate::proto::http::HEAD_MAX;
-use crate::proto::http::request::{Head, Refused};
+use crate::proto::http::received::{Head, Refused};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::{resource, socket};

@@ -19,7 +19,7 @@ pub enum Stream {
 impl Stream {
     /// Whether the connection stands, for one who has nothing to write: the first `write` tells it without this.
     ///
-    /// These are steps 4 to 6 of mio's "connecting" contract: the pending error, then whether there is a peer.
+    /// The pending error, then whether there is a peer: facts 3 and 4 of [`tcp`](super::tcp).
     ///
     /// # Errors
     /// Why it failed.

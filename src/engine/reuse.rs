@@ -36,7 +36,10 @@ impl<O: Copy> Engine<O> {
         if !check.may_reuse() {
             return false;
         }
-        let Some(origin) = origin(check) else { return false };
+        let Some(origin) = origin(check) else {
+            debug_assert!(false, "what may go over a connection from before is HTTP that keeps connections");
+            return false;
+        };
         // Each round takes one out of the pool, or ends.
         while let Some(mut idle) = self.pool.take(&origin) {
             match probe(&mut idle.conn, &mut self.buffer) {
@@ -52,7 +55,10 @@ impl<O: Copy> Engine<O> {
     }
 
     fn use_again(&mut self, id: u32, Idle { conn, place }: Idle, origin: Box<Origin>, now: Instant) {
-        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let Some(job) = &mut self.jobs[id as usize] else {
+            debug_assert!(false, "nothing has ended the check since it was asked whether it may");
+            return;
+        };
         let key = self.reactor.open(Tag::Conn(id));
         if let Some(tls) = &conn.tls {
             job.check.handle(Input::Shown(Box::new(secure::seen(tls))), now);
@@ -68,7 +74,10 @@ impl<O: Copy> Engine<O> {
         if !self.reactor.is_open(key) {
             return;
         }
-        let Some(Job { link: Link::Open { attempt, .. }, .. }) = &mut self.jobs[id as usize] else { return };
+        let Some(Job { link: Link::Open { attempt, .. }, .. }) = &mut self.jobs[id as usize] else {
+            debug_assert!(false, "a connection's key is closed when its check leaves it");
+            return;
+        };
         if let Err(error) = self.reactor.rewatch(key, &mut attempt.conn, Interest::READABLE | Interest::WRITABLE) {
             let failure = Failure::new(Reason::LocalError, format!("watching a socket: {error}"));
             self.advance(id, Input::Failed(failure), now);

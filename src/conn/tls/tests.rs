@@ -1,17 +1,24 @@
 //! Clients and servers of TLS in one process, with nothing between them but bytes.
 
-use super::verifier::{VerifiedChains, Window, chain_key};
-use super::words::{spaced, untrusted};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::read_identity;
+use super::pem::certificates;
+use super::provider::PROVIDER;
+use super::verifier::{Trusted, VerifiedChains, Window, chain_key};
+use super::words::{spaced, unsupported, untrusted};
 use super::*;
 use crate::proto::x509;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, NameConstraints, date_time_ymd,
 };
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, PeerIncompatible};
+use rustls::{AlertDescription, PeerIncompatible, ServerConfig};
 
 /// 2025-01-01, 2025-06-01 and 2026-01-01. Leaves are valid from the first to the last.
 const START: i64 = 1_735_689_600;

@@ -18,13 +18,22 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::pem::{certificates, readable_certificates};
+use super::provider::{PROVIDER, sha256_provider, sized};
 use super::words::{CONSTRAINED, OLD_VERSION, UNKNOWN_EXTENSION, lacking, webpki_word};
-use super::{CacheCounts, PROVIDER, Roots, TlsOptions, sha256_provider, sized};
 use crate::proto::x509::{self, PublicKey};
 
 /// How many verified chains are remembered. Beyond it the oldest is forgotten. An entry takes about
 /// 100 bytes.
 pub const MAX_VERIFIED_CHAINS: usize = 1024;
+
+/// Whom a client trusts: to issue certificates, or to show the very one that is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Roots<'a> {
+    /// The certificates in this PEM text, one or many. `None`: Mozilla's list, compiled in.
+    pub pem: Option<&'a [u8]>,
+    /// The texts of a system's store, trusted besides. What cannot be read in them is passed over.
+    pub system: &'a [&'a [u8]],
+}
 
 /// Whom a client trusts, read.
 #[derive(Debug)]
@@ -212,6 +221,15 @@ pub(super) struct Judge {
     seen: Mutex<Seen>,
 }
 
+/// What the cache of verified chains was good for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheCounts {
+    /// Chains that were known.
+    pub hits: u64,
+    /// Chains that were verified, whether they passed or not.
+    pub misses: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     verified: VerifiedChains,
@@ -221,12 +239,12 @@ pub(super) struct Seen {
 }
 
 impl Judge {
-    pub(super) fn new(trusted: Trusted, options: &TlsOptions<'_>) -> Self {
+    pub(super) fn new(trusted: Trusted, insecure: bool, remember: bool) -> Self {
         Judge {
-            insecure: options.insecure,
+            insecure,
             trusted,
             algorithms: PROVIDER.signature_verification_algorithms,
-            remember: options.verify_cache,
+            remember,
             seen: Mutex::default(),
         }
     }

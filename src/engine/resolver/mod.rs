@@ -210,9 +210,12 @@ impl Resolver {
     // === 4. A lookup that is under way for the same name.
     fn join<T: Tagged>(&mut self, host: &str, waiter: Waiter, reactor: &mut Reactor<T>) -> Result<Ticket, Trouble> {
         if let Some(&ticket) = self.by_host.get(host) {
-            if let Some(flight) = self.flight(ticket) {
-                flight.waiters.push(waiter);
-                flight.waiting += 1;
+            match self.flight(ticket) {
+                Some(flight) => {
+                    flight.waiters.push(waiter);
+                    flight.waiting += 1;
+                }
+                None => debug_assert!(false, "a lookup leaves the list of names when it lands"),
             }
             return Ok(ticket);
         }
@@ -372,7 +375,10 @@ impl Resolver {
         now: Instant,
         reactor: &mut Reactor<T>,
     ) {
-        let Some(host) = self.flight(ticket).map(|flight| Rc::clone(&flight.host)) else { return };
+        let Some(host) = self.flight(ticket).map(|flight| Rc::clone(&flight.host)) else {
+            debug_assert!(false, "a lookup that has just said its result is under way");
+            return;
+        };
         let dropped = match &result {
             Ok(answer) => answer.dropped,
             Err(error) => error.dropped,

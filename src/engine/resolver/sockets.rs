@@ -212,11 +212,14 @@ impl Sockets {
                 return self.fault(query.ticket, fault);
             }
         };
-        let Some(udp) = self.udp.get_mut(slot) else { return };
+        let Some(udp) = self.udp.get_mut(slot) else {
+            debug_assert!(false, "a socket was chosen that is not there");
+            return;
+        };
         if udp.asked.insert(query.id, query.ticket).is_none() {
-            // There is one left: a lookup asks each server for two records.
-            if let Some(free) = places.0.iter_mut().find(|place| place.is_none()) {
-                *free = Some(Place { record: query.record, socket: slot, id: query.id });
+            match places.0.iter_mut().find(|place| place.is_none()) {
+                Some(free) => *free = Some(Place { record: query.record, socket: slot, id: query.id }),
+                None => debug_assert!(false, "a lookup asks each server for two records, and has places for all"),
             }
         }
         udp.sent += 1;
@@ -312,7 +315,10 @@ impl Sockets {
     }
 
     fn forget<T: Tagged>(&mut self, place: Place, reactor: &mut Reactor<T>) {
-        let Some(udp) = self.udp.get_mut(place.socket) else { return };
+        let Some(udp) = self.udp.get_mut(place.socket) else {
+            debug_assert!(false, "a socket is open for as long as somebody waits for an answer on it");
+            return;
+        };
         udp.asked.remove(&place.id);
         if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {
             self.close_udp(place.socket, reactor);

@@ -3,6 +3,7 @@
 pub mod chunked;
 pub mod date;
 pub mod problem;
+pub mod received;
 pub mod request;
 pub mod response;
 pub mod reuse;

@@ -11,7 +11,8 @@ use upcheck::check::outcome::{Failure, Reason};
 use upcheck::check::settings::{Draft, Setting};
 use upcheck::check::target::{Reader, Target, World};
 use upcheck::proto::http::HEADERS_MAX;
-use upcheck::proto::http::request::{Form, Head};
+use upcheck::proto::http::received::Head;
+use upcheck::proto::http::request::Form;
 use upcheck::proto::json;
 use upcheck::proto::url::{URL_MAX, Url};
 

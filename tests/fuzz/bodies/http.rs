@@ -1,7 +1,7 @@
 //! Responses and request heads: a split of the bytes must not matter.
 
 use upcheck::proto::http::problem::{Cut, Problem};
-use upcheck::proto::http::request::Head;
+use upcheck::proto::http::received::Head;
 use upcheck::proto::http::response::{Decoder, Reading};
 
 use super::Tape;
