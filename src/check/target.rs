@@ -227,7 +227,7 @@ impl Reader {
         Ok(Target { url, pinned: None, socket, written, user, tags: None, settings: self.flags.settings.clone() })
     }
 
-    fn place(&self, word: &Word<'_>) -> Result<Place, LineError> {
+    fn place(&self, word: &Word<'_>) -> Result<ParsedPlace, LineError> {
         if let Some((socket, path_at)) = split_unix(&word.text) {
             return unix_place(word, socket, path_at);
         }
@@ -296,9 +296,9 @@ fn told_apart(url: &Url, settings: &Settings) -> Result<(), &'static str> {
 }
 
 /// A URL, the user in it, and the unix socket that it is behind.
-type Place = (Url, Option<Box<[u8]>>, Option<Rc<str>>);
+type ParsedPlace = (Url, Option<Box<[u8]>>, Option<Rc<str>>);
 
-fn unix_place(word: &Word<'_>, socket: &str, path_at: Option<usize>) -> Result<Place, LineError> {
+fn unix_place(word: &Word<'_>, socket: &str, path_at: Option<usize>) -> Result<ParsedPlace, LineError> {
     const ORIGIN: &str = "http://localhost";
     let at = path_at.unwrap_or(word.text.len());
     let path = &word.text[at..];

@@ -99,13 +99,13 @@ pub enum Tag<O> {
     /// The time at which the queue may start another.
     Queue,
     /// A part of the resolver.
-    Names(resolver::Part),
+    Names(resolver::ResolverPart),
     /// Something that the engine's owner watches on the same loop.
     Owner(O),
 }
 
-impl<O> From<resolver::Part> for Tag<O> {
-    fn from(part: resolver::Part) -> Tag<O> {
+impl<O> From<resolver::ResolverPart> for Tag<O> {
+    fn from(part: resolver::ResolverPart) -> Tag<O> {
         Tag::Names(part)
     }
 }
@@ -422,7 +422,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// What the resolver has done so far.
-    pub fn resolver_stats(&self) -> resolver::Stats {
+    pub fn resolver_stats(&self) -> resolver::ResolverStats {
         self.resolver.stats()
     }
 

@@ -22,7 +22,7 @@ mod key;
 
 use dates::unix_time;
 pub use der::DerError;
-use der::{BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, Value};
+use der::{BIT_STRING, BOOLEAN, DerReader, DerValue, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 pub use distinguished::MAX_NAME_TEXT;
 use distinguished::name_text;
 use hosts::general_names;
@@ -134,10 +134,10 @@ const EXTENSIONS: u8 = 0xa3;
 struct Fields<'a> {
     not_before: i64,
     not_after: i64,
-    subject: Value<'a>,
-    issuer: Value<'a>,
-    public_key: Value<'a>,
-    extensions: Option<Value<'a>>,
+    subject: DerValue<'a>,
+    issuer: DerValue<'a>,
+    public_key: DerValue<'a>,
+    extensions: Option<DerValue<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -146,7 +146,7 @@ impl<'a> Fields<'a> {
             let what = "a certificate of more than 64 KiB";
             return Err(DerError { at: MAX_CERTIFICATE, what });
         }
-        let mut outer = Reader { rest: der, at: 0 };
+        let mut outer = DerReader { rest: der, at: 0 };
         let mut certificate = outer.expect(SEQUENCE, "no certificate")?.inside();
         outer.finish("bytes after the certificate")?;
 
@@ -157,7 +157,7 @@ impl<'a> Fields<'a> {
         Self::read_body(body.inside())
     }
 
-    fn read_body(mut body: Reader<'a>) -> Result<Self, DerError> {
+    fn read_body(mut body: DerReader<'a>) -> Result<Self, DerError> {
         body.optional(VERSION)?;
         body.expect(INTEGER, "no serial number")?;
         body.expect(SEQUENCE, "no signature algorithm in the body")?;
@@ -177,7 +177,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of the extension with this identifier, if there is one.
-    fn extension(&self, wanted: &[u8]) -> Result<Option<Value<'a>>, DerError> {
+    fn extension(&self, wanted: &[u8]) -> Result<Option<DerValue<'a>>, DerError> {
         let Some(extensions) = self.extensions else { return Ok(None) };
         let mut wrapper = extensions.inside();
         let mut list = wrapper.expect(SEQUENCE, "no list of extensions")?.inside();

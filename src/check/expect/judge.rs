@@ -45,9 +45,9 @@ impl Expectation {
             Subject::Redirects => self.judge_number(seen.redirects),
             Subject::HttpVersion => {
                 let version = self.value(seen.http_version, RESPONSE)?;
-                self.judge_value(&Value::Word(version.as_bytes()))
+                self.judge_value(&TestedValue::Word(version.as_bytes()))
             }
-            Subject::Total => self.judge_value(&Value::Time(seen.total)),
+            Subject::Total => self.judge_value(&TestedValue::Time(seen.total)),
             Subject::Dns => self.judge_time(seen.dns, "no name was looked up"),
             Subject::Connect => self.judge_time(seen.connect, "no connection was made"),
             Subject::Tls => self.judge_time(seen.tls, TLS),
@@ -58,11 +58,11 @@ impl Expectation {
             }
             Subject::TlsVersion => {
                 let version = self.value(seen.tls_version, TLS)?;
-                self.judge_value(&Value::Word(version.as_bytes()))
+                self.judge_value(&TestedValue::Word(version.as_bytes()))
             }
             Subject::Address => {
                 let address = self.value(seen.address, "there was no connection")?;
-                self.judge_value(&Value::Text(address.to_string().as_bytes()))
+                self.judge_value(&TestedValue::Text(address.to_string().as_bytes()))
             }
         }
     }
@@ -72,14 +72,14 @@ impl Expectation {
     }
 
     fn judge_number(&self, number: impl fmt::Display) -> Result<(), String> {
-        self.judge_value(&Value::Number(&number.to_string()))
+        self.judge_value(&TestedValue::Number(&number.to_string()))
     }
 
     fn judge_time(&self, time: Option<Duration>, why_not: &str) -> Result<(), String> {
-        self.judge_value(&Value::Time(self.value(time, why_not)?))
+        self.judge_value(&TestedValue::Time(self.value(time, why_not)?))
     }
 
-    fn judge_value(&self, value: &Value<'_>) -> Result<(), String> {
+    fn judge_value(&self, value: &TestedValue<'_>) -> Result<(), String> {
         let subject = &self.subject;
         match self.test.passes(value) {
             Some(passes) if passes != self.negated => Ok(()),
@@ -99,12 +99,12 @@ impl Expectation {
         }
         let passes = match &self.test {
             Test::Text(how, wanted) if !seen.body_whole => how.passes_cut(wanted, seen.body),
-            _ => return self.judge_value(&Value::Text(seen.body)),
+            _ => return self.judge_value(&TestedValue::Text(seen.body)),
         };
         let kept = seen.body.len();
         match passes {
             Some(passes) if passes != self.negated => Ok(()),
-            Some(_) => Err(format!("body was {}", Value::Text(seen.body))),
+            Some(_) => Err(format!("body was {}", TestedValue::Text(seen.body))),
             None => Err(format!("body was cut: only its first {kept} bytes were kept")),
         }
     }
@@ -116,9 +116,9 @@ impl Expectation {
             let is_well = self.negated && self.test == Test::Exists;
             return if is_well { Ok(()) } else { Err(format!("{} is missing", self.subject)) };
         };
-        let judged = values.iter().filter_map(|value| self.test.passes(&Value::Word(value)));
+        let judged = values.iter().filter_map(|value| self.test.passes(&TestedValue::Word(value)));
         match judged.reduce(|one, other| one || other) {
-            None => self.judge_value(&Value::Word(&shown(name, first))),
+            None => self.judge_value(&TestedValue::Word(&shown(name, first))),
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => {
                 let of_name = values.iter().take(MAX_LISTED);
@@ -134,7 +134,7 @@ impl Expectation {
         match of {
             Subject::Header(name) => {
                 let values: Vec<_> = seen.headers.values(name).map(|value| characters(&value).to_string()).collect();
-                let holds = |length: &String| self.test.passes(&Value::Number(length)) == Some(!self.negated);
+                let holds = |length: &String| self.test.passes(&TestedValue::Number(length)) == Some(!self.negated);
                 match values.first() {
                     None => Err(format!("{of} is missing")),
                     Some(_) if values.iter().any(holds) => Ok(()),
@@ -147,7 +147,9 @@ impl Expectation {
                 None => Err(format!("{of} is missing")),
                 Some(json::Found::String(text)) => self.judge_number(text.chars().count()),
                 Some(json::Found::Array(raw) | json::Found::Object(raw)) => self.judge_number(json::count(raw)),
-                Some(found) => Err(format!("{of} is {}, which has no length", Value::from_json(found).with_type())),
+                Some(found) => {
+                    Err(format!("{of} is {}, which has no length", TestedValue::from_json(found).with_type()))
+                }
             }),
             _ => self.judge_number(seen.watch.map_or_else(|| characters(seen.body), Watch::characters)),
         }
@@ -157,7 +159,7 @@ impl Expectation {
         self.with_json(seen, path, |found| match (found, &self.test) {
             (Some(_), Test::Exists) if self.negated => Err(format!("{} is there", self.subject)),
             (None, Test::Exists) if self.negated => Ok(()),
-            (Some(found), _) => self.judge_value(&Value::from_json(found)),
+            (Some(found), _) => self.judge_value(&TestedValue::from_json(found)),
             (None, _) => Err(format!("{} is missing", self.subject)),
         })
     }
@@ -213,7 +215,7 @@ impl<'a> Document<'a> {
 // --- Judging one value ---
 
 /// A value as a test sees it.
-enum Value<'a> {
+enum TestedValue<'a> {
     Number(&'a str),
     Time(Duration),
     Text(&'a [u8]),
@@ -228,22 +230,22 @@ enum Value<'a> {
 impl Test {
     /// Whether it passes for this number, or word.
     pub(super) fn holds_for(&self, is_word: bool, value: &str) -> bool {
-        let value = if is_word { Value::Word(value.as_bytes()) } else { Value::Number(value) };
+        let value = if is_word { TestedValue::Word(value.as_bytes()) } else { TestedValue::Number(value) };
         self.passes(&value) == Some(true)
     }
 
     /// Whether the value passes; `None` when it is of another type. Anything may be compared with `null`.
-    fn passes(&self, value: &Value<'_>) -> Option<bool> {
+    fn passes(&self, value: &TestedValue<'_>) -> Option<bool> {
         match (self, value) {
             (Test::Number(comparison, with), value) => {
                 let order = json::compare_numbers(value.number()?, with);
                 Some(comparison.holds(order))
             }
             (Test::In(ranges), value) => Some(is_in(value.number()?, ranges)),
-            (Test::Time(comparison, with), Value::Time(time)) => Some(comparison.holds(time.cmp(with))),
-            (Test::Text(how, with), Value::Text(text) | Value::Word(text)) => Some(how.passes(with, text)),
-            (Test::Bool(with), Value::Bool(value)) => Some(value == with),
-            (Test::Null, value) => Some(matches!(value, Value::Null)),
+            (Test::Time(comparison, with), TestedValue::Time(time)) => Some(comparison.holds(time.cmp(with))),
+            (Test::Text(how, with), TestedValue::Text(text) | TestedValue::Word(text)) => Some(how.passes(with, text)),
+            (Test::Bool(with), TestedValue::Bool(value)) => Some(value == with),
+            (Test::Null, value) => Some(matches!(value, TestedValue::Null)),
             (Test::Exists, _) => Some(true),
             _ => None,
         }
@@ -348,22 +350,22 @@ impl Range {
     }
 }
 
-impl<'a> Value<'a> {
-    fn from_json(found: &'a json::Found<'a>) -> Value<'a> {
+impl<'a> TestedValue<'a> {
+    fn from_json(found: &'a json::Found<'a>) -> TestedValue<'a> {
         match found {
-            json::Found::Number(raw) => Value::Number(raw),
-            json::Found::String(text) => Value::Text(text.as_bytes()),
-            json::Found::Bool(value) => Value::Bool(*value),
-            json::Found::Null => Value::Null,
-            json::Found::Array(_) => Value::Array,
-            json::Found::Object(_) => Value::Object,
+            json::Found::Number(raw) => TestedValue::Number(raw),
+            json::Found::String(text) => TestedValue::Text(text.as_bytes()),
+            json::Found::Bool(value) => TestedValue::Bool(*value),
+            json::Found::Null => TestedValue::Null,
+            json::Found::Array(_) => TestedValue::Array,
+            json::Found::Object(_) => TestedValue::Object,
         }
     }
 
     fn number(&self) -> Option<&'a str> {
         match self {
-            Value::Number(text) => Some(text),
-            Value::Word(bytes) => std::str::from_utf8(bytes).ok().filter(|text| json::is_number(text)),
+            TestedValue::Number(text) => Some(text),
+            TestedValue::Word(bytes) => std::str::from_utf8(bytes).ok().filter(|text| json::is_number(text)),
             _ => None,
         }
     }
@@ -371,24 +373,24 @@ impl<'a> Value<'a> {
     /// The value with its type before it, where the value alone does not tell.
     fn with_type(&self) -> String {
         match self {
-            Value::Number(_) => format!("the number {self}"),
-            Value::Text(_) | Value::Word(_) => format!("the string {self}"),
+            TestedValue::Number(_) => format!("the number {self}"),
+            TestedValue::Text(_) | TestedValue::Word(_) => format!("the string {self}"),
             _ => self.to_string(),
         }
     }
 }
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for TestedValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Number(text) => f.write_str(&clip(text, MAX_QUOTED)),
+            TestedValue::Number(text) => f.write_str(&clip(text, MAX_QUOTED)),
             // As an expectation would have it: `663us`, not `663µs`.
-            Value::Time(time) => f.write_str(&format!("{:?}", whole_microseconds(*time)).replace('µ', "u")),
-            Value::Text(bytes) | Value::Word(bytes) => f.write_str(&quote(bytes)),
-            Value::Bool(value) => write!(f, "{value}"),
-            Value::Null => f.write_str("null"),
-            Value::Array => f.write_str("an array"),
-            Value::Object => f.write_str("an object"),
+            TestedValue::Time(time) => f.write_str(&format!("{:?}", whole_microseconds(*time)).replace('µ', "u")),
+            TestedValue::Text(bytes) | TestedValue::Word(bytes) => f.write_str(&quote(bytes)),
+            TestedValue::Bool(value) => write!(f, "{value}"),
+            TestedValue::Null => f.write_str("null"),
+            TestedValue::Array => f.write_str("an array"),
+            TestedValue::Object => f.write_str("an object"),
         }
     }
 }

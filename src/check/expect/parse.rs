@@ -29,7 +29,7 @@ pub struct ParseError {
 
 /// What a subject's values are, which decides the operators and values that go with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ValueKind {
     Whole,
     Size,
     Time,
@@ -67,11 +67,11 @@ struct Operator {
     /// The operator as written, without its `not`.
     text: &'static str,
     negated: bool,
-    meaning: Meaning,
+    meaning: OperatorMeaning,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum OperatorMeaning {
     Compare(Comparison),
     In,
     Text(Match),
@@ -79,21 +79,21 @@ enum Meaning {
 }
 
 /// Longer symbols first: `<` would hide `<=`. The last column says whether it is negated.
-const SYMBOLS: [(&str, Meaning, bool); 6] = [
-    ("==", Meaning::Compare(Comparison::Equal), false),
-    ("!=", Meaning::Compare(Comparison::Equal), true),
-    ("<=", Meaning::Compare(Comparison::LessOrEqual), false),
-    (">=", Meaning::Compare(Comparison::GreaterOrEqual), false),
-    ("<", Meaning::Compare(Comparison::Less), false),
-    (">", Meaning::Compare(Comparison::Greater), false),
+const SYMBOLS: [(&str, OperatorMeaning, bool); 6] = [
+    ("==", OperatorMeaning::Compare(Comparison::Equal), false),
+    ("!=", OperatorMeaning::Compare(Comparison::Equal), true),
+    ("<=", OperatorMeaning::Compare(Comparison::LessOrEqual), false),
+    (">=", OperatorMeaning::Compare(Comparison::GreaterOrEqual), false),
+    ("<", OperatorMeaning::Compare(Comparison::Less), false),
+    (">", OperatorMeaning::Compare(Comparison::Greater), false),
 ];
 
-const WORDS: [(&str, Meaning); 5] = [
-    ("in", Meaning::In),
-    ("contains", Meaning::Text(Match::Contains)),
-    ("starts", Meaning::Text(Match::Starts)),
-    ("ends", Meaning::Text(Match::Ends)),
-    ("like", Meaning::Text(Match::Like)),
+const WORDS: [(&str, OperatorMeaning); 5] = [
+    ("in", OperatorMeaning::In),
+    ("contains", OperatorMeaning::Text(Match::Contains)),
+    ("starts", OperatorMeaning::Text(Match::Starts)),
+    ("ends", OperatorMeaning::Text(Match::Ends)),
+    ("like", OperatorMeaning::Text(Match::Like)),
 ];
 
 /// Without a value. The last column says whether it is negated.
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
         }
         let at = self.at - word.len();
         if let Some((text, absent)) = ALONE.into_iter().find(|(text, _)| *text == word && !negated) {
-            return Ok(Operator { at, text, negated: absent, meaning: Meaning::Exists });
+            return Ok(Operator { at, text, negated: absent, meaning: OperatorMeaning::Exists });
         }
         match WORDS.into_iter().find(|(text, _)| *text == word) {
             Some((text, meaning)) => Ok(Operator { at, text, negated, meaning }),
@@ -251,7 +251,7 @@ impl<'a> Parser<'a> {
 
     fn test(&mut self, subject: &Subject, operator: &Operator) -> Result<Test, ParseError> {
         check_operator(subject, operator)?;
-        if operator.meaning == Meaning::Exists {
+        if operator.meaning == OperatorMeaning::Exists {
             return Ok(Test::Exists);
         }
         self.skip_space();
@@ -261,17 +261,19 @@ impl<'a> Parser<'a> {
         }
         let quoted = rest.starts_with('"');
         match operator.meaning {
-            Meaning::Exists => Ok(Test::Exists),
-            Meaning::In => self.set(),
-            Meaning::Text(how) => self.text_test(subject, how),
-            Meaning::Compare(how) => match subject.kind() {
-                Kind::Whole => self.whole_test(subject, how),
-                Kind::Size => self.size_test(how),
-                Kind::Time => self.time_test(how),
-                Kind::Text => self.text_test(subject, Match::Equal),
-                Kind::Word | Kind::Json if quoted && how == Comparison::Equal => self.text_test(subject, Match::Equal),
-                Kind::Word => self.word_test(subject, how),
-                Kind::Json => self.json_test(subject, how),
+            OperatorMeaning::Exists => Ok(Test::Exists),
+            OperatorMeaning::In => self.set(),
+            OperatorMeaning::Text(how) => self.text_test(subject, how),
+            OperatorMeaning::Compare(how) => match subject.kind() {
+                ValueKind::Whole => self.whole_test(subject, how),
+                ValueKind::Size => self.size_test(how),
+                ValueKind::Time => self.time_test(how),
+                ValueKind::Text => self.text_test(subject, Match::Equal),
+                ValueKind::Word | ValueKind::Json if quoted && how == Comparison::Equal => {
+                    self.text_test(subject, Match::Equal)
+                }
+                ValueKind::Word => self.word_test(subject, how),
+                ValueKind::Json => self.json_test(subject, how),
             },
         }
     }
@@ -458,11 +460,13 @@ impl<'a> Parser<'a> {
 fn check_operator(subject: &Subject, operator: &Operator) -> Result<(), ParseError> {
     let kind = subject.kind();
     let (goes, needs) = match operator.meaning {
-        Meaning::Compare(Comparison::Equal) => return Ok(()),
-        Meaning::Compare(_) => (kind != Kind::Text, "a number"),
-        Meaning::In => (!matches!(kind, Kind::Text | Kind::Time), "a number"),
-        Meaning::Text(_) => (matches!(kind, Kind::Text | Kind::Word | Kind::Json), "text"),
-        Meaning::Exists => (matches!(subject, Subject::Header(_) | Subject::Json(_)), "a header or a JSON path"),
+        OperatorMeaning::Compare(Comparison::Equal) => return Ok(()),
+        OperatorMeaning::Compare(_) => (kind != ValueKind::Text, "a number"),
+        OperatorMeaning::In => (!matches!(kind, ValueKind::Text | ValueKind::Time), "a number"),
+        OperatorMeaning::Text(_) => (matches!(kind, ValueKind::Text | ValueKind::Word | ValueKind::Json), "text"),
+        OperatorMeaning::Exists => {
+            (matches!(subject, Subject::Header(_) | Subject::Json(_)), "a header or a JSON path")
+        }
     };
     if goes {
         return Ok(());
@@ -475,7 +479,7 @@ fn check_operator(subject: &Subject, operator: &Operator) -> Result<(), ParseErr
 
 /// What the subject's values are, if none of them is one for which the expectation holds.
 fn never_holds(subject: &Subject, test: &Test, negated: bool) -> Option<&'static str> {
-    let holds = |value: &str| test.holds_for(subject.kind() == Kind::Word, value) != negated;
+    let holds = |value: &str| test.holds_for(subject.kind() == ValueKind::Word, value) != negated;
     let (domain, possible) = match (subject, test) {
         (Subject::Status, _) => ("100 to 999", (100..=999).any(|status: u32| holds(&status.to_string()))),
         (Subject::HttpVersion, Test::Number(..) | Test::In(_) | Test::Text(Match::Equal, _)) => {
@@ -525,26 +529,26 @@ fn is_digits(text: &str) -> bool {
 }
 
 impl Subject {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> ValueKind {
         match self {
-            Subject::Status | Subject::Redirects | Subject::CertDays | Subject::Length(_) => Kind::Whole,
-            Subject::BodyBytes => Kind::Size,
-            Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => Kind::Time,
-            Subject::Body | Subject::Address => Kind::Text,
-            Subject::Header(_) | Subject::HttpVersion | Subject::TlsVersion => Kind::Word,
-            Subject::Json(_) => Kind::Json,
+            Subject::Status | Subject::Redirects | Subject::CertDays | Subject::Length(_) => ValueKind::Whole,
+            Subject::BodyBytes => ValueKind::Size,
+            Subject::Total | Subject::Dns | Subject::Connect | Subject::Tls | Subject::Wait => ValueKind::Time,
+            Subject::Body | Subject::Address => ValueKind::Text,
+            Subject::Header(_) | Subject::HttpVersion | Subject::TlsVersion => ValueKind::Word,
+            Subject::Json(_) => ValueKind::Json,
         }
     }
 }
 
-impl Kind {
+impl ValueKind {
     fn name(self) -> &'static str {
         match self {
-            Kind::Whole => "a number",
-            Kind::Size => "a size",
-            Kind::Time => "a duration",
-            Kind::Text | Kind::Word => "text",
-            Kind::Json => "a JSON value",
+            ValueKind::Whole => "a number",
+            ValueKind::Size => "a size",
+            ValueKind::Time => "a duration",
+            ValueKind::Text | ValueKind::Word => "text",
+            ValueKind::Json => "a JSON value",
         }
     }
 }

@@ -18,21 +18,21 @@ const SHOWN: usize = 512;
 pub struct Watch {
     start: Vec<u8>,
     total: usize,
-    parts: Vec<Part>,
+    parts: Vec<Needle>,
     /// For what goes by characters.
     characters: Characters,
 }
 
 /// One expectation's view of the body.
 #[derive(Debug)]
-struct Part {
+struct Needle {
     how: Match,
     wanted: Rc<str>,
-    state: State,
+    state: NeedleState,
 }
 
 #[derive(Debug)]
-enum State {
+enum NeedleState {
     /// `==` and `starts`: how many bytes were the same, and whether all were.
     Same {
         bytes: usize,
@@ -52,7 +52,7 @@ impl Watch {
         for expectation in expectations.filter(|it| *it.subject().of() == Subject::Body) {
             is_about_body = true;
             if let Test::Text(how, wanted) = &expectation.test {
-                parts.push(Part { how: *how, wanted: wanted.clone(), state: State::new(*how, wanted) });
+                parts.push(Needle { how: *how, wanted: wanted.clone(), state: NeedleState::new(*how, wanted) });
             }
         }
         is_about_body.then(|| Watch { start: Vec::new(), total: 0, parts, characters: Characters::default() })
@@ -63,13 +63,13 @@ impl Watch {
         self.total += bytes.len();
         let room = SHOWN.saturating_sub(self.start.len()).min(bytes.len());
         self.start.extend_from_slice(&bytes[..room]);
-        for Part { wanted, state, .. } in &mut self.parts {
+        for Needle { wanted, state, .. } in &mut self.parts {
             state.feed(wanted, bytes);
         }
         let parts = &mut self.parts;
         self.characters.feed(bytes, |c| {
             for part in parts.iter_mut() {
-                if let State::Like(like) = &mut part.state {
+                if let NeedleState::Like(like) = &mut part.state {
                     like.feed(c);
                 }
             }
@@ -80,12 +80,12 @@ impl Watch {
     pub(super) fn passes(&self, how: Match, wanted: &str) -> Option<bool> {
         let part = self.parts.iter().find(|part| part.how == how && *part.wanted == *wanted)?;
         Some(match &part.state {
-            State::Same { bytes, all } => {
+            NeedleState::Same { bytes, all } => {
                 *all && *bytes == wanted.len() && (how == Match::Starts || self.total == *bytes)
             }
-            State::Tail(tail) => tail == wanted.as_bytes(),
-            State::Sought(rest) => rest.is_none(),
-            State::Like(like) => like.passes(self.characters.is_cut()),
+            NeedleState::Tail(tail) => tail == wanted.as_bytes(),
+            NeedleState::Sought(rest) => rest.is_none(),
+            NeedleState::Like(like) => like.passes(self.characters.is_cut()),
         })
     }
 
@@ -101,36 +101,36 @@ impl Watch {
 
     /// How many bytes of memory it holds.
     pub fn kept_bytes(&self) -> usize {
-        let held = |part: &Part| match &part.state {
-            State::Tail(bytes) | State::Sought(Some(bytes)) => bytes.capacity(),
-            State::Like(like) => like.window.capacity() * size_of::<char>(),
-            State::Same { .. } | State::Sought(None) => 0,
+        let held = |part: &Needle| match &part.state {
+            NeedleState::Tail(bytes) | NeedleState::Sought(Some(bytes)) => bytes.capacity(),
+            NeedleState::Like(like) => like.window.capacity() * size_of::<char>(),
+            NeedleState::Same { .. } | NeedleState::Sought(None) => 0,
         };
         self.start.capacity() + self.parts.iter().map(held).sum::<usize>()
     }
 }
 
-impl State {
-    fn new(how: Match, wanted: &str) -> State {
+impl NeedleState {
+    fn new(how: Match, wanted: &str) -> NeedleState {
         match how {
-            Match::Equal | Match::Starts => State::Same { bytes: 0, all: true },
-            Match::Ends => State::Tail(Vec::new()),
-            Match::Contains => State::Sought((!wanted.is_empty()).then(Vec::new)),
-            Match::Like => State::Like(Like::new(wanted)),
+            Match::Equal | Match::Starts => NeedleState::Same { bytes: 0, all: true },
+            Match::Ends => NeedleState::Tail(Vec::new()),
+            Match::Contains => NeedleState::Sought((!wanted.is_empty()).then(Vec::new)),
+            Match::Like => NeedleState::Like(Like::new(wanted)),
         }
     }
 
     fn feed(&mut self, wanted: &str, bytes: &[u8]) {
         let wanted_bytes = wanted.as_bytes();
         match self {
-            State::Same { bytes: same, all } => {
+            NeedleState::Same { bytes: same, all } => {
                 let rest = &wanted_bytes[*same..];
                 let here = rest.len().min(bytes.len());
                 *all &= rest[..here] == bytes[..here];
                 *same += here;
             }
-            State::Tail(tail) => push_last(tail, bytes, wanted.len()),
-            State::Sought(rest) => {
+            NeedleState::Tail(tail) => push_last(tail, bytes, wanted.len()),
+            NeedleState::Sought(rest) => {
                 let Some(last) = rest else { return };
                 // Over the seam, and then in the piece itself.
                 let seam = [&last[..], &bytes[..bytes.len().min(wanted.len() - 1)]].concat();
@@ -141,7 +141,7 @@ impl State {
                 }
             }
             // By characters: see `Watch::feed`.
-            State::Like(_) => {}
+            NeedleState::Like(_) => {}
         }
     }
 }
@@ -290,7 +290,7 @@ mod tests {
                 let whole = how.passes(wanted, body);
                 for first in 0..=body.len() {
                     for second in first..=body.len() {
-                        let part = Part { how, wanted: wanted.into(), state: State::new(how, wanted) };
+                        let part = Needle { how, wanted: wanted.into(), state: NeedleState::new(how, wanted) };
                         let characters = Characters::default();
                         let mut watch = Watch { start: Vec::new(), total: 0, parts: vec![part], characters };
                         for piece in [&body[..first], &body[first..second], &body[second..]] {

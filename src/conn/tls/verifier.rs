@@ -218,7 +218,7 @@ pub(super) struct Judge {
     remember: bool,
     /// One thread uses it; the lock is there because rustls' traits are for any number, and is
     /// never waited for.
-    seen: Mutex<Seen>,
+    seen: Mutex<Verified>,
 }
 
 /// What the cache of verified chains was good for.
@@ -231,7 +231,7 @@ pub struct CacheCounts {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Verified {
     verified: VerifiedChains,
     pub(super) counts: CacheCounts,
     /// The leaf of the handshake that is failing right now, on its way to its session.
@@ -249,7 +249,7 @@ impl Judge {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Seen> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Verified> {
         // A panic elsewhere cannot leave it half changed.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

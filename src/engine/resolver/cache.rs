@@ -20,14 +20,14 @@ pub(super) type Known = Result<Addresses, Failure>;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     /// A ring once it is full.
-    entries: Vec<Entry>,
+    entries: Vec<CacheEntry>,
     /// Where the next one is put: where the oldest is.
     oldest: usize,
     places: ByName<Rc<str>, usize>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CacheEntry {
     host: Rc<str>,
     learned: Instant,
     until: Instant,
@@ -44,7 +44,7 @@ impl Cache {
 
     /// Remembers for so long what is learned now, in place of what was known before.
     pub(super) fn insert(&mut self, host: Rc<str>, known: Known, now: Instant, lifetime: Duration) {
-        let entry = Entry { host: Rc::clone(&host), learned: now, until: now + lifetime, known };
+        let entry = CacheEntry { host: Rc::clone(&host), learned: now, until: now + lifetime, known };
         let place = match self.places.entry(host) {
             Occupied(place) => {
                 self.entries[*place.get()] = entry;

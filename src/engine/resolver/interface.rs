@@ -43,7 +43,7 @@ pub struct Override {
 
 /// What the resolver has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct ResolverStats {
     /// Lookups that asked a server.
     pub lookups: u64,
     /// Queries sent, again and over TCP included.
@@ -60,7 +60,7 @@ pub struct Stats {
 
 /// Which of the resolver's own registrations an event is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum ResolverPart {
     /// Lookups wait to be started, or faults to be told. Its deadline is the end of the pause between two waves.
     Start,
     /// The deadline of the lookup in this place.
@@ -72,9 +72,9 @@ pub enum Part {
 }
 
 /// What the tags of the loop that a resolver runs on must be: they have a place for its parts.
-pub(in crate::engine) trait Tagged: Copy + From<Part> {}
+pub(in crate::engine) trait Tagged: Copy + From<ResolverPart> {}
 
-impl<T: Copy + From<Part>> Tagged for T {}
+impl<T: Copy + From<ResolverPart>> Tagged for T {}
 
 /// Who waits for an answer: the number of a check and its key, which tells it from a later check of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub(in crate::engine) struct Ticket {
 pub(in crate::engine) enum Found {
     /// It is known already.
     Now(Result<Addresses, Trouble>),
-    /// A [`Done`] will say, unless [`Resolver::forget`] is told this.
+    /// A [`Done`] will say, unless [`Resolver::forget`](super::Resolver::forget) is told this.
     Later(Ticket),
 }
 

@@ -33,18 +33,18 @@ use std::time::{Duration, Instant};
 use super::trouble::Trouble;
 use crate::check::outcome::{Failure, Reason};
 pub use crate::proto::dns::answer::Families;
-use crate::proto::dns::answer::{Answer, Failure as Cause, LookupError};
-use crate::proto::dns::lookup::{Action, Input, Lookup};
+use crate::proto::dns::answer::{Answer, LookupError, LookupFailure};
+use crate::proto::dns::lookup::{Lookup, LookupAction, LookupInput};
 use crate::proto::dns::manners::Manners;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
 use cache::Cache;
 use hash::ByName;
 pub(super) use interface::{Addresses, Done, Found, Tagged, Ticket, Waiter};
-pub use interface::{Names, Override, Part, Stats};
+pub use interface::{Names, Override, ResolverPart, ResolverStats};
 use local::Local;
 use slab::Slab;
-use sockets::{Fault, Places, Query, READ_BUFFER, READS_PER_TURN, Received, Sockets};
+use sockets::{OutgoingQuery, Places, READ_BUFFER, READS_PER_TURN, Received, SocketFault, Sockets};
 
 /// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
 /// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
@@ -81,7 +81,7 @@ pub(super) struct Resolver {
     sockets: Sockets,
     buffer: Vec<u8>,
     done: VecDeque<Done>,
-    stats: Stats,
+    stats: ResolverStats,
 }
 
 /// A lookup under way.
@@ -126,13 +126,13 @@ impl Resolver {
             sockets: Sockets::new(),
             buffer: Vec::new(),
             done: VecDeque::new(),
-            stats: Stats::default(),
+            stats: ResolverStats::default(),
         }
     }
 
     /// What has been done so far.
-    pub(super) fn stats(&self) -> Stats {
-        Stats { sockets_most: self.sockets.most(), ..self.stats }
+    pub(super) fn stats(&self) -> ResolverStats {
+        ResolverStats { sockets_most: self.sockets.most(), ..self.stats }
     }
 
     /// The servers that the system names and that cannot be asked, with why; none before a name was looked up.
@@ -173,16 +173,22 @@ impl Resolver {
     }
 
     /// Takes an event of the resolver's own registrations.
-    pub(super) fn handle<T: Tagged>(&mut self, part: Part, ready: Ready<T>, now: Instant, reactor: &mut Reactor<T>) {
+    pub(super) fn handle<T: Tagged>(
+        &mut self,
+        part: ResolverPart,
+        ready: Ready<T>,
+        now: Instant,
+        reactor: &mut Reactor<T>,
+    ) {
         let key = ready.key();
         match part {
-            Part::Start => self.goes_on = false,
-            Part::Lookup(slot) => {
+            ResolverPart::Start => self.goes_on = false,
+            ResolverPart::Lookup(slot) => {
                 self.note_silence(Ticket { slot, key }, now);
-                self.tell(Ticket { slot, key }, Input::Deadline, now, reactor);
+                self.tell(Ticket { slot, key }, LookupInput::Deadline, now, reactor);
             }
-            Part::Udp(slot) => self.receive(slot, key, now, reactor),
-            Part::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
+            ResolverPart::Udp(slot) => self.receive(slot, key, now, reactor),
+            ResolverPart::Tcp(slot) => self.advance_tcp(slot, key, now, reactor),
         }
         self.settle_faults(now, reactor);
         self.start(now, reactor);
@@ -227,7 +233,7 @@ impl Resolver {
         self.stats.lookups += 1;
 
         let slot = self.flights.next_place();
-        let key = reactor.open(Part::Lookup(slot).into());
+        let key = reactor.open(ResolverPart::Lookup(slot).into());
         let ticket = Ticket { slot, key };
         let host: Rc<str> = host.into();
         self.by_host.insert(Rc::clone(&host), ticket);
@@ -248,7 +254,7 @@ impl Resolver {
     }
 
     fn go_on_next_turn<T: Tagged>(&mut self, reactor: &mut Reactor<T>) {
-        let key = *self.start_key.get_or_insert_with(|| reactor.open(Part::Start.into()));
+        let key = *self.start_key.get_or_insert_with(|| reactor.open(ResolverPart::Start.into()));
         if !std::mem::replace(&mut self.goes_on, true) {
             reactor.again(key);
         }
@@ -270,7 +276,7 @@ impl Resolver {
             flight.wave = Some(number);
             self.wave.size += 1;
             self.wave.over_at = Some(now + WAVE_PAUSE);
-            self.tell(ticket, Input::Start, now, reactor);
+            self.tell(ticket, LookupInput::Start, now, reactor);
             self.settle_faults(now, reactor);
         }
         if let (Some(key), Some(at), false) = (self.start_key, self.wave.over_at, self.unstarted.is_empty()) {
@@ -287,7 +293,7 @@ impl Resolver {
                 Received::Datagram(ticket, from, bytes) => {
                     self.stats.answers += 1;
                     self.local.note_heard(from, now);
-                    self.tell(ticket, Input::Datagram { from, bytes }, now, reactor);
+                    self.tell(ticket, LookupInput::Datagram { from, bytes }, now, reactor);
                 }
                 Received::Unwanted => self.stats.dropped += 1,
                 Received::Error => {}
@@ -310,7 +316,7 @@ impl Resolver {
         let Some(message) = message else { return };
         if let Some(bytes) = tcp_message(&message.framed) {
             self.stats.answers += 1;
-            self.tell(message.ticket, Input::TcpMessage { record: message.record, bytes }, now, reactor);
+            self.tell(message.ticket, LookupInput::TcpMessage { record: message.record, bytes }, now, reactor);
         }
     }
 
@@ -323,40 +329,44 @@ impl Resolver {
 
     fn settle_faults<T: Tagged>(&mut self, now: Instant, reactor: &mut Reactor<T>) {
         while let Some((ticket, record)) = self.sockets.next_begun() {
-            self.tell(ticket, Input::TcpBegun { record }, now, reactor);
+            self.tell(ticket, LookupInput::TcpBegun { record }, now, reactor);
         }
         // It ends: each of these uses up one of the turns that a lookup has with its servers.
         while let Some((ticket, fault)) = self.sockets.next_fault() {
             match fault {
-                Fault::Unreachable(server) => self.tell(ticket, Input::Unreachable { server }, now, reactor),
-                Fault::TcpFailed(record) => self.tell(ticket, Input::TcpFailed { record }, now, reactor),
-                Fault::NotSent(server, why) => self.tell(ticket, Input::NotSent { server, why: &why }, now, reactor),
-                Fault::Shortage(failure) => self.end(ticket, Err(Trouble::Shortage(failure)), reactor),
+                SocketFault::Unreachable(server) => {
+                    self.tell(ticket, LookupInput::Unreachable { server }, now, reactor)
+                }
+                SocketFault::TcpFailed(record) => self.tell(ticket, LookupInput::TcpFailed { record }, now, reactor),
+                SocketFault::NotSent(server, why) => {
+                    self.tell(ticket, LookupInput::NotSent { server, why: &why }, now, reactor)
+                }
+                SocketFault::Shortage(failure) => self.end(ticket, Err(Trouble::Shortage(failure)), reactor),
             }
         }
     }
 
     /// Tells a lookup what happened, then does what it wants done. Whatever comes too late for it changes nothing.
-    fn tell<T: Tagged>(&mut self, ticket: Ticket, input: Input<'_>, now: Instant, reactor: &mut Reactor<T>) {
+    fn tell<T: Tagged>(&mut self, ticket: Ticket, input: LookupInput<'_>, now: Instant, reactor: &mut Reactor<T>) {
         let Some(flight) = self.flights.get_mut(ticket.slot).filter(|flight| flight.key == ticket.key) else { return };
         flight.lookup.handle(input, now, &mut *self.random);
         let mut result = None;
         while let Some(action) = flight.lookup.poll() {
             match action {
-                Action::SendUdp { record, server, id, bytes } => {
+                LookupAction::SendUdp { record, server, id, bytes } => {
                     self.stats.queries += 1;
-                    let query = Query { ticket, record, server, id, bytes };
+                    let query = OutgoingQuery { ticket, record, server, id, bytes };
                     self.sockets.send(query, &mut flight.places, reactor);
                 }
-                Action::OpenTcp { record, server, bytes } => {
+                LookupAction::OpenTcp { record, server, bytes } => {
                     self.stats.queries += 1;
                     if !self.sockets.open_tcp(ticket, record, server, bytes, reactor) {
-                        flight.lookup.handle(Input::TcpWaits { record }, now, &mut *self.random);
+                        flight.lookup.handle(LookupInput::TcpWaits { record }, now, &mut *self.random);
                     }
                 }
-                Action::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
-                Action::Arm(at) => reactor.arm(flight.key, at),
-                Action::Finish(finished) => {
+                LookupAction::CloseTcp { record } => self.sockets.close_tcp(ticket, record, reactor),
+                LookupAction::Arm(at) => reactor.arm(flight.key, at),
+                LookupAction::Finish(finished) => {
                     result = Some(finished);
                     break;
                 }
@@ -435,16 +445,16 @@ fn lifetime(result: &Result<Answer, LookupError>) -> Option<Duration> {
 /// What a lookup's failure is to those who waited.
 fn failure(host: &str, error: &LookupError) -> Failure {
     let reason = match &error.failure {
-        Cause::NotFound { .. } | Cause::NoAddresses { .. } => Reason::DnsNotFound,
-        Cause::TimedOut { .. } => Reason::DnsTimeout,
-        Cause::NotSent { .. } | Cause::NoServers { .. } => Reason::LocalError,
-        Cause::BadName(_)
-        | Cause::ServerFailed { .. }
-        | Cause::Refused { .. }
-        | Cause::Referral { .. }
-        | Cause::Unreachable { .. }
-        | Cause::TcpFailed { .. }
-        | Cause::TooManyCnames { .. } => Reason::DnsFailed,
+        LookupFailure::NotFound { .. } | LookupFailure::NoAddresses { .. } => Reason::DnsNotFound,
+        LookupFailure::TimedOut { .. } => Reason::DnsTimeout,
+        LookupFailure::NotSent { .. } | LookupFailure::NoServers { .. } => Reason::LocalError,
+        LookupFailure::BadName(_)
+        | LookupFailure::ServerFailed { .. }
+        | LookupFailure::Refused { .. }
+        | LookupFailure::Referral { .. }
+        | LookupFailure::Unreachable { .. }
+        | LookupFailure::TcpFailed { .. }
+        | LookupFailure::TooManyCnames { .. } => Reason::DnsFailed,
     };
     Failure::new(reason, format!("{host}: {error}"))
 }

@@ -9,11 +9,11 @@ use std::time::Instant;
 /// The servers, those that answer first. At most a few.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    list: Vec<Server>,
+    list: Vec<NameServer>,
 }
 
 #[derive(Debug)]
-struct Server {
+struct NameServer {
     address: SocketAddr,
     /// When it was last heard of.
     heard: Option<Instant>,
@@ -22,7 +22,7 @@ struct Server {
 
 impl Servers {
     pub(super) fn new(addresses: &[SocketAddr]) -> Servers {
-        let server = |&address| Server { address, heard: None, silent: false };
+        let server = |&address| NameServer { address, heard: None, silent: false };
         Servers { list: addresses.iter().map(server).collect() }
     }
 

@@ -1,7 +1,7 @@
 //! The sockets below the lookups: queries go out and messages come in, and each is somebody's.
 //!
 //! It refuses to know what a message says but for its id, and what a lookup does with it. Nothing here calls back: what
-//! went wrong is kept as a [`Fault`] until it is asked for.
+//! went wrong is kept as a [`SocketFault`] until it is asked for.
 //!
 //! Against forged answers a query leaves from a port that the OS has chosen at random, and no port is used for long: a
 //! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
@@ -13,7 +13,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::slab::Slab;
-use super::{Part, Tagged, Ticket};
+use super::{ResolverPart, Tagged, Ticket};
 use crate::check::outcome::Failure;
 use crate::conn::{Conn, tcp, would_block};
 use crate::engine::trouble::of_dns_socket;
@@ -42,7 +42,7 @@ const PLACES_MAX: usize = 2 * MAX_SERVERS;
 
 /// A query as a lookup wants it sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Query<'a> {
+pub(super) struct OutgoingQuery<'a> {
     pub(super) ticket: Ticket,
     pub(super) record: RecordType,
     pub(super) server: SocketAddr,
@@ -52,10 +52,10 @@ pub(super) struct Query<'a> {
 
 /// Where the answers to a lookup's queries are waited for. It keeps them until it is done with them.
 #[derive(Debug, Default)]
-pub(super) struct Places([Option<Place>; PLACES_MAX]);
+pub(super) struct Places([Option<ReplyPlace>; PLACES_MAX]);
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct ReplyPlace {
     record: RecordType,
     socket: u32,
     id: u16,
@@ -63,7 +63,7 @@ struct Place {
 
 /// What went wrong below a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum SocketFault {
     /// Datagrams do not get through to this server.
     Unreachable(SocketAddr),
     /// The connection of this record type cannot be made, or ended early.
@@ -98,7 +98,7 @@ pub(super) struct TcpMessage {
 pub(super) struct Sockets {
     udp: Slab<Udp>,
     /// The empty table of a socket that was closed: the next one would make the same.
-    spare: Option<Asked>,
+    spare: Option<TicketsById>,
     tcp: Slab<Tcp>,
     /// Connections that wait for another to be closed, oldest first. Some may not be wanted any more: those that are
     /// stand in `whereabouts`.
@@ -110,7 +110,7 @@ pub(super) struct Sockets {
     /// Those that had to wait and are being made now, whose lookups have not been told.
     begun: VecDeque<(Ticket, RecordType)>,
     /// At most a few a lookup; drained after every input.
-    faults: VecDeque<(Ticket, Fault)>,
+    faults: VecDeque<(Ticket, SocketFault)>,
     most: usize,
 }
 
@@ -124,7 +124,7 @@ enum Whereabouts {
 }
 
 /// Whose query has which id.
-type Asked = HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>;
+type TicketsById = HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>;
 
 /// A socket connected to one server.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ struct Udp {
     socket: UdpSocket,
     server: SocketAddr,
     /// Ids are random, and a query whose id is taken goes out by another socket.
-    asked: Asked,
+    asked: TicketsById,
     sent: u32,
     /// An error came back for one of its queries, nobody knows which.
     refused: bool,
@@ -176,7 +176,7 @@ impl Sockets {
     }
 
     /// The next thing that went wrong, and for whom.
-    pub(super) fn next_fault(&mut self) -> Option<(Ticket, Fault)> {
+    pub(super) fn next_fault(&mut self) -> Option<(Ticket, SocketFault)> {
         self.faults.pop_front()
     }
 
@@ -192,9 +192,9 @@ impl Sockets {
 
     /// Sends a query in place of the last one of its record type. One for which the OS has no room now is as good as lost
     /// on the way: the lookup sends it again.
-    pub(super) fn send<T: Tagged>(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
+    pub(super) fn send<T: Tagged>(&mut self, query: OutgoingQuery<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
         self.forget_other_ids(query, places, reactor);
-        let is_again = |place: &&Place| place.record == query.record && self.is_to(place.socket, query.server);
+        let is_again = |place: &&ReplyPlace| place.record == query.record && self.is_to(place.socket, query.server);
         let again = places.0.iter().flatten().find(is_again);
         let chosen = match again {
             Some(place) => Ok(Some(place.socket)),
@@ -206,8 +206,8 @@ impl Sockets {
             Ok(None) => return,
             Err(error) => {
                 let fault = match of_dns_socket(&error) {
-                    Some(failure) => Fault::Shortage(failure),
-                    None => Fault::Unreachable(query.server),
+                    Some(failure) => SocketFault::Shortage(failure),
+                    None => SocketFault::Unreachable(query.server),
                 };
                 return self.fault(query.ticket, fault);
             }
@@ -218,7 +218,7 @@ impl Sockets {
         };
         if udp.asked.insert(query.id, query.ticket).is_none() {
             match places.0.iter_mut().find(|place| place.is_none()) {
-                Some(free) => *free = Some(Place { record: query.record, socket: slot, id: query.id }),
+                Some(free) => *free = Some(ReplyPlace { record: query.record, socket: slot, id: query.id }),
                 None => debug_assert!(false, "a lookup asks each server for two records, and has places for all"),
             }
         }
@@ -226,7 +226,7 @@ impl Sockets {
         match udp.socket.send(query.bytes) {
             // It was this machine that did not let it out: a filter of its own, or a shortage.
             Err(error) if resource::is_local_shortage(&error) => {
-                self.fault(query.ticket, Fault::NotSent(query.server, plain(&error)));
+                self.fault(query.ticket, SocketFault::NotSent(query.server, plain(&error)));
             }
             // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready
             // for it.
@@ -239,7 +239,7 @@ impl Sockets {
     }
 
     /// A new query of a record type has another id than the one before it, whose answers are no longer wanted.
-    fn forget_other_ids<T: Tagged>(&mut self, query: Query<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
+    fn forget_other_ids<T: Tagged>(&mut self, query: OutgoingQuery<'_>, places: &mut Places, reactor: &mut Reactor<T>) {
         for place in &mut places.0 {
             if let Some(old) = place.take_if(|place| place.record == query.record && place.id != query.id) {
                 self.forget(old, reactor);
@@ -285,12 +285,12 @@ impl Sockets {
         };
         let mut socket = UdpSocket::bind(any_port)?;
         socket.connect(server)?;
-        let key = reactor.open(Part::Udp(self.udp.next_place()).into());
+        let key = reactor.open(ResolverPart::Udp(self.udp.next_place()).into());
         if let Err(error) = reactor.watch(key, &mut socket, Interest::READABLE) {
             reactor.close(key);
             return Err(error);
         }
-        let new = || Asked::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let new = || TicketsById::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
         let asked = self.spare.take().unwrap_or_else(new);
         let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
         self.note_most();
@@ -314,7 +314,7 @@ impl Sockets {
         }
     }
 
-    fn forget<T: Tagged>(&mut self, place: Place, reactor: &mut Reactor<T>) {
+    fn forget<T: Tagged>(&mut self, place: ReplyPlace, reactor: &mut Reactor<T>) {
         let Some(udp) = self.udp.get_mut(place.socket) else {
             debug_assert!(false, "a socket is open for as long as somebody waits for an answer on it");
             return;
@@ -362,7 +362,7 @@ impl Sockets {
         let mut tickets: Vec<Ticket> = udp.asked.values().copied().collect();
         tickets.sort_unstable_by_key(|ticket| ticket.slot);
         tickets.dedup();
-        self.faults.extend(tickets.into_iter().map(|ticket| (ticket, Fault::Unreachable(server))));
+        self.faults.extend(tickets.into_iter().map(|ticket| (ticket, SocketFault::Unreachable(server))));
     }
 
     /// Where the connection is that this lookup wants for this record type. It has its place to itself while it is under
@@ -415,8 +415,8 @@ impl Sockets {
         let (ticket, record) = (unopened.ticket, unopened.record);
         if let Err(error) = self.connect(unopened, reactor) {
             match of_dns_socket(&error) {
-                Some(failure) => self.fault(ticket, Fault::Shortage(failure)),
-                None => self.fault(ticket, Fault::TcpFailed(record)),
+                Some(failure) => self.fault(ticket, SocketFault::Shortage(failure)),
+                None => self.fault(ticket, SocketFault::TcpFailed(record)),
             }
         }
     }
@@ -424,7 +424,7 @@ impl Sockets {
     fn connect<T: Tagged>(&mut self, unopened: Unopened, reactor: &mut Reactor<T>) -> io::Result<()> {
         let Unopened { ticket, record, server, framed, .. } = unopened;
         let mut conn = Conn::new(tcp::connect(server)?);
-        let key = reactor.open(Part::Tcp(self.tcp.next_place()).into());
+        let key = reactor.open(ResolverPart::Tcp(self.tcp.next_place()).into());
         if let Err(error) = reactor.watch(key, &mut conn, Interest::READABLE | Interest::WRITABLE) {
             reactor.close(key);
             return Err(error);
@@ -443,7 +443,7 @@ impl Sockets {
             Ok(true) => Some(TcpMessage { ticket, record, framed: std::mem::take(&mut tcp.received) }),
             Ok(false) => None,
             Err(_) => {
-                self.fault(ticket, Fault::TcpFailed(record));
+                self.fault(ticket, SocketFault::TcpFailed(record));
                 None
             }
         }
@@ -469,7 +469,7 @@ impl Sockets {
     }
 
     /// Notes what went wrong. Both questions of a lookup may find the same.
-    fn fault(&mut self, ticket: Ticket, fault: Fault) {
+    fn fault(&mut self, ticket: Ticket, fault: SocketFault) {
         let fault = (ticket, fault);
         if !self.faults.contains(&fault) {
             self.faults.push_back(fault);

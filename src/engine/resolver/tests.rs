@@ -285,7 +285,7 @@ fn what_is_no_name_is_said_at_once() {
             other => panic!("{host}: {other:?}"),
         }
     }
-    assert_eq!(bench.resolver.stats(), Stats::default());
+    assert_eq!(bench.resolver.stats(), ResolverStats::default());
 }
 
 #[test]

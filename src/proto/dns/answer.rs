@@ -54,21 +54,21 @@ pub struct Missing {
     /// The records that were asked for.
     pub record: RecordType,
     /// What went wrong; `None` when the answer was still to come when the other had been there for a while.
-    pub why: Option<Failure>,
+    pub why: Option<LookupFailure>,
 }
 
 /// Why a lookup gave no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupError {
     /// What went wrong.
-    pub failure: Failure,
+    pub failure: LookupFailure,
     /// What came and was no answer: it may explain a timeout.
     pub dropped: Dropped,
 }
 
 /// What can go wrong with a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum LookupFailure {
     /// The host is not a name.
     BadName(NameError),
     /// There is no such name.
@@ -142,110 +142,111 @@ pub enum Failure {
     },
 }
 
-impl Failure {
+impl LookupFailure {
     /// How long the absence of the name or its addresses may be remembered; `None` where nothing is known to be
     /// absent, or for how long.
     pub fn negative_ttl(&self) -> Option<Duration> {
         match self {
-            Failure::NotFound { ttl, .. } | Failure::NoAddresses { ttl, .. } => *ttl,
+            LookupFailure::NotFound { ttl, .. } | LookupFailure::NoAddresses { ttl, .. } => *ttl,
             _ => None,
         }
     }
 
     /// Whether a server said that there is nothing, which is an answer.
     pub(super) fn is_negative(&self) -> bool {
-        matches!(self, Failure::NotFound { .. } | Failure::NoAddresses { .. })
+        matches!(self, LookupFailure::NotFound { .. } | LookupFailure::NoAddresses { .. })
     }
 
     /// What the two families of a name amount to. Absence has to be agreed on, or to be A's NXDOMAIN: see
-    /// [`Question::is_decisive`](super::question::Question::is_decisive).
-    pub(super) fn of_families(aaaa: Failure, a: Failure) -> Failure {
+    /// `Question::is_decisive` in `lookup/question.rs`.
+    pub(super) fn of_families(aaaa: LookupFailure, a: LookupFailure) -> LookupFailure {
         match (&aaaa, &a) {
-            (_, Failure::NotFound { .. }) => a,
-            (Failure::NotFound { .. } | Failure::NoAddresses { .. }, _) => a.no_longer_than(&aaaa),
-            (Failure::NotSent { .. }, Failure::TimedOut { .. }) | (_, Failure::NoAddresses { .. }) => aaaa,
+            (_, LookupFailure::NotFound { .. }) => a,
+            (LookupFailure::NotFound { .. } | LookupFailure::NoAddresses { .. }, _) => a.no_longer_than(&aaaa),
+            (LookupFailure::NotSent { .. }, LookupFailure::TimedOut { .. })
+            | (_, LookupFailure::NoAddresses { .. }) => aaaa,
             _ => a,
         }
     }
 
     /// What two names of a search list amount to: that a server failed says more than that a name is absent, since it might
     /// have been there; and of two that are absent, that one of them is there without an address.
-    pub(super) fn of_names(earlier: Failure, later: Failure) -> Failure {
+    pub(super) fn of_names(earlier: LookupFailure, later: LookupFailure) -> LookupFailure {
         match (&earlier, later.is_negative()) {
-            (Failure::NoAddresses { .. }, true) => earlier.no_longer_than(&later),
-            (Failure::NotFound { .. }, true) => later.no_longer_than(&earlier),
-            (Failure::NoAddresses { .. } | Failure::NotFound { .. }, false) => later,
+            (LookupFailure::NoAddresses { .. }, true) => earlier.no_longer_than(&later),
+            (LookupFailure::NotFound { .. }, true) => later.no_longer_than(&earlier),
+            (LookupFailure::NoAddresses { .. } | LookupFailure::NotFound { .. }, false) => later,
             _ => earlier,
         }
     }
 
     /// Lets an absence be remembered no longer than another one, and not at all if that must not be.
-    fn no_longer_than(mut self, other: &Failure) -> Failure {
-        if let Failure::NotFound { ttl, .. } | Failure::NoAddresses { ttl, .. } = &mut self {
+    fn no_longer_than(mut self, other: &LookupFailure) -> LookupFailure {
+        if let LookupFailure::NotFound { ttl, .. } | LookupFailure::NoAddresses { ttl, .. } = &mut self {
             *ttl = ttl.zip(other.negative_ttl()).map(|(a, b)| a.min(b));
         }
         self
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for LookupFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::BadName(error) => error.fmt(f),
-            Failure::NotFound { server, .. } => {
-                write!(f, "no such name (NXDOMAIN from {})", Server(server))
+            LookupFailure::BadName(error) => error.fmt(f),
+            LookupFailure::NotFound { server, .. } => {
+                write!(f, "no such name (NXDOMAIN from {})", ShownServer(server))
             }
-            Failure::NoAddresses { server, unspecified: Some(address), .. } => {
+            LookupFailure::NoAddresses { server, unspecified: Some(address), .. } => {
                 write!(
                     f,
                     "the name has no address but {address}, as blocking resolvers answer (said {})",
-                    Server(server)
+                    ShownServer(server)
                 )
             }
-            Failure::NoAddresses { server, families, .. } => {
+            LookupFailure::NoAddresses { server, families, .. } => {
                 let kind = match families {
                     Families::Both => "",
                     Families::V4 => "IPv4 ",
                     Families::V6 => "IPv6 ",
                 };
-                write!(f, "the name has no {kind}address (said {})", Server(server))
+                write!(f, "the name has no {kind}address (said {})", ShownServer(server))
             }
-            Failure::ServerFailed { server, rcode } => {
-                write!(f, "{} answered {rcode}", Server(server))
+            LookupFailure::ServerFailed { server, rcode } => {
+                write!(f, "{} answered {rcode}", ShownServer(server))
             }
-            Failure::Refused { server } => write!(f, "{} answered REFUSED", Server(server)),
-            Failure::Referral { server } => {
-                write!(f, "{} does not look names up for others", Server(server))
+            LookupFailure::Refused { server } => write!(f, "{} answered REFUSED", ShownServer(server)),
+            LookupFailure::Referral { server } => {
+                write!(f, "{} does not look names up for others", ShownServer(server))
             }
-            Failure::Unreachable { server } => write!(f, "{} is unreachable", Server(server)),
-            Failure::TcpFailed { server } => {
-                write!(f, "{} gave no usable answer over TCP", Server(server))
+            LookupFailure::Unreachable { server } => write!(f, "{} is unreachable", ShownServer(server)),
+            LookupFailure::TcpFailed { server } => {
+                write!(f, "{} gave no usable answer over TCP", ShownServer(server))
             }
-            Failure::NotSent { server, why } => {
-                write!(f, "this machine did not let the question to {} out: {why}", Server(server))
+            LookupFailure::NotSent { server, why } => {
+                write!(f, "this machine did not let the question to {} out: {why}", ShownServer(server))
             }
-            Failure::NoServers { unusable } => {
+            LookupFailure::NoServers { unusable } => {
                 write!(f, "resolv.conf names no server that can be asked: {}", unusable.join(", "))
             }
-            Failure::TimedOut { servers, attempts } => {
+            LookupFailure::TimedOut { servers, attempts } => {
                 f.write_str("no answer from ")?;
                 for (index, server) in servers.iter().enumerate() {
-                    write!(f, "{}{}", if index > 0 { ", " } else { "" }, Server(server))?;
+                    write!(f, "{}{}", if index > 0 { ", " } else { "" }, ShownServer(server))?;
                 }
                 let plural = if *attempts == 1 { "" } else { "s" };
                 write!(f, " in {attempts} attempt{plural}")
             }
-            Failure::TooManyCnames { server } => {
-                write!(f, "more than {MAX_CNAMES} CNAMEs in a row (the last from {})", Server(server))
+            LookupFailure::TooManyCnames { server } => {
+                write!(f, "more than {MAX_CNAMES} CNAMEs in a row (the last from {})", ShownServer(server))
             }
         }
     }
 }
 
 /// A server in words: its port goes without saying if it is the usual one.
-struct Server<'a>(&'a SocketAddr);
+struct ShownServer<'a>(&'a SocketAddr);
 
-impl fmt::Display for Server<'_> {
+impl fmt::Display for ShownServer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.port() == DNS_PORT { self.0.ip().fmt(f) } else { self.0.fmt(f) }
     }
@@ -325,8 +326,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn timed_out(servers: &[&str], attempts: u32) -> Failure {
-        Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
+    fn timed_out(servers: &[&str], attempts: u32) -> LookupFailure {
+        LookupFailure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
     }
 
     #[test]
@@ -335,15 +336,15 @@ mod tests {
         let odd = address("[::1]:5353");
         let ttl = None;
         let cases = [
-            (Failure::NotFound { server, ttl }, "no such name (NXDOMAIN from 127.0.0.53)"),
-            (Failure::ServerFailed { server, rcode: Rcode::SERVFAIL }, "127.0.0.53 answered SERVFAIL"),
-            (Failure::Refused { server: odd }, "[::1]:5353 answered REFUSED"),
-            (Failure::Referral { server }, "127.0.0.53 does not look names up for others"),
-            (Failure::Unreachable { server }, "127.0.0.53 is unreachable"),
-            (Failure::TcpFailed { server }, "127.0.0.53 gave no usable answer over TCP"),
+            (LookupFailure::NotFound { server, ttl }, "no such name (NXDOMAIN from 127.0.0.53)"),
+            (LookupFailure::ServerFailed { server, rcode: Rcode::SERVFAIL }, "127.0.0.53 answered SERVFAIL"),
+            (LookupFailure::Refused { server: odd }, "[::1]:5353 answered REFUSED"),
+            (LookupFailure::Referral { server }, "127.0.0.53 does not look names up for others"),
+            (LookupFailure::Unreachable { server }, "127.0.0.53 is unreachable"),
+            (LookupFailure::TcpFailed { server }, "127.0.0.53 gave no usable answer over TCP"),
             (timed_out(&["127.0.0.53:53", "[::1]:5353"], 2), "no answer from 127.0.0.53, [::1]:5353 in 2 attempts"),
             (timed_out(&["10.0.0.1:53"], 1), "no answer from 10.0.0.1 in 1 attempt"),
-            (Failure::TooManyCnames { server }, "more than 32 CNAMEs in a row (the last from 127.0.0.53)"),
+            (LookupFailure::TooManyCnames { server }, "more than 32 CNAMEs in a row (the last from 127.0.0.53)"),
         ];
         for (failure, words) in cases {
             assert_eq!(failure.to_string(), words);

@@ -2,7 +2,7 @@
 //!
 //! A machine without sockets, clock or randomness of its own; it refuses to know how bytes travel, what a cache is and
 //! who waits for the answer. **One [`handle`](Lookup::handle), then [`poll`](Lookup::poll) until `None`, then the next
-//! `handle`; exactly one [`Finish`](Action::Finish) a lookup.**
+//! `handle`; exactly one [`Finish`](LookupAction::Finish) a lookup.**
 //!
 //! A lookup goes through these steps, and each is numbered again where it stands in the code:
 //!
@@ -29,16 +29,16 @@ mod question;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, DropReason, Dropped, Failure, Families, LookupError, Missing};
+use super::answer::{Answer, DropReason, Dropped, Families, LookupError, LookupFailure, Missing};
 use super::config::{self, ResolvConf};
 use super::manners::Manners;
 use super::message::{self, AnswerError, MAX_TTL, Malformed, Response};
 use super::name::{Name, NameError};
 use super::query::{Query, Random, RecordType, Transport};
-pub use interface::{Action, Input};
+pub use interface::{LookupAction, LookupInput};
 use meaning::seconds;
 use plan::Plan;
-use question::{Awaits, Question};
+use question::{Question, QuestionState};
 
 /// How long the second family is waited for when the first has come (RFC 8305 §3).
 pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
@@ -58,7 +58,7 @@ pub struct Lookup {
     /// The deadline that the caller knows.
     armed: Option<Instant>,
     /// What the names tried so far amount to.
-    failed: Option<Failure>,
+    failed: Option<LookupFailure>,
     dropped: Dropped,
     phase: Phase,
     /// To be told at the next poll.
@@ -78,7 +78,7 @@ impl Lookup {
     /// servers, and is added to.
     ///
     /// # Errors
-    /// [`Failure::BadName`], when `host` is not a name; [`Failure::NoServers`].
+    /// [`LookupFailure::BadName`], when `host` is not a name; [`LookupFailure::NoServers`].
     pub fn new(
         host: &str,
         conf: &ResolvConf,
@@ -87,12 +87,12 @@ impl Lookup {
         manners: Manners,
     ) -> Result<Lookup, LookupError> {
         let error = |failure| LookupError { failure, dropped: Dropped::default() };
-        let bad_name = |bad| error(Failure::BadName(bad));
+        let bad_name = |bad| error(LookupFailure::BadName(bad));
         let mut names = config::candidates(host, conf).map_err(bad_name)?.into_iter();
         let name = names.next().ok_or(bad_name(NameError::Empty))?;
         Ok(Lookup {
             plan: Plan::new(conf, families, rotation, manners)
-                .ok_or_else(|| error(Failure::NoServers { unusable: conf.unusable.clone() }))?,
+                .ok_or_else(|| error(LookupFailure::NoServers { unusable: conf.unusable.clone() }))?,
             names,
             name,
             questions: Vec::new(),
@@ -106,9 +106,9 @@ impl Lookup {
     }
 
     /// Takes note of what happened. `random` has to be unpredictable: ids and letter case are drawn from it.
-    pub fn handle(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) {
+    pub fn handle(&mut self, input: LookupInput<'_>, now: Instant, random: Random<'_>) {
         match (&self.phase, input) {
-            (Phase::AwaitsStart, Input::Start) => self.ask(now, random),
+            (Phase::AwaitsStart, LookupInput::Start) => self.ask(now, random),
             (Phase::AwaitsAnswers, input) => {
                 if let Err(reason) = self.attend(input, now, random) {
                     self.dropped.add(reason);
@@ -120,29 +120,29 @@ impl Lookup {
     }
 
     /// The next thing to do; `None` when there is nothing until the next [`Lookup::handle`].
-    pub fn poll(&mut self) -> Option<Action<'_>> {
+    pub fn poll(&mut self) -> Option<LookupAction<'_>> {
         if let Some(question) = self.questions.iter_mut().find(|question| question.close_tcp) {
             question.close_tcp = false;
             let record = question.query.record();
-            return Some(Action::CloseTcp { record });
+            return Some(LookupAction::CloseTcp { record });
         }
         if let Some(index) = self.questions.iter().position(|question| question.unsent) {
             return Some(self.questions[index].transmit(&self.plan));
         }
         match self.result.take() {
-            Some(result) => Some(Action::Finish(result)),
+            Some(result) => Some(LookupAction::Finish(result)),
             None => self.arm(),
         }
     }
 
-    /// The servers whose time is up, and since when they were waited for: [`Input::Deadline`] moves on to the next.
+    /// The servers whose time is up, and since when they were waited for: [`LookupInput::Deadline`] moves on to the next.
     /// To whoever makes many lookups this tells which servers to ask last.
     pub fn overdue(&self, now: Instant) -> impl Iterator<Item = (SocketAddr, Instant)> {
         let overdue = self.questions.iter().filter_map(move |question| question.overdue(&self.plan, now));
         overdue.map(|(server, since)| (self.plan.servers[server], since))
     }
 
-    fn arm(&mut self) -> Option<Action<'static>> {
+    fn arm(&mut self) -> Option<LookupAction<'static>> {
         let next = match self.phase {
             Phase::AwaitsAnswers => self.next_deadline(),
             Phase::AwaitsStart | Phase::Finished => None,
@@ -151,7 +151,7 @@ impl Lookup {
             return None;
         }
         self.armed = next;
-        next.map(Action::Arm)
+        next.map(LookupAction::Arm)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -178,36 +178,36 @@ impl Lookup {
     }
 
     /// Acts on an input, or says why it is nothing to act on.
-    fn attend(&mut self, input: Input<'_>, now: Instant, random: Random<'_>) -> Result<(), DropReason> {
+    fn attend(&mut self, input: LookupInput<'_>, now: Instant, random: Random<'_>) -> Result<(), DropReason> {
         match input {
-            Input::Start => Ok(()),
-            Input::Datagram { from, bytes } => self.on_datagram(from, bytes, now, random),
-            Input::TcpMessage { record, bytes } => self.on_tcp_message(record, bytes, now, random),
-            Input::TcpFailed { record } => {
+            LookupInput::Start => Ok(()),
+            LookupInput::Datagram { from, bytes } => self.on_datagram(from, bytes, now, random),
+            LookupInput::TcpMessage { record, bytes } => self.on_tcp_message(record, bytes, now, random),
+            LookupInput::TcpFailed { record } => {
                 self.on_tcp_failed(record, now, random);
                 Ok(())
             }
-            Input::NotSent { server, why } => {
+            LookupInput::NotSent { server, why } => {
                 self.on_not_sent(server, why, now);
                 Ok(())
             }
-            Input::Unreachable { server } => {
+            LookupInput::Unreachable { server } => {
                 self.on_unreachable(server, now);
                 Ok(())
             }
-            Input::TcpWaits { record } => {
+            LookupInput::TcpWaits { record } => {
                 if let Some(index) = self.on_tcp(record) {
                     self.questions[index].put_off(now);
                 }
                 Ok(())
             }
-            Input::TcpBegun { record } => {
+            LookupInput::TcpBegun { record } => {
                 if let Some(index) = self.on_tcp(record) {
                     self.questions[index].begin_tcp(&self.plan, now);
                 }
                 Ok(())
             }
-            Input::Deadline => {
+            LookupInput::Deadline => {
                 self.on_deadline(now, random);
                 Ok(())
             }
@@ -288,7 +288,7 @@ impl Lookup {
         {
             let question = &mut self.questions[index];
             let server = self.plan.servers[question.server(&self.plan)];
-            let failure = Failure::TcpFailed { server };
+            let failure = LookupFailure::TcpFailed { server };
             question.next_server(Some(failure), &self.plan, now);
         }
     }
@@ -308,7 +308,7 @@ impl Lookup {
         let Some(index) = self.plan.index_of(server) else { return };
         for question in &mut self.questions {
             if question.is_asking(index, Transport::Udp, &self.plan) {
-                question.was_not_sent(Failure::NotSent { server, why: why.into() }, now);
+                question.was_not_sent(LookupFailure::NotSent { server, why: why.into() }, now);
             }
         }
     }
@@ -319,7 +319,7 @@ impl Lookup {
         };
         for question in &mut self.questions {
             if question.is_asking(index, Transport::Udp, &self.plan) {
-                let failure = Failure::Unreachable { server };
+                let failure = LookupFailure::Unreachable { server };
                 question.next_server(Some(failure), &self.plan, now);
             }
         }
@@ -379,7 +379,7 @@ impl Lookup {
         }
         let failure = self.failure();
         let failure = match self.failed.take() {
-            Some(earlier) => Failure::of_names(earlier, failure),
+            Some(earlier) => LookupFailure::of_names(earlier, failure),
             None => failure,
         };
         match self.names.next() {
@@ -400,7 +400,7 @@ impl Lookup {
         let mut missing = None;
         for question in &mut self.questions {
             let why = match &mut question.awaits {
-                Awaits::Nothing(Ok(found)) => {
+                QuestionState::Nothing(Ok(found)) => {
                     if addresses.is_empty() {
                         addresses = std::mem::take(found);
                     } else {
@@ -410,8 +410,8 @@ impl Lookup {
                     canonical = canonical.or(question.canonical.take());
                     continue;
                 }
-                Awaits::Nothing(Err(failure)) if failure.is_negative() => continue,
-                Awaits::Nothing(Err(failure)) => Some(&*failure),
+                QuestionState::Nothing(Err(failure)) if failure.is_negative() => continue,
+                QuestionState::Nothing(Err(failure)) => Some(&*failure),
                 _ => question.failure.as_ref(),
             };
             missing = Some(Missing { record: question.query.record(), why: why.cloned() });
@@ -423,12 +423,12 @@ impl Lookup {
     }
 
     /// What both families' failures amount to.
-    fn failure(&self) -> Failure {
+    fn failure(&self) -> LookupFailure {
         let failures = self.questions.iter().filter_map(Question::failure);
-        failures.cloned().reduce(Failure::of_families).unwrap_or_else(|| self.plan.timed_out())
+        failures.cloned().reduce(LookupFailure::of_families).unwrap_or_else(|| self.plan.timed_out())
     }
 
-    fn finish(&mut self, result: Result<Answer, Failure>) {
+    fn finish(&mut self, result: Result<Answer, LookupFailure>) {
         for question in &mut self.questions {
             question.close_tcp = question.has_tcp();
             question.unsent = false;

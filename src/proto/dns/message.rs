@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::name::Name;
 use super::query::{CLASS_IN, HEADER, Query, RecordType, TYPE_OPT, Transport};
-use super::wire::{NameRef, Reader};
+use super::wire::{NameRef, WireReader};
 
 pub use super::wire::Malformed;
 
@@ -143,7 +143,7 @@ impl Response {
     /// Why the message must not be believed. An error *code* of the server is not an error here: see
     /// [`Response::rcode`].
     pub fn parse(message: &[u8], query: &Query, transport: Transport) -> Result<Response, AnswerError> {
-        let mut reader = Reader::new(message);
+        let mut reader = WireReader::new(message);
 
         // 1. The header: is it an answer, and to us?
         let header = Header::read(&mut reader)?;
@@ -181,16 +181,16 @@ impl Response {
         }
         let mut answers = Answers { first: reader, count: header.answers, has_cnames: false };
         for _ in 0..header.answers {
-            answers.has_cnames |= Record::read(&mut reader)?.is(TYPE_CNAME);
+            answers.has_cnames |= ResourceRecord::read(&mut reader)?.is(TYPE_CNAME);
         }
         for _ in 0..header.authorities {
-            let record = Record::read(&mut reader)?;
+            let record = ResourceRecord::read(&mut reader)?;
             if record.is(TYPE_SOA) {
                 response.negative_ttl = Some(record.negative_ttl()?);
             }
         }
         for _ in 0..header.additionals {
-            let record = Record::read(&mut reader)?;
+            let record = ResourceRecord::read(&mut reader)?;
             if record.kind == TYPE_OPT {
                 response.rcode.0 |= record.extended_rcode();
             }
@@ -220,7 +220,7 @@ struct Header {
 }
 
 impl Header {
-    fn read(reader: &mut Reader<'_>) -> Result<Header, Malformed> {
+    fn read(reader: &mut WireReader<'_>) -> Result<Header, Malformed> {
         Ok(Header {
             id: reader.u16()?,
             flags: reader.u16()?,
@@ -233,7 +233,7 @@ impl Header {
 }
 
 /// Takes the question section, and compares it with the question that was asked.
-fn check_question(reader: &mut Reader<'_>, query: &Query, transport: Transport) -> Result<(), AnswerError> {
+fn check_question(reader: &mut WireReader<'_>, query: &Query, transport: Transport) -> Result<(), AnswerError> {
     let asked = query.question();
     let start = *reader;
     if start.rest().starts_with(asked) {
@@ -256,7 +256,7 @@ fn check_question(reader: &mut Reader<'_>, query: &Query, transport: Transport) 
 /// The answer section: a place in the message, how many records stand there, and whether there is a chain to follow.
 #[derive(Clone, Copy)]
 struct Answers<'a> {
-    first: Reader<'a>,
+    first: WireReader<'a>,
     count: usize,
     has_cnames: bool,
 }
@@ -281,7 +281,7 @@ impl<'a> Answers<'a> {
 
     fn cname(mut self, owner: NameRef<'_>) -> Result<Option<(NameRef<'a>, u32)>, Malformed> {
         for _ in 0..self.count {
-            let record = Record::read(&mut self.first)?;
+            let record = ResourceRecord::read(&mut self.first)?;
             if record.is(TYPE_CNAME) && record.owner.same(owner)? {
                 return Ok(Some((record.target()?, record.ttl())));
             }
@@ -291,7 +291,7 @@ impl<'a> Answers<'a> {
 
     fn addresses(mut self, owner: NameRef<'_>, wanted: RecordType, response: &mut Response) -> Result<(), Malformed> {
         for _ in 0..self.count {
-            let record = Record::read(&mut self.first)?;
+            let record = ResourceRecord::read(&mut self.first)?;
             if !record.is(wanted.code()) || !record.owner.same(owner)? {
                 continue;
             }
@@ -306,23 +306,23 @@ impl<'a> Answers<'a> {
 }
 
 /// One resource record (RFC 1035 §4.1.3).
-struct Record<'a> {
+struct ResourceRecord<'a> {
     owner: NameRef<'a>,
     kind: u16,
     class: u16,
     raw_ttl: u32,
     /// Stands at the record's data, in a message that ends where the data ends.
-    data: Reader<'a>,
+    data: WireReader<'a>,
 }
 
-impl<'a> Record<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Record<'a>, Malformed> {
+impl<'a> ResourceRecord<'a> {
+    fn read(reader: &mut WireReader<'a>) -> Result<ResourceRecord<'a>, Malformed> {
         let owner = reader.name()?;
         let kind = reader.u16()?;
         let class = reader.u16()?;
         let raw_ttl = reader.u32()?;
         let length = reader.u16()?;
-        Ok(Record { owner, kind, class, raw_ttl, data: reader.part(length.into())? })
+        Ok(ResourceRecord { owner, kind, class, raw_ttl, data: reader.part(length.into())? })
     }
 
     fn is(&self, kind: u16) -> bool {

@@ -1,7 +1,7 @@
 //! DNS for a stub resolver, without a socket: messages, the lookup machine, the two system files.
 //!
 //! Whoever owns the sockets, the clock and the random numbers drives a [`lookup::Lookup`] with them and gets an
-//! [`answer::Answer`] or the [`answer::Failure`]. To read it from the bottom: [`name`], [`query`] and the walk through
+//! [`answer::Answer`] or the [`answer::LookupFailure`]. To read it from the bottom: [`name`], [`query`] and the walk through
 //! a message's bytes, [`message`] for answers that are checked before they are believed, [`config`] for the text of
 //! `resolv.conf` and `hosts`, and [`lookup`] for the whole, of which one question is a part.
 //!

@@ -43,15 +43,15 @@ impl fmt::Display for Malformed {
 
 /// A place in a message. Each method takes what stands there and moves on, or says that the message is too short.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(super) struct WireReader<'a> {
     message: &'a [u8],
     pub(super) at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> WireReader<'a> {
     /// Stands at the start of a message.
-    pub(super) fn new(message: &'a [u8]) -> Reader<'a> {
-        Reader { message, at: 0 }
+    pub(super) fn new(message: &'a [u8]) -> WireReader<'a> {
+        WireReader { message, at: 0 }
     }
 
     pub(super) fn rest(self) -> &'a [u8] {
@@ -92,11 +92,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `count` bytes as a reader that stands at their start, in a message that ends with them.
-    pub(super) fn part(&mut self, count: usize) -> Result<Reader<'a>, Malformed> {
+    pub(super) fn part(&mut self, count: usize) -> Result<WireReader<'a>, Malformed> {
         let at = self.at;
         self.take(count)?;
         let message = self.message.get(..self.at).ok_or(Malformed::Short)?;
-        Ok(Reader { message, at })
+        Ok(WireReader { message, at })
     }
 
     /// Says whether everything was taken.
@@ -211,7 +211,7 @@ mod tests {
 
     /// Takes the name at `at`, and gives it in text with the place behind it.
     fn name(message: &[u8], at: usize) -> Result<(String, usize), Malformed> {
-        let mut reader = Reader { message, at };
+        let mut reader = WireReader { message, at };
         let name = reader.name()?;
         Ok((name.to_name()?.to_string(), reader.at))
     }
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn numbers_and_parts_end_where_the_message_ends() {
-        let mut reader = Reader::new(b"\x01\x02\x03\x04\x05\x06\x07\x08");
+        let mut reader = WireReader::new(b"\x01\x02\x03\x04\x05\x06\x07\x08");
         assert_eq!(reader.u16(), Ok(0x0102));
         assert_eq!(reader.u32(), Ok(0x0304_0506));
         assert_eq!(reader.u32(), Err(Malformed::Short));

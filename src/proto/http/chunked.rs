@@ -35,14 +35,14 @@ pub(super) enum Chunked {
     /// The LF behind a chunk's data.
     DataLf,
     /// Trailer fields up to the blank line.
-    Trailer { length: usize, line: Line },
+    Trailer { length: usize, line: ChunkLine },
     /// Nothing: the body is over.
     Ended,
 }
 
 /// Where in a trailer line we stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum ChunkLine {
     /// At its first byte.
     Start,
     /// Inside it.
@@ -117,22 +117,22 @@ impl Chunked {
 
     fn size_lf(size: u64, byte: u8) -> Result<Chunked, Problem> {
         let next = match size {
-            0 => Chunked::Trailer { length: 0, line: Line::Start },
+            0 => Chunked::Trailer { length: 0, line: ChunkLine::Start },
             left => Chunked::Data { left },
         };
         Self::expect(byte, b'\n', next)
     }
 
-    fn trailer(length: usize, line: Line, byte: u8) -> Result<Chunked, Problem> {
+    fn trailer(length: usize, line: ChunkLine, byte: u8) -> Result<Chunked, Problem> {
         if length == HEAD_MAX {
             return Err(Problem::HeadTooLarge);
         }
         let line = match (line, byte) {
-            (Line::Start, b'\r') => Line::BlankCr,
-            (Line::BlankCr, b'\n') => return Ok(Chunked::Ended),
-            (Line::Middle, b'\r') => Line::Cr,
-            (Line::Cr, b'\n') => Line::Start,
-            (Line::Start | Line::Middle, byte) if byte != b'\n' => Line::Middle,
+            (ChunkLine::Start, b'\r') => ChunkLine::BlankCr,
+            (ChunkLine::BlankCr, b'\n') => return Ok(Chunked::Ended),
+            (ChunkLine::Middle, b'\r') => ChunkLine::Cr,
+            (ChunkLine::Cr, b'\n') => ChunkLine::Start,
+            (ChunkLine::Start | ChunkLine::Middle, byte) if byte != b'\n' => ChunkLine::Middle,
             _ => return Err(Problem::ChunkLine),
         };
         Ok(Chunked::Trailer { length: length + 1, line })

@@ -101,14 +101,14 @@ pub struct Template {
     method: Box<str>,
     body: Option<Rc<[u8]>>,
     /// For the origin that the user named.
-    at_home: Lines,
+    at_home: HeaderLines,
     /// For any other that a redirect leads to. What the user said of one origin is not told to the next.
-    elsewhere: Lines,
+    elsewhere: HeaderLines,
 }
 
 /// The header lines of a request.
 #[derive(Debug)]
-struct Lines {
+struct HeaderLines {
     /// A `Host` of the user's own.
     host: Option<Box<str>>,
     authorized: bool,
@@ -122,9 +122,9 @@ struct Lines {
     body_fields: Box<[u8]>,
 }
 
-impl Lines {
+impl HeaderLines {
     /// `body`: how long it is; `None`: there is none. `says_none`: then that is said, too.
-    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<usize>, says_none: bool) -> Lines {
+    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<usize>, says_none: bool) -> HeaderLines {
         let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
         let (mut host, mut authorized, mut closes, mut upgrades) = (None, false, false, false);
         let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
@@ -151,7 +151,7 @@ impl Lines {
         if let Some(length) = body.or(says_none.then_some(0)) {
             push_field(&mut body_lines, "Content-Length", &length.to_string());
         }
-        Lines { host, authorized, closes, upgrades, fields: lines.into(), body_fields: body_lines.into() }
+        HeaderLines { host, authorized, closes, upgrades, fields: lines.into(), body_fields: body_lines.into() }
     }
 }
 
@@ -175,12 +175,12 @@ impl Template {
         Template {
             method: method.into(),
             body: body.cloned(),
-            at_home: Lines::new(fields.iter(), length, says_none),
-            elsewhere: Lines::new(fields.iter().filter(goes_along), length, says_none),
+            at_home: HeaderLines::new(fields.iter(), length, says_none),
+            elsewhere: HeaderLines::new(fields.iter().filter(goes_along), length, says_none),
         }
     }
 
-    fn lines(&self, form: Form) -> &Lines {
+    fn lines(&self, form: Form) -> &HeaderLines {
         if form.elsewhere { &self.elsewhere } else { &self.at_home }
     }
 

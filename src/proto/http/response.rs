@@ -27,7 +27,7 @@ const SHOWN_MAX: usize = 64;
 
 /// How the end of the body is found (RFC 9112, 6.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum DecoderState {
     Head,
     Length { left: u64 },
     Chunked(Chunked),
@@ -68,7 +68,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Decoder {
     reading: Reading,
-    state: State,
+    state: DecoderState,
     body_bytes: u64,
     /// What chunks cost beside the body in them.
     framing_bytes: u64,
@@ -88,7 +88,7 @@ impl Decoder {
     pub fn new(reading: Reading) -> Decoder {
         Decoder {
             reading,
-            state: if reading.raw { State::UntilClose } else { State::Head },
+            state: if reading.raw { DecoderState::UntilClose } else { DecoderState::Head },
             body_bytes: 0,
             framing_bytes: 0,
             interim: 0,
@@ -107,9 +107,9 @@ impl Decoder {
     /// Why not.
     pub fn keeps(&self, behind: &[u8]) -> Result<(), CloseReason> {
         match &self.state {
-            State::UntilClose => Err(CloseReason::UntilClose),
-            State::Done if behind.is_empty() => self.persists,
-            State::Done => Err(CloseReason::Surplus),
+            DecoderState::UntilClose => Err(CloseReason::UntilClose),
+            DecoderState::Done if behind.is_empty() => self.persists,
+            DecoderState::Done => Err(CloseReason::Surplus),
             _ => Err(CloseReason::Unfinished),
         }
     }
@@ -134,28 +134,28 @@ impl Decoder {
             return Ok(Step { used: 0, body: &[] });
         }
         match &mut self.state {
-            State::Head => self.head(input).map(|used| Step { used, body: &[] }),
-            State::Length { left } => {
+            DecoderState::Head => self.head(input).map(|used| Step { used, body: &[] }),
+            DecoderState::Length { left } => {
                 let here = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= here as u64;
                 if *left == 0 {
-                    self.state = State::Done;
+                    self.state = DecoderState::Done;
                 }
                 self.count(&input[..here])
             }
-            State::Chunked(chunked) => {
+            DecoderState::Chunked(chunked) => {
                 let (used, body) = chunked.step(input)?;
                 self.framing_bytes += (used - body.len()) as u64;
                 if self.framing_bytes > FRAMING_MAX + 2 * (self.body_bytes + body.len() as u64) {
                     return Err(Problem::FramingTooLarge);
                 }
                 if *chunked == Chunked::Ended {
-                    self.state = State::Done;
+                    self.state = DecoderState::Done;
                 }
                 self.count(body).map(|step| Step { used, body: step.body })
             }
-            State::UntilClose => self.count(input),
-            State::Done => Ok(Step { used: 0, body: &[] }),
+            DecoderState::UntilClose => self.count(input),
+            DecoderState::Done => Ok(Step { used: 0, body: &[] }),
         }
     }
 
@@ -166,22 +166,22 @@ impl Decoder {
     /// as it goes.
     pub fn end(&mut self) -> Result<(), Cut> {
         match &self.state {
-            State::Done => Ok(()),
-            State::UntilClose => {
-                self.state = State::Done;
+            DecoderState::Done => Ok(()),
+            DecoderState::UntilClose => {
+                self.state = DecoderState::Done;
                 Ok(())
             }
-            State::Head if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
-            State::Head => Err(Cut::InHead),
-            State::Length { left } => Err(Cut::InBody { came: self.body_bytes, missing: Some(*left) }),
-            State::Chunked(_) => Err(Cut::InBody { came: self.body_bytes, missing: None }),
+            DecoderState::Head if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
+            DecoderState::Head => Err(Cut::InHead),
+            DecoderState::Length { left } => Err(Cut::InBody { came: self.body_bytes, missing: Some(*left) }),
+            DecoderState::Chunked(_) => Err(Cut::InBody { came: self.body_bytes, missing: None }),
         }
     }
 
     /// Whether the whole response has come. Bytes behind it are no part of it and change nothing about it; they only
     /// mean that this connection must not be used for another.
     pub fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.state == DecoderState::Done
     }
 
     /// The final status, once the head is there.
@@ -210,7 +210,7 @@ impl Decoder {
             self.body_bytes += body.len() as u64;
             return Err(Problem::BodyTooLarge(body_max));
         }
-        self.state = State::Done;
+        self.state = DecoderState::Done;
         self.persists = Err(CloseReason::Unfinished);
         self.body_bytes = body_max;
         // Less than the body, so it fits.
@@ -271,16 +271,16 @@ impl Decoder {
         self.minor = head.minor;
         // Where there is no body, the fields that would delimit it mean nothing and cannot be wrong (RFC 9112, 6.3, rule 1).
         self.state = if self.reading.to_head || is_upgrade || matches!(head.status, 204 | 304) {
-            State::Done
+            DecoderState::Done
         } else {
             match head.framing? {
-                Framing::Length(0) => State::Done,
+                Framing::Length(0) => DecoderState::Done,
                 Framing::Length(length) if length > self.reading.body_max && !self.reading.cuts => {
                     return Err(Problem::BodyTooLarge(self.reading.body_max));
                 }
-                Framing::Length(length) => State::Length { left: length },
-                Framing::Chunked => State::Chunked(Chunked::new()),
-                Framing::UntilClose => State::UntilClose,
+                Framing::Length(length) => DecoderState::Length { left: length },
+                Framing::Chunked => DecoderState::Chunked(Chunked::new()),
+                Framing::UntilClose => DecoderState::UntilClose,
             }
         };
         Ok(())

@@ -22,7 +22,7 @@ use std::fmt;
 pub use number::compare_numbers;
 pub use path::{MAX_STEPS, Path, PathError};
 
-use path::Step;
+use path::PathStep;
 
 /// How deeply arrays and objects may nest. It also bounds the recursion of the reader.
 pub const MAX_DEPTH: usize = 128;
@@ -72,7 +72,7 @@ pub fn elements(raw: &str) -> impl Iterator<Item = &str> {
 /// # Errors
 /// A [`JsonError`] says where `text` stops being a JSON object. The members before that have been handed out.
 pub fn each_member<'a>(text: &'a str, each: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), JsonError> {
-    let mut reader = Reader::new(text, Tail::End);
+    let mut reader = JsonReader::new(text, Tail::End);
     reader.members(each).map_err(|fault| fault.in_text(text))
 }
 
@@ -147,8 +147,8 @@ pub fn find_all<'a, 'p>(
     paths: impl IntoIterator<Item = &'p Path>,
 ) -> Result<Vec<Option<Found<'a>>>, JsonError> {
     let (valid, tail) = valid_utf8(text);
-    let mut reader = Reader::new(valid, tail);
-    let ways = paths.into_iter().enumerate().map(|(path, Path { steps, .. })| Way { path, steps }).collect();
+    let mut reader = JsonReader::new(valid, tail);
+    let ways = paths.into_iter().enumerate().map(|(path, Path { steps, .. })| PathLeft { path, steps }).collect();
     reader.document(ways).map_err(|fault| fault.in_text(valid))
 }
 
@@ -157,7 +157,7 @@ pub fn find_all<'a, 'p>(
 /// # Errors
 /// A [`JsonError`] when `text` does not start with a whole, valid string.
 pub fn read_string(text: &str) -> Result<(Cow<'_, str>, &str), JsonError> {
-    let mut reader = Reader::new(text, Tail::End);
+    let mut reader = JsonReader::new(text, Tail::End);
     match reader.string() {
         Ok(raw) => Ok((unescape(raw), reader.rest())),
         Err(fault) => Err(fault.in_text(text)),
@@ -166,7 +166,7 @@ pub fn read_string(text: &str) -> Result<(Cow<'_, str>, &str), JsonError> {
 
 /// Whether `text` is one JSON number, and nothing else (RFC 8259 §6).
 pub fn is_number(text: &str) -> bool {
-    let mut reader = Reader::new(text, Tail::End);
+    let mut reader = JsonReader::new(text, Tail::End);
     reader.number().is_ok() && reader.rest().is_empty()
 }
 
@@ -206,12 +206,12 @@ fn valid_utf8(text: &[u8]) -> (&str, Tail) {
 
 /// A fault before its line and column are counted: only the one that is reported needs them. It is boxed, so that what every
 /// function here gives back when all is well fits a register.
-struct Fault {
+struct JsonFault {
     at: usize,
     what: String,
 }
 
-impl Fault {
+impl JsonFault {
     fn in_text(self, text: &str) -> JsonError {
         let before = text.get(..self.at).unwrap_or(text);
         let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
@@ -227,24 +227,24 @@ impl Fault {
 
 /// What is left of a path where the reader stands.
 #[derive(Clone, Copy)]
-struct Way<'p> {
+struct PathLeft<'p> {
     /// Which of the paths it is.
     path: usize,
-    steps: &'p [Step],
+    steps: &'p [PathStep],
 }
 
 /// The ways on which the reader is, and what has been found so far.
 struct Search<'a, 'p> {
     /// Those of the value that is read stand last; those of the values around it before them.
-    ways: Vec<Way<'p>>,
+    ways: Vec<PathLeft<'p>>,
     found: Vec<Option<Found<'a>>>,
 }
 
 impl<'p> Search<'_, 'p> {
     /// The glances of all names that the ways from `from` on lead through.
     fn sketch(&self, from: usize) -> u64 {
-        let glance_of = |way: &Way<'_>| match way.steps.first() {
-            Some(Step::Name(name)) => glance(name.as_bytes()),
+        let glance_of = |way: &PathLeft<'_>| match way.steps.first() {
+            Some(PathStep::Name(name)) => glance(name.as_bytes()),
             _ => 0,
         };
         self.ways[from..].iter().fold(0, |sketch, way| sketch | glance_of(way))
@@ -252,12 +252,12 @@ impl<'p> Search<'_, 'p> {
 
     /// Adds the ways that lead on below a member or item of the value whose ways begin at `from`. Of equal names the last
     /// one wins, so what an earlier one held is forgotten.
-    fn descend(&mut self, from: usize, below: impl Fn(&'p [Step]) -> Option<&'p [Step]>) {
+    fn descend(&mut self, from: usize, below: impl Fn(&'p [PathStep]) -> Option<&'p [PathStep]>) {
         for index in from..self.ways.len() {
-            let Way { path, steps } = self.ways[index];
+            let PathLeft { path, steps } = self.ways[index];
             if let Some(steps) = below(steps) {
                 self.found[path] = None;
-                self.ways.push(Way { path, steps });
+                self.ways.push(PathLeft { path, steps });
             }
         }
     }
@@ -265,19 +265,19 @@ impl<'p> Search<'_, 'p> {
 
 /// Walks over the text. `at` is a character boundary whenever a token starts or ends, and wherever a fault is found:
 /// every token ends with an ASCII byte, and a fault stands behind one.
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     tail: Tail,
     at: usize,
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str, tail: Tail) -> Reader<'a> {
-        Reader { text, tail, at: 0, depth: 0 }
+impl<'a> JsonReader<'a> {
+    fn new(text: &'a str, tail: Tail) -> JsonReader<'a> {
+        JsonReader { text, tail, at: 0, depth: 0 }
     }
 
-    fn document(&mut self, ways: Vec<Way<'_>>) -> Result<Vec<Option<Found<'a>>>, Box<Fault>> {
+    fn document(&mut self, ways: Vec<PathLeft<'_>>) -> Result<Vec<Option<Found<'a>>>, Box<JsonFault>> {
         let mut search = Search { found: vec![None; ways.len()], ways };
         if self.text.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len_utf8();
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         Ok(search.found)
     }
 
-    fn members(&mut self, each: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), Box<Fault>> {
+    fn members(&mut self, each: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), Box<JsonFault>> {
         let mut nothing = Search { ways: Vec::new(), found: Vec::new() };
         self.skip_space();
         if self.peek() != Some(b'{') {
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads any value. The ways that lead to it or through it begin at `from`; none do where it lies beside all paths.
-    fn value(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
+    fn value(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<JsonFault>> {
         self.skip_space();
         let start = self.at;
         match self.peek() {
@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn object(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
+    fn object(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<JsonFault>> {
         self.enter()?;
         self.skip_space();
         let sketch = search.sketch(from);
@@ -363,7 +363,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn array(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<Fault>> {
+    fn array(&mut self, search: &mut Search<'a, '_>, from: usize) -> Result<(), Box<JsonFault>> {
         self.enter()?;
         self.skip_space();
         if !self.eat(b']') {
@@ -382,7 +382,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over an opening bracket.
-    fn enter(&mut self) -> Result<(), Box<Fault>> {
+    fn enter(&mut self) -> Result<(), Box<JsonFault>> {
         if self.depth == MAX_DEPTH {
             return Err(self.fault(format!("nested deeper than {MAX_DEPTH}")));
         }
@@ -393,7 +393,7 @@ impl<'a> Reader<'a> {
 
     /// A name and its colon; the name is still escaped.
     #[inline]
-    fn name(&mut self) -> Result<&'a str, Box<Fault>> {
+    fn name(&mut self) -> Result<&'a str, Box<JsonFault>> {
         self.skip_space();
         if self.peek() != Some(b'"') {
             return Err(self.expected("a name in double quotes"));
@@ -408,7 +408,7 @@ impl<'a> Reader<'a> {
 
     /// Steps over what follows an item: a comma, or the closing bracket (then it is true).
     #[inline]
-    fn last_item(&mut self, close: u8) -> Result<bool, Box<Fault>> {
+    fn last_item(&mut self, close: u8) -> Result<bool, Box<JsonFault>> {
         self.skip_space();
         if self.eat(close) {
             return Ok(true);
@@ -420,7 +420,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string; what stands between its quotes, still escaped.
-    fn string(&mut self) -> Result<&'a str, Box<Fault>> {
+    fn string(&mut self) -> Result<&'a str, Box<JsonFault>> {
         if !self.eat(b'"') {
             return Err(self.expected("'\"'"));
         }
@@ -441,7 +441,7 @@ impl<'a> Reader<'a> {
         Ok(raw)
     }
 
-    fn escape(&mut self) -> Result<(), Box<Fault>> {
+    fn escape(&mut self) -> Result<(), Box<JsonFault>> {
         self.at += 1;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
@@ -459,7 +459,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Box<Fault>> {
+    fn number(&mut self) -> Result<(), Box<JsonFault>> {
         self.eat(b'-');
         let starts_with_zero = self.eat(b'0');
         if !starts_with_zero {
@@ -483,7 +483,7 @@ impl<'a> Reader<'a> {
 
     /// One digit or more.
     #[inline]
-    fn digits(&mut self) -> Result<(), Box<Fault>> {
+    fn digits(&mut self) -> Result<(), Box<JsonFault>> {
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
         self.at += rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
@@ -493,7 +493,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Box<Fault>> {
+    fn word(&mut self, word: &str) -> Result<(), Box<JsonFault>> {
         for byte in word.bytes() {
             if !self.eat(byte) {
                 return Err(self.expected(&format!("`{word}`")));
@@ -530,12 +530,12 @@ impl<'a> Reader<'a> {
     }
 
     fn since(&self, start: usize) -> &'a str {
-        // The `unwrap_or` is never taken: a token starts and ends on a character boundary (see `Reader`).
+        // The `unwrap_or` is never taken: a token starts and ends on a character boundary (see `JsonReader`).
         self.text.get(start..self.at).unwrap_or("")
     }
 
     #[cold]
-    fn expected(&self, what: &str) -> Box<Fault> {
+    fn expected(&self, what: &str) -> Box<JsonFault> {
         let found = match self.rest().chars().next() {
             Some('\'') => "'\\''".into(),
             Some('"') => "'\"'".into(),
@@ -545,8 +545,8 @@ impl<'a> Reader<'a> {
         self.fault(format!("expected {what}, found {found}"))
     }
 
-    fn fault(&self, what: String) -> Box<Fault> {
-        Box::new(Fault { at: self.at, what })
+    fn fault(&self, what: String) -> Box<JsonFault> {
+        Box::new(JsonFault { at: self.at, what })
     }
 }
 
@@ -566,17 +566,17 @@ fn glance(name: &[u8]) -> u64 {
 }
 
 /// The steps left below the member `name`, if the path leads through it.
-fn below_name<'s>(steps: &'s [Step], name: &str) -> Option<&'s [Step]> {
+fn below_name<'s>(steps: &'s [PathStep], name: &str) -> Option<&'s [PathStep]> {
     match steps {
-        [Step::Name(wanted), below @ ..] if name == *wanted => Some(below),
+        [PathStep::Name(wanted), below @ ..] if name == *wanted => Some(below),
         _ => None,
     }
 }
 
 /// The steps left below the item `index`, if the path leads through it.
-fn below_index(steps: &[Step], index: usize) -> Option<&[Step]> {
+fn below_index(steps: &[PathStep], index: usize) -> Option<&[PathStep]> {
     match steps {
-        [Step::Index(wanted), below @ ..] if *wanted == index => Some(below),
+        [PathStep::Index(wanted), below @ ..] if *wanted == index => Some(below),
         _ => None,
     }
 }

@@ -14,11 +14,11 @@ pub const MAX_STEPS: usize = MAX_DEPTH;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     text: String,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<PathStep>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Name(String),
     Index(usize),
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Path {
     }
 }
 
-fn read_step(text: &str) -> Result<(Step, &str), PathError> {
+fn read_step(text: &str) -> Result<(PathStep, &str), PathError> {
     let bracketed = text.strip_prefix('.').unwrap_or(text);
     if let Some(inside) = bracketed.strip_prefix('[') {
         let opened = text.len() - inside.len();
@@ -95,18 +95,18 @@ fn read_step(text: &str) -> Result<(Step, &str), PathError> {
         ("", _) => {
             Err(PathError { at: 1, what: "expected a name after `.` (an odd one is written `[\"odd name\"]`)".into() })
         }
-        (name, rest) => Ok((Step::Name(name.into()), rest)),
+        (name, rest) => Ok((PathStep::Name(name.into()), rest)),
     }
 }
 
 /// Reads what stands between brackets, and the closing one.
-fn read_bracket(text: &str) -> Result<(Step, &str), PathError> {
+fn read_bracket(text: &str) -> Result<(PathStep, &str), PathError> {
     let (step, rest) = if text.starts_with('"') {
         let (name, rest) = read_string(text).map_err(|error| PathError { at: error.at, what: error.what })?;
-        (Step::Name(name.into_owned()), rest)
+        (PathStep::Name(name.into_owned()), rest)
     } else {
         let (digits, rest) = split_while(text, |c| c.is_ascii_digit());
-        (Step::Index(read_index(digits)?), rest)
+        (PathStep::Index(read_index(digits)?), rest)
     };
     match rest.strip_prefix(']') {
         Some(behind) => Ok((step, behind)),
@@ -143,11 +143,11 @@ mod tests {
     #[test]
     fn reads_paths() {
         let steps = |text: &str| path(text).steps;
-        let name = |name: &str| Step::Name(name.into());
+        let name = |name: &str| PathStep::Name(name.into());
         assert_eq!(steps(".a_b-1"), [name("a_b-1")]);
         assert_eq!(steps(".\u{e9}t\u{e9}"), [name("\u{e9}t\u{e9}")]);
-        assert_eq!(steps(".name[0][\"odd name\"]"), [name("name"), Step::Index(0), name("odd name")]);
-        assert_eq!(steps(r#"["a\"]\n"][12]"#), [name("a\"]\n"), Step::Index(12)]);
+        assert_eq!(steps(".name[0][\"odd name\"]"), [name("name"), PathStep::Index(0), name("odd name")]);
+        assert_eq!(steps(r#"["a\"]\n"][12]"#), [name("a\"]\n"), PathStep::Index(12)]);
         assert_eq!(path(".a[0]").to_string(), ".a[0]");
     }
 

@@ -2,13 +2,13 @@
 //!
 //! The list holds what certificates are seen with, also what nothing here can verify: that is when it is wanted.
 
-use super::der::{OBJECT_IDENTIFIER, Reader};
+use super::der::{DerReader, OBJECT_IDENTIFIER};
 use super::distinguished::push_dotted;
 
 /// The name of the algorithm in the inside of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2): `ecdsa-with-SHA512`; of a
 /// key on an elliptic curve, the curve: `P-521`. What is not in the list is named by its number, `1.2.840.10040.4.3`.
 pub fn name(identifier: &[u8]) -> String {
-    let mut reader = Reader { rest: identifier, at: 0 };
+    let mut reader = DerReader { rest: identifier, at: 0 };
     let mut next = || {
         let mut text = String::new();
         let oid = reader.expect(OBJECT_IDENTIFIER, "no object identifier").ok()?;

@@ -2,13 +2,13 @@
 //!
 //! It refuses to know whether a date has passed: nothing here reads a clock.
 
-use super::der::{DerError, GENERALIZED_TIME, UTC_TIME, Value};
+use super::der::{DerError, DerValue, GENERALIZED_TIME, UTC_TIME};
 use crate::proto::calendar::unix_seconds;
 
 /// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`: seconds present, no fraction,
 /// always Z (RFC 5280 section 4.1.2.5). A GeneralizedTime before 2050 breaks that section's rule
 /// and no reader's understanding.
-pub(super) fn unix_time(value: Value<'_>) -> Result<i64, DerError> {
+pub(super) fn unix_time(value: DerValue<'_>) -> Result<i64, DerError> {
     let error = value.error("a date that does not exist or is not written as RFC 5280 wants");
     let digits = value.content.strip_suffix(b"Z").ok_or(error)?;
     let year_digits = match (value.tag, digits.len()) {

@@ -41,7 +41,7 @@ pub(super) const SET: u8 = 0x31;
 
 /// One tag, length and content.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Value<'a> {
+pub(super) struct DerValue<'a> {
     pub(super) tag: u8,
     pub(super) content: &'a [u8],
     /// Tag and length included.
@@ -50,9 +50,9 @@ pub(super) struct Value<'a> {
     pub(super) at: usize,
 }
 
-impl<'a> Value<'a> {
-    pub(super) fn inside(self) -> Reader<'a> {
-        Reader { rest: self.content, at: self.at }
+impl<'a> DerValue<'a> {
+    pub(super) fn inside(self) -> DerReader<'a> {
+        DerReader { rest: self.content, at: self.at }
     }
 
     pub(super) fn error(&self, what: &'static str) -> DerError {
@@ -62,16 +62,16 @@ impl<'a> Value<'a> {
 
 /// The values that follow one another inside a value.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct DerReader<'a> {
     pub(super) rest: &'a [u8],
     /// Where `rest` starts in the certificate.
     pub(super) at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     /// The next value, whatever its type. Not copied into each of its many callers: certificates are few.
     #[inline(never)]
-    pub(super) fn value(&mut self) -> Result<Value<'a>, DerError> {
+    pub(super) fn value(&mut self) -> Result<DerValue<'a>, DerError> {
         let start = self.rest;
         let tag_at = self.at;
         let tag = self.byte()?;
@@ -86,11 +86,11 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         self.at += length;
         let der = start.get(..self.at - tag_at).unwrap_or(start);
-        Ok(Value { tag, content, der, at })
+        Ok(DerValue { tag, content, der, at })
     }
 
     /// The next value, which must have this tag; `what` is the complaint if it has not.
-    pub(super) fn expect(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, DerError> {
+    pub(super) fn expect(&mut self, tag: u8, what: &'static str) -> Result<DerValue<'a>, DerError> {
         let error = self.error(what);
         if self.is_empty() {
             return Err(error);
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value if it has this tag.
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, DerError> {
+    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<DerValue<'a>>, DerError> {
         match self.rest.first() {
             Some(&next) if next == tag => self.value().map(Some),
             _ => Ok(None),

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::der::{
-    BMP_STRING, DerError, IA5_STRING, NUMERIC_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET,
-    TELETEX_STRING, UNIVERSAL_STRING, UTF8_STRING, VISIBLE_STRING, Value,
+    BMP_STRING, DerError, DerValue, IA5_STRING, NUMERIC_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET,
+    TELETEX_STRING, UNIVERSAL_STRING, UTF8_STRING, VISIBLE_STRING,
 };
 
 /// How long the text of a subject or an issuer may be, in bytes; it is cut and ends in `…` beyond
@@ -18,7 +18,7 @@ pub(super) const MAX_ATTRIBUTES: usize = 128;
 
 /// A distinguished name as RFC 4514 writes it: the most specific part first, parts joined by `, `,
 /// the attributes of one part by `+`.
-pub(super) fn name_text(name: Value<'_>) -> Result<String, DerError> {
+pub(super) fn name_text(name: DerValue<'_>) -> Result<String, DerError> {
     let mut parts = Vec::new();
     let mut attributes = 0;
     let mut list = name.inside();
@@ -43,7 +43,7 @@ pub(super) fn name_text(name: Value<'_>) -> Result<String, DerError> {
 }
 
 /// Appends `CN=value`, or `1.2.3.4=value` for a type that has no short name.
-fn push_attribute(text: &mut String, attribute: Value<'_>) -> Result<(), DerError> {
+fn push_attribute(text: &mut String, attribute: DerValue<'_>) -> Result<(), DerError> {
     let mut attribute = attribute.inside();
     let kind = attribute.expect(OBJECT_IDENTIFIER, "an attribute without its type")?;
     let value = attribute.value()?;
@@ -81,7 +81,7 @@ pub(super) fn short_name(oid: &[u8]) -> Option<&'static str> {
 
 /// An object identifier as `1.2.840.113549` (X.690 section 8.19): base 128, the first number
 /// holding two arcs.
-pub(super) fn push_dotted(text: &mut String, oid: Value<'_>) -> Result<(), DerError> {
+pub(super) fn push_dotted(text: &mut String, oid: DerValue<'_>) -> Result<(), DerError> {
     let error = oid.error("an object identifier that is not one");
     if oid.content.last().is_none_or(|last| last & 0x80 != 0) {
         return Err(error);
@@ -110,7 +110,7 @@ pub(super) fn push_dotted(text: &mut String, oid: Value<'_>) -> Result<(), DerEr
 }
 
 /// The text of a string type; `None` for any other type, or for bytes that are not text in it.
-pub(super) fn string_value(value: Value<'_>) -> Option<String> {
+pub(super) fn string_value(value: DerValue<'_>) -> Option<String> {
     let bytes = value.content;
     match value.tag {
         UTF8_STRING | NUMERIC_STRING | PRINTABLE_STRING | IA5_STRING | VISIBLE_STRING => {

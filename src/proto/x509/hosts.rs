@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::der::{DerError, Reader, SEQUENCE, Value, push_value};
+use super::der::{DerError, DerReader, DerValue, SEQUENCE, push_value};
 use super::distinguished::{cut, push_hex, short_name, string_value};
 use super::{Fields, MAX_CERTIFICATE, NAME_CONSTRAINTS, SUBJECT_ALT_NAME};
 
@@ -43,7 +43,7 @@ const IP_ADDRESS: u8 = 0x87;
 
 /// The DNS names and addresses of a GeneralNames; mail addresses, URIs and the like are passed
 /// over.
-pub(super) fn general_names(octets: Value<'_>) -> Result<Vec<AltName>, DerError> {
+pub(super) fn general_names(octets: DerValue<'_>) -> Result<Vec<AltName>, DerError> {
     let mut wrapper = octets.inside();
     let mut list = wrapper.expect(SEQUENCE, "no list of alternative names")?.inside();
     wrapper.finish("bytes after the alternative names")?;
@@ -59,7 +59,7 @@ pub(super) fn general_names(octets: Value<'_>) -> Result<Vec<AltName>, DerError>
     Ok(names)
 }
 
-fn ip_address(value: Value<'_>) -> Result<IpAddr, DerError> {
+fn ip_address(value: DerValue<'_>) -> Result<IpAddr, DerError> {
     if let Ok(octets) = <[u8; 4]>::try_from(value.content) {
         return Ok(IpAddr::V4(Ipv4Addr::from(octets)));
     }
@@ -141,7 +141,7 @@ pub fn without_directory_names(constraints: &[u8]) -> Vec<u8> {
     }
     let kept = || -> Result<Vec<u8>, DerError> {
         let mut kept = Vec::new();
-        let mut lists = Reader { rest: constraints, at: 0 };
+        let mut lists = DerReader { rest: constraints, at: 0 };
         while !lists.is_empty() {
             // permittedSubtrees or excludedSubtrees.
             let list = lists.value()?;

@@ -3,7 +3,7 @@
 //! It refuses to know what a key is good for.
 
 use super::Fields;
-use super::der::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, Reader, SEQUENCE};
+use super::der::{BIT_STRING, DerReader, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
 
 /// A public key as it stands in a certificate (RFC 5280 section 4.1.2.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl<'a> PublicKey<'a> {
 
     /// The key in the inside of a SubjectPublicKeyInfo; `None` when it cannot be read.
     pub fn of_info(info: &'a [u8]) -> Option<PublicKey<'a>> {
-        let mut info = Reader { rest: info, at: 0 };
+        let mut info = DerReader { rest: info, at: 0 };
         let algorithm = info.expect(SEQUENCE, "no algorithm").ok()?.content;
         // The first byte counts the bits that are left over in the last. A key has whole bytes.
         let bits = info.expect(BIT_STRING, "no key").ok()?.content.strip_prefix(&[0])?;
@@ -33,11 +33,11 @@ impl<'a> PublicKey<'a> {
     pub fn rsa_bits(&self) -> Option<usize> {
         const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 
-        let mut algorithm = Reader { rest: self.algorithm, at: 0 };
+        let mut algorithm = DerReader { rest: self.algorithm, at: 0 };
         if algorithm.expect(OBJECT_IDENTIFIER, "no kind").ok()?.content != RSA_ENCRYPTION {
             return None;
         }
-        let mut key = Reader { rest: self.bits, at: 0 };
+        let mut key = DerReader { rest: self.bits, at: 0 };
         let mut numbers = key.expect(SEQUENCE, "no key").ok()?.inside();
         let modulus = numbers.expect(INTEGER, "no modulus").ok()?.content;
         let zeros = modulus.iter().position(|&byte| byte != 0)?;

@@ -440,7 +440,7 @@ fn malformed_extensions() {
 fn missing_fields_are_named() {
     // Take the fields of a body away from the end, one at a time.
     let whole = certificate(&name(&[]), DATES, &[]);
-    let mut certificate = Reader { rest: &whole, at: 0 }.value().unwrap().inside();
+    let mut certificate = DerReader { rest: &whole, at: 0 }.value().unwrap().inside();
     let mut body = certificate.value().unwrap().inside();
     let mut fields = Vec::new();
     while !body.is_empty() {

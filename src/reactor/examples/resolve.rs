@@ -26,7 +26,7 @@ use std::time::Instant;
 use upcheck::os::{self, Interest, UdpSocket};
 use upcheck::proto::dns::answer::{Answer, Families, LookupError};
 use upcheck::proto::dns::config::{self, ResolvConf};
-use upcheck::proto::dns::lookup::{Action, Input, Lookup};
+use upcheck::proto::dns::lookup::{Lookup, LookupAction, LookupInput};
 use upcheck::reactor::{Key, Reactor, Ready, clock::Clock};
 
 const CONF: &str = "/etc/resolv.conf";
@@ -89,7 +89,7 @@ fn resolve(name: &str, conf: &ResolvConf) -> Result<Answer, Box<dyn Error>> {
     reactor.watch(key, &mut socket, Interest::READABLE)?;
 
     let mut resolver = Resolver { lookup, reactor, key, socket, server, result: None };
-    resolver.tell(Input::Start, resolver.reactor.clock().now());
+    resolver.tell(LookupInput::Start, resolver.reactor.clock().now());
     let mut events = Vec::new();
     loop {
         if let Some(result) = resolver.result {
@@ -100,7 +100,7 @@ fn resolve(name: &str, conf: &ResolvConf) -> Result<Answer, Box<dyn Error>> {
             match event {
                 _ if !resolver.reactor.is_current(&event) => {}
                 Ready::Io { .. } => resolver.read(now),
-                Ready::Deadline { .. } => resolver.tell(Input::Deadline, now), // 6
+                Ready::Deadline { .. } => resolver.tell(LookupInput::Deadline, now), // 6
             }
         }
     }
@@ -111,16 +111,16 @@ impl Resolver {
         let mut buffer = [0; DATAGRAM_MAX];
         for _ in 0..SHARE {
             match self.socket.recv(&mut buffer) {
-                Ok(length) => self.tell(Input::Datagram { from: self.server, bytes: &buffer[..length] }, now), // 5
+                Ok(length) => self.tell(LookupInput::Datagram { from: self.server, bytes: &buffer[..length] }, now), // 5
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => self.tell(Input::Unreachable { server: self.server }, now),
+                Err(_) => self.tell(LookupInput::Unreachable { server: self.server }, now),
             }
         }
         self.reactor.again(self.key);
     }
 
     /// 2. What goes wrong when something is done has happened as well, and is told when nothing else is to be done.
-    fn tell(&mut self, input: Input<'_>, now: Instant) {
+    fn tell(&mut self, input: LookupInput<'_>, now: Instant) {
         let mut numbers = os::numbers();
         let mut happened = vec![input];
         while let Some(input) = happened.pop() {
@@ -128,15 +128,15 @@ impl Resolver {
             while let Some(action) = self.lookup.poll() {
                 match action {
                     // 3. What is not sent for want of room is as good as lost on its way: the deadline is for both.
-                    Action::SendUdp { server, bytes, .. } => {
+                    LookupAction::SendUdp { server, bytes, .. } => {
                         if self.socket.send(bytes).is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
-                            happened.push(Input::Unreachable { server });
+                            happened.push(LookupInput::Unreachable { server });
                         }
                     }
-                    Action::OpenTcp { record, .. } => happened.push(Input::TcpFailed { record }),
-                    Action::CloseTcp { .. } => {}
-                    Action::Arm(at) => self.reactor.arm(self.key, at),
-                    Action::Finish(result) => self.result = Some(result),
+                    LookupAction::OpenTcp { record, .. } => happened.push(LookupInput::TcpFailed { record }),
+                    LookupAction::CloseTcp { .. } => {}
+                    LookupAction::Arm(at) => self.reactor.arm(self.key, at),
+                    LookupAction::Finish(result) => self.result = Some(result),
                 }
             }
         }

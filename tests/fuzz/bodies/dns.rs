@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use upcheck::proto::dns::answer::{Answer, Families, LookupError};
 use upcheck::proto::dns::config::{self, Hosts, MAX_ATTEMPTS, MAX_NDOTS, MAX_SEARCH, MAX_SERVERS, ResolvConf};
-use upcheck::proto::dns::lookup::{Action, Input, Lookup};
+use upcheck::proto::dns::lookup::{Lookup, LookupAction, LookupInput};
 use upcheck::proto::dns::manners::Manners;
 use upcheck::proto::dns::message::{MAX_ADDRESSES, MAX_CNAMES, MAX_NEGATIVE_TTL, MAX_TTL, Response};
 use upcheck::proto::dns::name::{MAX_NAME, Name};
@@ -45,11 +45,11 @@ pub fn dns_lookup(bytes: &[u8]) {
     while !tape.is_empty() {
         session.step(&mut tape);
     }
-    session.tell(Input::Start);
+    session.tell(LookupInput::Start);
     for _ in 0..DEADLINES_MAX {
         let Some(armed) = session.armed.filter(|_| session.result.is_none()) else { break };
         session.now = session.now.max(armed);
-        session.tell(Input::Deadline);
+        session.tell(LookupInput::Deadline);
     }
     match session.result.expect("it gives up in the end") {
         Ok(answer) => {
@@ -135,27 +135,28 @@ impl Session {
         match what & 15 {
             0..=6 => {
                 let bytes = answer(&self.asked[which][0], tape);
-                self.tell(Input::Datagram { from: server, bytes: &bytes });
+                self.tell(LookupInput::Datagram { from: server, bytes: &bytes });
             }
-            7 => self.tell(Input::Datagram { from: SocketAddr::from(([198, 51, 100, 9], 53)), bytes: tape.take(64) }),
+            7 => self
+                .tell(LookupInput::Datagram { from: SocketAddr::from(([198, 51, 100, 9], 53)), bytes: tape.take(64) }),
             8..=10 => {
                 let bytes = answer(&self.asked[which][1], tape);
-                self.tell(Input::TcpMessage { record, bytes: &bytes });
+                self.tell(LookupInput::TcpMessage { record, bytes: &bytes });
             }
-            11 => self.tell(Input::TcpFailed { record }),
-            12 => self.tell(Input::Unreachable { server }),
-            13 if which == 0 => self.tell(Input::TcpWaits { record }),
-            13 if what >> 5 & 1 == 0 => self.tell(Input::NotSent { server, why: "not permitted" }),
-            13 => self.tell(Input::Deadline),
+            11 => self.tell(LookupInput::TcpFailed { record }),
+            12 => self.tell(LookupInput::Unreachable { server }),
+            13 if which == 0 => self.tell(LookupInput::TcpWaits { record }),
+            13 if what >> 5 & 1 == 0 => self.tell(LookupInput::NotSent { server, why: "not permitted" }),
+            13 => self.tell(LookupInput::Deadline),
             14 => {
                 self.now = self.armed.unwrap_or(self.now).max(self.now);
-                self.tell(Input::Deadline);
+                self.tell(LookupInput::Deadline);
             }
-            _ => self.tell(Input::Start),
+            _ => self.tell(LookupInput::Start),
         }
     }
 
-    fn tell(&mut self, input: Input<'_>) {
+    fn tell(&mut self, input: LookupInput<'_>) {
         const ACTIONS_MAX: usize = 16;
         self.lookup.handle(input, self.now, &mut || {
             self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
@@ -166,17 +167,17 @@ impl Session {
             let Some(action) = self.lookup.poll() else { return };
             assert!(self.result.is_none(), "{action:?} after the end");
             match action {
-                Action::SendUdp { record, server, bytes, .. } => {
+                LookupAction::SendUdp { record, server, bytes, .. } => {
                     assert!(self.servers.contains(&server));
                     self.asked[index(record)][0] = bytes.to_vec();
                 }
-                Action::OpenTcp { record, server, bytes } => {
+                LookupAction::OpenTcp { record, server, bytes } => {
                     assert!(self.servers.contains(&server));
                     self.asked[index(record)][1] = tcp_message(bytes).expect("framed").to_vec();
                 }
-                Action::CloseTcp { .. } => {}
-                Action::Arm(at) => self.armed = Some(at),
-                Action::Finish(result) => self.result = Some(result),
+                LookupAction::CloseTcp { .. } => {}
+                LookupAction::Arm(at) => self.armed = Some(at),
+                LookupAction::Finish(result) => self.result = Some(result),
             }
         }
         panic!("there is always one thing more to do");

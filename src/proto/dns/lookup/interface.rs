@@ -10,7 +10,7 @@ use crate::proto::dns::query::RecordType;
 
 /// What happened, told to [`Lookup::handle`](super::Lookup::handle).
 #[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
+pub enum LookupInput<'a> {
     /// The lookup may begin. Anything before it is ignored.
     Start,
     /// A datagram came.
@@ -55,13 +55,13 @@ pub enum Input<'a> {
         /// Whose connection.
         record: RecordType,
     },
-    /// The time of the last [`Action::Arm`] has come.
+    /// The time of the last [`LookupAction::Arm`] has come.
     Deadline,
 }
 
 /// What is to be done, told by [`Lookup::poll`](super::Lookup::poll).
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action<'a> {
+pub enum LookupAction<'a> {
     /// Send a datagram. It replaces the last one of the same record type: answers to that one's id are no longer
     /// wanted if the id has changed.
     SendUdp {
@@ -88,7 +88,7 @@ pub enum Action<'a> {
         /// Whose connection.
         record: RecordType,
     },
-    /// Say [`Input::Deadline`] at this time. It replaces any earlier one.
+    /// Say [`LookupInput::Deadline`] at this time. It replaces any earlier one.
     Arm(Instant),
     /// The lookup is over. Nothing comes after this, and further inputs are ignored.
     Finish(Result<Answer, LookupError>),

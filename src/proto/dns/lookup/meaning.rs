@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::proto::dns::answer::{Failure, Families};
+use crate::proto::dns::answer::{Families, LookupFailure};
 use crate::proto::dns::config;
 use crate::proto::dns::message::{Rcode, Response};
 use crate::proto::dns::name::Name;
@@ -18,9 +18,9 @@ pub(super) enum Meaning {
     /// The rest has to be fetched over TCP.
     CutShort,
     /// The server could not read the question, perhaps because of its OPT record.
-    Unreadable(Failure),
+    Unreadable(LookupFailure),
     /// It speaks about the server.
-    Complaint(Failure),
+    Complaint(LookupFailure),
 }
 
 /// The CNAMEs that an answer followed.
@@ -33,7 +33,7 @@ pub(super) struct Chain {
 /// What an answer says of the name at the end of its chain.
 pub(super) enum Says {
     Addresses(Vec<IpAddr>),
-    Absent(Failure),
+    Absent(LookupFailure),
     /// Nothing: the server left it to us to ask.
     AskOn,
 }
@@ -49,22 +49,25 @@ impl Meaning {
         let unspecified = addresses.iter().copied().find(config::is_nobody);
         addresses.retain(|address| !config::is_nobody(address));
         let says = match rcode {
-            Rcode::NXDOMAIN => Says::Absent(Failure::NotFound { server, ttl }),
+            Rcode::NXDOMAIN => Says::Absent(LookupFailure::NotFound { server, ttl }),
             Rcode::NOERROR if !addresses.is_empty() => Says::Addresses(addresses),
-            Rcode::NOERROR if unspecified.is_some() => {
-                Says::Absent(Failure::NoAddresses { server, ttl: Some(seconds(response.ttl)), families, unspecified })
-            }
+            Rcode::NOERROR if unspecified.is_some() => Says::Absent(LookupFailure::NoAddresses {
+                server,
+                ttl: Some(seconds(response.ttl)),
+                families,
+                unspecified,
+            }),
             // A SOA record says that the server went to the end of the chain and found nothing (RFC 2308 §2.2).
             Rcode::NOERROR if response.cnames > 0 && ttl.is_none() => Says::AskOn,
             Rcode::NOERROR if response.lame && ttl.is_none() => {
-                return Meaning::Complaint(Failure::Referral { server });
+                return Meaning::Complaint(LookupFailure::Referral { server });
             }
-            Rcode::NOERROR => Says::Absent(Failure::NoAddresses { server, ttl, families, unspecified }),
+            Rcode::NOERROR => Says::Absent(LookupFailure::NoAddresses { server, ttl, families, unspecified }),
             Rcode::FORMERR | Rcode::NOTIMP | Rcode::BADVERS => {
-                return Meaning::Unreadable(Failure::ServerFailed { server, rcode });
+                return Meaning::Unreadable(LookupFailure::ServerFailed { server, rcode });
             }
-            Rcode::REFUSED => return Meaning::Complaint(Failure::Refused { server }),
-            _ => return Meaning::Complaint(Failure::ServerFailed { server, rcode }),
+            Rcode::REFUSED => return Meaning::Complaint(LookupFailure::Refused { server }),
+            _ => return Meaning::Complaint(LookupFailure::ServerFailed { server, rcode }),
         };
         let chain = Chain { cnames: response.cnames, canonical: response.canonical, ttl: response.ttl };
         Meaning::About(chain, says)

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::proto::dns::answer::{Failure, Families};
+use crate::proto::dns::answer::{Families, LookupFailure};
 use crate::proto::dns::config::{self, ResolvConf};
 use crate::proto::dns::manners::Manners;
 
@@ -69,8 +69,8 @@ impl Plan {
         self.servers.iter().position(same)
     }
 
-    pub(super) fn timed_out(&self) -> Failure {
-        Failure::TimedOut { servers: self.servers.clone(), attempts: self.attempts }
+    pub(super) fn timed_out(&self) -> LookupFailure {
+        LookupFailure::TimedOut { servers: self.servers.clone(), attempts: self.attempts }
     }
 }
 

@@ -6,10 +6,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::interface::Action;
+use super::interface::LookupAction;
 use super::meaning::{Chain, Meaning, Says};
 use super::plan::Plan;
-use crate::proto::dns::answer::Failure;
+use crate::proto::dns::answer::LookupFailure;
 use crate::proto::dns::message::{MAX_CNAMES, MAX_TTL, Response};
 use crate::proto::dns::name::Name;
 use crate::proto::dns::query::{Query, Random, RecordType, Transport};
@@ -31,14 +31,14 @@ pub(super) struct Question {
     plain: bool,
     /// It has answered in other letters.
     in_other_letters: bool,
-    pub(super) awaits: Awaits,
+    pub(super) awaits: QuestionState,
     /// CNAMEs followed so far, and the smallest of their TTLs in seconds.
     cnames: usize,
     pub(super) ttl: u32,
     /// Where they led, once that was asked for.
     pub(super) canonical: Option<Name>,
     /// What the last server that was heard of did wrong: better to report than that the others were silent.
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<LookupFailure>,
     /// To be done at the next poll.
     pub(super) unsent: bool,
     pub(super) close_tcp: bool,
@@ -46,10 +46,10 @@ pub(super) struct Question {
 
 /// What a question waits for.
 #[derive(Debug)]
-pub(super) enum Awaits {
+pub(super) enum QuestionState {
     Datagram { until: Instant },
     TcpMessage { until: Instant },
-    Nothing(Result<Vec<IpAddr>, Failure>),
+    Nothing(Result<Vec<IpAddr>, LookupFailure>),
 }
 
 impl Question {
@@ -61,7 +61,7 @@ impl Question {
             turn: 0,
             plain: false,
             in_other_letters: false,
-            awaits: Awaits::Datagram { until: now },
+            awaits: QuestionState::Datagram { until: now },
             cnames: 0,
             ttl: MAX_TTL,
             canonical: None,
@@ -75,21 +75,21 @@ impl Question {
 
     pub(super) fn until(&self) -> Option<Instant> {
         match self.awaits {
-            Awaits::Datagram { until } | Awaits::TcpMessage { until } => Some(until),
-            Awaits::Nothing(_) => None,
+            QuestionState::Datagram { until } | QuestionState::TcpMessage { until } => Some(until),
+            QuestionState::Nothing(_) => None,
         }
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.awaits, Awaits::Nothing(_))
+        matches!(self.awaits, QuestionState::Nothing(_))
     }
 
     /// Whether the other family is only worth a short wait: there are addresses, or no such name. That is believed
     /// of A alone (RFC 8020), since some servers say it of AAAA when the name has A records (RFC 4074 §4.2).
     pub(super) fn is_decisive(&self) -> bool {
         match &self.awaits {
-            Awaits::Nothing(Ok(_)) => true,
-            Awaits::Nothing(Err(Failure::NotFound { .. })) => self.query.record() == RecordType::A,
+            QuestionState::Nothing(Ok(_)) => true,
+            QuestionState::Nothing(Err(LookupFailure::NotFound { .. })) => self.query.record() == RecordType::A,
             _ => false,
         }
     }
@@ -107,7 +107,7 @@ impl Question {
     /// The server whose time for a datagram is up, and since when it was waited for.
     pub(super) fn overdue(&self, plan: &Plan, now: Instant) -> Option<(usize, Instant)> {
         match self.awaits {
-            Awaits::Datagram { until } if until <= now => {
+            QuestionState::Datagram { until } if until <= now => {
                 Some((self.server(plan), until.checked_sub(plan.patience(self.turn))?))
             }
             _ => None,
@@ -115,14 +115,14 @@ impl Question {
     }
 
     /// Leaves what was awaited for something else.
-    fn now_awaits(&mut self, next: Awaits) {
-        self.close_tcp |= matches!(self.awaits, Awaits::TcpMessage { .. });
-        self.unsent = !matches!(next, Awaits::Nothing(_));
+    fn now_awaits(&mut self, next: QuestionState) {
+        self.close_tcp |= matches!(self.awaits, QuestionState::TcpMessage { .. });
+        self.unsent = !matches!(next, QuestionState::Nothing(_));
         self.awaits = next;
     }
 
-    fn settle(&mut self, result: Result<Vec<IpAddr>, Failure>) {
-        self.now_awaits(Awaits::Nothing(result));
+    fn settle(&mut self, result: Result<Vec<IpAddr>, LookupFailure>) {
+        self.now_awaits(QuestionState::Nothing(result));
     }
 
     /// Asks the server whose turn it is, the way it can stand. In the second round that is without an OPT record, whatever
@@ -135,7 +135,11 @@ impl Question {
             self.query.lower();
         }
         let until = now + plan.patience(self.turn);
-        self.now_awaits(if plan.over_tcp { Awaits::TcpMessage { until } } else { Awaits::Datagram { until } });
+        self.now_awaits(if plan.over_tcp {
+            QuestionState::TcpMessage { until }
+        } else {
+            QuestionState::Datagram { until }
+        });
     }
 
     /// The answer came in other letters than the question, so it is believed over TCP alone.
@@ -151,21 +155,21 @@ impl Question {
         }
         self.query.renew_id(random);
         self.query.lower();
-        self.now_awaits(Awaits::Datagram { until: now + plan.patience(self.turn) });
+        self.now_awaits(QuestionState::Datagram { until: now + plan.patience(self.turn) });
         true
     }
 
     /// This machine did not let it out. That may pass; it is tried again soon.
-    pub(super) fn was_not_sent(&mut self, failure: Failure, now: Instant) {
+    pub(super) fn was_not_sent(&mut self, failure: LookupFailure, now: Instant) {
         self.failure = Some(failure);
-        if let Awaits::Datagram { until } = &mut self.awaits {
+        if let QuestionState::Datagram { until } = &mut self.awaits {
             *until = now + NOT_SENT_PAUSE;
         }
     }
 
     /// There is no room for the connection yet, which is not the server's fault: for so long it is not waited for.
     pub(super) fn put_off(&mut self, now: Instant) {
-        if let Awaits::TcpMessage { until } = &mut self.awaits {
+        if let QuestionState::TcpMessage { until } = &mut self.awaits {
             *until = now + QUEUE_MAX;
         }
     }
@@ -173,18 +177,18 @@ impl Question {
     /// The connection is being made: from now on the server is waited for.
     pub(super) fn begin_tcp(&mut self, plan: &Plan, now: Instant) {
         let patience = plan.patience(self.turn);
-        if let Awaits::TcpMessage { until } = &mut self.awaits {
+        if let QuestionState::TcpMessage { until } = &mut self.awaits {
             *until = now + patience;
         }
     }
 
     pub(super) fn ask_over_tcp(&mut self, plan: &Plan, now: Instant) {
-        self.now_awaits(Awaits::TcpMessage { until: now + plan.patience(self.turn) });
+        self.now_awaits(QuestionState::TcpMessage { until: now + plan.patience(self.turn) });
     }
 
     /// Goes on to the next server, or gives up after the last turn. `failure` is what the present one did wrong, if it
     /// did anything.
-    pub(super) fn next_server(&mut self, failure: Option<Failure>, plan: &Plan, now: Instant) {
+    pub(super) fn next_server(&mut self, failure: Option<LookupFailure>, plan: &Plan, now: Instant) {
         self.failure = failure.or(self.failure.take());
         self.turn += 1;
         self.plain = false;
@@ -219,7 +223,7 @@ impl Question {
             }
             Meaning::CutShort if current => {
                 let server = plan.servers[server];
-                self.next_server(Some(Failure::TcpFailed { server }), plan, now);
+                self.next_server(Some(LookupFailure::TcpFailed { server }), plan, now);
             }
             Meaning::Complaint(_) | Meaning::Unreadable(_) | Meaning::CutShort => {}
             Meaning::About(chain, says) => {
@@ -240,7 +244,7 @@ impl Question {
         self.ttl = self.ttl.min(chain.ttl);
         self.canonical = chain.canonical.or(self.canonical.take());
         if self.cnames > MAX_CNAMES {
-            self.settle(Err(Failure::TooManyCnames { server }));
+            self.settle(Err(LookupFailure::TooManyCnames { server }));
             return None;
         }
         match says {
@@ -264,9 +268,9 @@ impl Question {
 
     pub(super) fn waits_on(&self, transport: Transport) -> bool {
         match self.awaits {
-            Awaits::Datagram { .. } => transport == Transport::Udp,
-            Awaits::TcpMessage { .. } => transport == Transport::Tcp,
-            Awaits::Nothing(_) => false,
+            QuestionState::Datagram { .. } => transport == Transport::Udp,
+            QuestionState::TcpMessage { .. } => transport == Transport::Tcp,
+            QuestionState::Nothing(_) => false,
         }
     }
 
@@ -279,23 +283,23 @@ impl Question {
         self.close_tcp || self.waits_on(Transport::Tcp)
     }
 
-    pub(super) fn failure(&self) -> Option<&Failure> {
+    pub(super) fn failure(&self) -> Option<&LookupFailure> {
         match &self.awaits {
-            Awaits::Nothing(Err(failure)) => Some(failure),
+            QuestionState::Nothing(Err(failure)) => Some(failure),
             _ => None,
         }
     }
 
     /// What to send for what is awaited, and to whom.
-    pub(super) fn transmit(&mut self, plan: &Plan) -> Action<'_> {
+    pub(super) fn transmit(&mut self, plan: &Plan) -> LookupAction<'_> {
         self.unsent = false;
         let record = self.query.record();
         let server = plan.servers[self.server(plan)];
-        if let Awaits::TcpMessage { .. } = self.awaits {
+        if let QuestionState::TcpMessage { .. } = self.awaits {
             let bytes = self.query.framed();
-            Action::OpenTcp { record, server, bytes }
+            LookupAction::OpenTcp { record, server, bytes }
         } else {
-            Action::SendUdp { record, server, id: self.query.id(), bytes: self.query.datagram() }
+            LookupAction::SendUdp { record, server, id: self.query.id(), bytes: self.query.datagram() }
         }
     }
 }

@@ -52,12 +52,12 @@ fn sent(record: RecordType, server: &str) -> Did {
     Did::Sent(record, address(server))
 }
 
-fn failed(failure: Failure) -> Did {
+fn failed(failure: LookupFailure) -> Did {
     Did::Finished(Err(LookupError { failure, dropped: Dropped::default() }))
 }
 
-fn timed_out(servers: &[&str], attempts: u32) -> Failure {
-    Failure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
+fn timed_out(servers: &[&str], attempts: u32) -> LookupFailure {
+    LookupFailure::TimedOut { servers: servers.iter().map(|server| address(server)).collect(), attempts }
 }
 
 fn answer(addresses: &[&str], ttl: u64, canonical: Option<&str>) -> Answer {
@@ -86,31 +86,31 @@ impl Bench {
     /// A lookup of "www.example" that was started.
     fn started(servers: &[&str], families: Families) -> Bench {
         let mut bench = Bench::new("www.example", &conf(servers), families);
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         bench
     }
 
-    fn step(&mut self, input: Input<'_>) -> Vec<Did> {
+    fn step(&mut self, input: LookupInput<'_>) -> Vec<Did> {
         let random = &mut || self.random.next();
         self.lookup.handle(input, self.now, random);
         let mut done = Vec::new();
         while let Some(action) = self.lookup.poll() {
             assert!(done.len() < 8, "does not drain: {done:?}");
             done.push(match action {
-                Action::SendUdp { record, server, id, bytes } => {
+                LookupAction::SendUdp { record, server, id, bytes } => {
                     assert_eq!(message::message_id(bytes), Some(id));
                     self.queries[record as usize] = bytes.to_vec();
                     Did::Sent(record, server)
                 }
-                Action::OpenTcp { record, server, bytes } => {
+                LookupAction::OpenTcp { record, server, bytes } => {
                     let query = tcp_message(bytes).unwrap();
                     assert_eq!(query.len() + 2, bytes.len());
                     self.queries[record as usize] = query.to_vec();
                     Did::Opened(record, server)
                 }
-                Action::CloseTcp { record } => Did::Closed(record),
-                Action::Arm(at) => Did::Armed(at - self.start),
-                Action::Finish(result) => {
+                LookupAction::CloseTcp { record } => Did::Closed(record),
+                LookupAction::Arm(at) => Did::Armed(at - self.start),
+                LookupAction::Finish(result) => {
                     self.finishes += 1;
                     Did::Finished(result)
                 }
@@ -121,7 +121,7 @@ impl Bench {
 
     fn after(&mut self, time: Duration) -> Vec<Did> {
         self.now += time;
-        self.step(Input::Deadline)
+        self.step(LookupInput::Deadline)
     }
 
     /// The beginning of a true answer to the last query of this record type.
@@ -132,12 +132,12 @@ impl Bench {
     fn datagram(&mut self, from: &str, reply: Reply) -> Vec<Did> {
         let from = address(from);
         let bytes = &reply.bytes();
-        self.step(Input::Datagram { from, bytes })
+        self.step(LookupInput::Datagram { from, bytes })
     }
 
     fn tcp(&mut self, record: RecordType, reply: Reply) -> Vec<Did> {
         let bytes = &reply.bytes();
-        self.step(Input::TcpMessage { record, bytes })
+        self.step(LookupInput::TcpMessage { record, bytes })
     }
 
     fn has_edns(&self, record: RecordType) -> bool {
@@ -152,13 +152,13 @@ impl Bench {
 #[test]
 fn asks_for_both_families_at_once_and_finishes_with_both() {
     let mut bench = Bench::new("www.example", &conf(&[ONE]), Families::Both);
-    assert_eq!(bench.step(Input::Start), [sent(Aaaa, ONE), sent(A, ONE), Did::Armed(5 * SECOND)]);
+    assert_eq!(bench.step(LookupInput::Start), [sent(Aaaa, ONE), sent(A, ONE), Did::Armed(5 * SECOND)]);
     let reply = bench.reply(Aaaa).aaaa("www.example", 60, 1);
     assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
     let reply = bench.reply(A).a("www.example", 30, 2).a("www.example", 90, 1);
     let expected = answer(&["2001:db8::1", "10.0.0.2", "10.0.0.1"], 30, None);
     assert_eq!(bench.datagram(ONE, reply), [Did::Finished(Ok(expected))]);
-    assert_eq!(bench.step(Input::Start), []);
+    assert_eq!(bench.step(LookupInput::Start), []);
     assert_eq!(bench.after(60 * SECOND), []);
 }
 
@@ -166,7 +166,7 @@ fn asks_for_both_families_at_once_and_finishes_with_both() {
 fn asks_for_one_family_alone() {
     for (families, record) in [(Families::V4, A), (Families::V6, Aaaa)] {
         let mut bench = Bench::new("www.example", &conf(&[ONE]), families);
-        assert_eq!(bench.step(Input::Start), [sent(record, ONE), Did::Armed(5 * SECOND)]);
+        assert_eq!(bench.step(LookupInput::Start), [sent(record, ONE), Did::Armed(5 * SECOND)]);
         let reply = match record {
             A => bench.reply(A).a("www.example", 30, 1),
             Aaaa => bench.reply(Aaaa).aaaa("www.example", 30, 1),
@@ -183,25 +183,25 @@ fn nothing_happens_before_the_start() {
     let bytes = &[][..];
     let record = A;
     for input in [
-        Input::Deadline,
-        Input::Unreachable { server },
-        Input::TcpFailed { record },
-        Input::TcpMessage { record, bytes },
-        Input::Datagram { from: server, bytes },
+        LookupInput::Deadline,
+        LookupInput::Unreachable { server },
+        LookupInput::TcpFailed { record },
+        LookupInput::TcpMessage { record, bytes },
+        LookupInput::Datagram { from: server, bytes },
     ] {
         assert_eq!(bench.step(input), []);
     }
-    assert_eq!(bench.step(Input::Start).len(), 3);
-    assert_eq!(bench.step(Input::Start), []);
+    assert_eq!(bench.step(LookupInput::Start).len(), 3);
+    assert_eq!(bench.step(LookupInput::Start), []);
 }
 
 #[test]
 fn ids_differ_even_if_the_random_numbers_do_not() {
     let mut lookup = Lookup::new("www.example", &conf(&[ONE]), Families::Both, 0, Manners::default()).unwrap();
-    lookup.handle(Input::Start, Instant::now(), &mut || 7);
+    lookup.handle(LookupInput::Start, Instant::now(), &mut || 7);
     let mut ids = Vec::new();
     while let Some(action) = lookup.poll() {
-        if let Action::SendUdp { id, .. } = action {
+        if let LookupAction::SendUdp { id, .. } = action {
             ids.push(id);
         }
     }
@@ -211,7 +211,7 @@ fn ids_differ_even_if_the_random_numbers_do_not() {
 #[test]
 fn a_bad_name_is_refused_at_once() {
     let error = Lookup::new("a..b", &conf(&[ONE]), Families::Both, 0, Manners::default()).unwrap_err();
-    assert_eq!(error.failure, Failure::BadName(NameError::EmptyLabel));
+    assert_eq!(error.failure, LookupFailure::BadName(NameError::EmptyLabel));
     assert_eq!(error.to_string(), "a part of the name is empty");
 }
 
@@ -222,7 +222,7 @@ fn rotates_only_if_told_to() {
         conf.rotate = rotate;
         let mut bench = Bench::new("www.example", &conf, Families::V4);
         bench.lookup = Lookup::new("www.example", &conf, Families::V4, rotation, Manners::default()).unwrap();
-        assert_eq!(bench.step(Input::Start)[0], sent(A, first));
+        assert_eq!(bench.step(LookupInput::Start)[0], sent(A, first));
     }
 }
 
@@ -234,7 +234,7 @@ fn without_a_server_nobody_is_asked() {
     assert_eq!(error.to_string(), told);
     let conf = ResolvConf { attempts: 0, ..parse("") };
     let mut bench = Bench::new("www.example", &conf, Families::V4);
-    assert_eq!(bench.step(Input::Start)[0], sent(A, "127.0.0.1:53"));
+    assert_eq!(bench.step(LookupInput::Start)[0], sent(A, "127.0.0.1:53"));
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_server_that_cannot_stand_edns_is_asked_without_and_that_is_remembered() {
     let started = || {
         let mut bench = Bench::new("www.example", &conf(&[ONE]), Families::V4);
         bench.lookup = Lookup::new("www.example", &conf(&[ONE]), Families::V4, 0, manners.clone()).unwrap();
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         bench
     };
     let mut first = started();
@@ -284,18 +284,18 @@ fn a_server_that_writes_letters_its_own_way_is_asked_in_small_ones_where_tcp_giv
         reply[12..].make_ascii_lowercase();
         reply
     };
-    for ends in [Input::TcpFailed { record: A }, Input::Deadline] {
+    for ends in [LookupInput::TcpFailed { record: A }, LookupInput::Deadline] {
         let mut bench = Bench::new("www.example", &conf, Families::V4);
         bench.lookup = Lookup::new("www.example", &conf, Families::V4, 0, manners.clone()).unwrap();
         bench.random = XorShift(1234);
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         if !bench.queries[A as usize][12..].iter().any(u8::is_ascii_uppercase) {
             // The lookup before has found it out.
             assert!(manners.wants_small_letters(address(ONE)));
             continue;
         }
         let odd = lower(bench.reply(A).a("www.example", 60, 1).bytes());
-        let done = bench.step(Input::Datagram { from: address(ONE), bytes: &odd });
+        let done = bench.step(LookupInput::Datagram { from: address(ONE), bytes: &odd });
         assert_eq!(done[0], Did::Opened(A, address(ONE)));
         let id = message::message_id(&bench.queries[A as usize]);
         bench.now += SECOND;
@@ -311,8 +311,8 @@ fn a_server_that_writes_letters_its_own_way_is_asked_in_small_ones_where_tcp_giv
 fn options_say_where_the_question_goes() {
     let conf = parse("nameserver 10.0.0.1\noptions use-vc no-aaaa");
     let mut bench = Bench::new("www.example", &conf, Families::Both);
-    assert_eq!(bench.step(Input::Start)[0], Did::Opened(A, address(ONE)), "over TCP, and for A alone");
-    assert_eq!(bench.step(Input::TcpFailed { record: A })[1], Did::Opened(A, address(ONE)), "and again");
+    assert_eq!(bench.step(LookupInput::Start)[0], Did::Opened(A, address(ONE)), "over TCP, and for A alone");
+    assert_eq!(bench.step(LookupInput::TcpFailed { record: A })[1], Did::Opened(A, address(ONE)), "and again");
     let reply = bench.reply(A).a("www.example", 60, 1);
     assert!(matches!(bench.tcp(A, reply)[..], [.., Did::Finished(Ok(_))]));
 }
@@ -323,8 +323,12 @@ fn an_address_that_can_be_nobodys_is_none() {
     let nobody = |text: &str| Some(text.parse::<IpAddr>().unwrap());
     let mut bench = Bench::started(&[ONE], Families::V4);
     let reply = bench.reply(A).answer("www.example", 1, 60, &[0; 4]);
-    let blocked =
-        |unspecified| Failure::NoAddresses { server, ttl: Some(60 * SECOND), families: Families::V4, unspecified };
+    let blocked = |unspecified| LookupFailure::NoAddresses {
+        server,
+        ttl: Some(60 * SECOND),
+        families: Families::V4,
+        unspecified,
+    };
     assert_eq!(bench.datagram(ONE, reply), [failed(blocked(nobody("0.0.0.0")))]);
     let told = "the name has no address but 0.0.0.0, as blocking resolvers answer (said 10.0.0.1)";
     assert_eq!(blocked(nobody("0.0.0.0")).to_string(), told);
@@ -340,14 +344,14 @@ fn an_address_that_can_be_nobodys_is_none() {
 #[test]
 fn what_this_machine_does_not_let_out_is_tried_again_and_said() {
     let mut bench = Bench::started(&[ONE], Families::V4);
-    let not_sent = Input::NotSent { server: address(ONE), why: "operation not permitted" };
+    let not_sent = LookupInput::NotSent { server: address(ONE), why: "operation not permitted" };
     let pause = Duration::from_millis(200);
     assert_eq!(bench.step(not_sent), [Did::Armed(pause)]);
     assert_eq!(bench.after(pause)[0], sent(A, ONE));
     bench.step(not_sent);
     let done = bench.after(pause);
     let why = "operation not permitted".into();
-    assert_eq!(done, [failed(Failure::NotSent { server: address(ONE), why })]);
+    assert_eq!(done, [failed(LookupFailure::NotSent { server: address(ONE), why })]);
     // It may pass.
     let mut bench = Bench::started(&[ONE], Families::V4);
     bench.step(not_sent);
@@ -381,14 +385,14 @@ fn the_first_round_is_quick_unless_the_file_says_otherwise() {
     ];
     for (text, turns, end) in cases {
         let mut bench = Bench::new("www.example", &parse(text), Families::V4);
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         for &(at, server) in turns {
             bench.now = bench.start + at * SECOND - Duration::from_millis(1);
-            assert!(matches!(bench.step(Input::Deadline)[..], [Did::Armed(_)]), "{text}: not before {at} s");
+            assert!(matches!(bench.step(LookupInput::Deadline)[..], [Did::Armed(_)]), "{text}: not before {at} s");
             assert_eq!(bench.after(Duration::from_millis(1))[0], sent(A, server), "{text}: at {at} s");
         }
         bench.now = bench.start + end * SECOND - Duration::from_millis(1);
-        bench.step(Input::Deadline);
+        bench.step(LookupInput::Deadline);
         assert_eq!(bench.finishes, 0, "{text}");
         assert!(matches!(bench.after(Duration::from_millis(1))[..], [Did::Finished(Err(_))]), "{text}");
     }
@@ -398,7 +402,7 @@ fn the_first_round_is_quick_unless_the_file_says_otherwise() {
 fn the_first_server_is_listened_to_while_the_second_is_asked() {
     let conf = parse("nameserver 10.0.0.1\nnameserver 10.0.0.2");
     let mut bench = Bench::new("www.example", &conf, Families::V4);
-    bench.step(Input::Start);
+    bench.step(LookupInput::Start);
     assert_eq!(bench.after(SECOND), [sent(A, TWO), Did::Armed(2 * SECOND)]);
     bench.now += SECOND / 2;
     let late = bench.reply(A).a("www.example", 60, 1);
@@ -411,13 +415,13 @@ fn tells_which_servers_are_overdue() {
     let mut bench = Bench::new("www.example", &conf, Families::Both);
     let overdue = |bench: &Bench| bench.lookup.overdue(bench.now).collect::<Vec<_>>();
     assert_eq!(overdue(&bench), []);
-    bench.step(Input::Start);
+    bench.step(LookupInput::Start);
     let start = bench.start;
     bench.now += SECOND - Duration::from_millis(1);
     assert_eq!(overdue(&bench), []);
     bench.now += Duration::from_millis(1);
     assert_eq!(overdue(&bench), [(address(ONE), start), (address(ONE), start)]);
-    bench.step(Input::Deadline);
+    bench.step(LookupInput::Deadline);
     assert_eq!(overdue(&bench), []);
     // The wait for a message over TCP tells nothing of the server's datagrams.
     let reply = bench.reply(A).truncated();
@@ -459,7 +463,7 @@ fn a_complaint_after_a_timeout_changes_nothing() {
     let late = bench.reply(A).truncated();
     assert_eq!(bench.datagram(ONE, late), []);
     let server = address(ONE);
-    assert_eq!(bench.step(Input::Unreachable { server }), []);
+    assert_eq!(bench.step(LookupInput::Unreachable { server }), []);
     assert!(bench.has_edns(A));
     assert_eq!(bench.dropped(), (0, None));
 }
@@ -467,10 +471,10 @@ fn a_complaint_after_a_timeout_changes_nothing() {
 #[test]
 fn a_failing_server_is_left_at_once() {
     let server = address(TWO);
-    let complaints: [(Say, Failure); 3] = [
-        (|reply| reply.rcode(2), Failure::ServerFailed { server, rcode: Rcode::SERVFAIL }),
-        (|reply| reply.rcode(5), Failure::Refused { server }),
-        (|reply| reply.lame(), Failure::Referral { server }),
+    let complaints: [(Say, LookupFailure); 3] = [
+        (|reply| reply.rcode(2), LookupFailure::ServerFailed { server, rcode: Rcode::SERVFAIL }),
+        (|reply| reply.rcode(5), LookupFailure::Refused { server }),
+        (|reply| reply.lame(), LookupFailure::Referral { server }),
     ];
     for (complain, failure) in complaints {
         let mut bench = Bench::started(&[ONE, TWO], Families::V4);
@@ -501,7 +505,7 @@ fn what_a_server_said_outlasts_the_silence_of_the_others() {
     bench.after(5 * SECOND);
     bench.after(5 * SECOND);
     let server = address(ONE);
-    assert_eq!(bench.after(5 * SECOND), [failed(Failure::Refused { server })]);
+    assert_eq!(bench.after(5 * SECOND), [failed(LookupFailure::Refused { server })]);
 }
 
 #[test]
@@ -509,13 +513,13 @@ fn an_unreachable_server_is_left_at_once_by_both_families() {
     let mut bench = Bench::started(&[ONE, TWO], Families::Both);
     let (one, two) = (address(ONE), address(TWO));
     for (server, next) in [(one, TWO), (two, ONE), (one, TWO)] {
-        let done = bench.step(Input::Unreachable { server });
+        let done = bench.step(LookupInput::Unreachable { server });
         assert_eq!(done, [sent(Aaaa, next), sent(A, next)]);
     }
-    let failure = Failure::Unreachable { server: two };
-    assert_eq!(bench.step(Input::Unreachable { server: two }), [failed(failure)]);
+    let failure = LookupFailure::Unreachable { server: two };
+    assert_eq!(bench.step(LookupInput::Unreachable { server: two }), [failed(failure)]);
     let mut bench = Bench::started(&[ONE], Families::Both);
-    assert_eq!(bench.step(Input::Unreachable { server: two }), []);
+    assert_eq!(bench.step(LookupInput::Unreachable { server: two }), []);
 }
 
 #[test]
@@ -535,7 +539,7 @@ fn a_server_without_edns_is_asked_without() {
         let reply = bench.reply(A).rcode(1);
         bench.datagram(ONE, reply);
     }
-    let failure = Failure::ServerFailed { server: address(ONE), rcode: Rcode::FORMERR };
+    let failure = LookupFailure::ServerFailed { server: address(ONE), rcode: Rcode::FORMERR };
     let reply = bench.reply(A).rcode(1);
     assert_eq!(bench.datagram(ONE, reply), [failed(failure)]);
 }
@@ -558,11 +562,11 @@ fn a_server_is_waited_for_from_when_its_connection_is_begun() {
     let mut bench = Bench::started(&[ONE, TWO], Families::V4);
     let reply = bench.reply(A).truncated();
     bench.datagram(ONE, reply);
-    bench.step(Input::TcpWaits { record: A });
+    bench.step(LookupInput::TcpWaits { record: A });
     assert_eq!(bench.after(20 * SECOND), [Did::Armed(60 * SECOND)], "there is no room yet");
-    assert_eq!(bench.step(Input::TcpBegun { record: A }), [Did::Armed(25 * SECOND)]);
+    assert_eq!(bench.step(LookupInput::TcpBegun { record: A }), [Did::Armed(25 * SECOND)]);
     bench.after(5 * SECOND);
-    assert_eq!(bench.step(Input::TcpBegun { record: A }), [], "another server is asked, and not over TCP");
+    assert_eq!(bench.step(LookupInput::TcpBegun { record: A }), [], "another server is asked, and not over TCP");
     let reply = bench.reply(A).a("www.example", 60, 1);
     assert_eq!(bench.datagram(TWO, reply), [Did::Finished(Ok(answer(&["10.0.0.1"], 60, None)))]);
 }
@@ -571,13 +575,13 @@ fn a_server_is_waited_for_from_when_its_connection_is_begun() {
 fn tcp_that_fails_leads_to_the_next_server() {
     type Fail = fn(&mut Bench) -> Vec<Did>;
     let failures: [(Fail, bool); 5] = [
-        (|bench| bench.step(Input::TcpFailed { record: A }), true),
+        (|bench| bench.step(LookupInput::TcpFailed { record: A }), true),
         (|bench| bench.tcp(A, bench.reply(A).truncated()), true),
         (|bench| bench.tcp(A, bench.reply(A).patch(0, &[0, 0])), true),
         (
             |bench| {
                 let (record, bytes) = (A, &[1, 2, 3][..]);
-                bench.step(Input::TcpMessage { record, bytes })
+                bench.step(LookupInput::TcpMessage { record, bytes })
             },
             true,
         ),
@@ -590,7 +594,7 @@ fn tcp_that_fails_leads_to_the_next_server() {
         let done = fail(&mut bench);
         assert_eq!(done[..2], [Did::Closed(A), sent(A, TWO)], "case {index}");
         let server = address(ONE);
-        let expected = spoke.then_some(Failure::TcpFailed { server });
+        let expected = spoke.then_some(LookupFailure::TcpFailed { server });
         assert_eq!(bench.lookup.questions[0].failure, expected, "case {index}");
     }
 }
@@ -599,9 +603,9 @@ fn tcp_that_fails_leads_to_the_next_server() {
 fn tcp_events_of_no_connection_are_ignored() {
     let mut bench = Bench::started(&[ONE], Families::V4);
     for record in [A, Aaaa] {
-        assert_eq!(bench.step(Input::TcpFailed { record }), []);
+        assert_eq!(bench.step(LookupInput::TcpFailed { record }), []);
         let bytes = &[][..];
-        assert_eq!(bench.step(Input::TcpMessage { record, bytes }), []);
+        assert_eq!(bench.step(LookupInput::TcpMessage { record, bytes }), []);
     }
     assert_eq!(bench.dropped(), (0, None));
 }
@@ -636,7 +640,7 @@ fn false_answers_are_dropped_and_counted_and_the_lookup_goes_on() {
         assert_eq!(bench.dropped(), (index as u32 + 1, Some(reason)));
     }
     let (from, bytes) = (address(ONE), &[1][..]);
-    assert_eq!(bench.step(Input::Datagram { from, bytes }), []);
+    assert_eq!(bench.step(LookupInput::Datagram { from, bytes }), []);
     let short = DropReason::from(AnswerError::Malformed(Malformed::Short));
     assert_eq!(bench.dropped(), (7, Some(short)));
 
@@ -653,11 +657,11 @@ fn every_prefix_of_an_answer_is_dropped() {
     let from = address(ONE);
     for end in 0..whole.len() {
         let bytes = &whole[..end];
-        assert_eq!(bench.step(Input::Datagram { from, bytes }), []);
+        assert_eq!(bench.step(LookupInput::Datagram { from, bytes }), []);
     }
     assert_eq!(bench.dropped().0, whole.len() as u32);
     let bytes = &whole[..];
-    let done = bench.step(Input::Datagram { from, bytes });
+    let done = bench.step(LookupInput::Datagram { from, bytes });
     assert!(matches!(done[..], [Did::Finished(Ok(_))]), "{done:?}");
 }
 
@@ -743,7 +747,7 @@ fn a_connection_that_is_no_longer_needed_is_closed() {
     // The same between two names of a search list.
     let conf = parse("nameserver 10.0.0.1\nsearch example\noptions timeout:5");
     let mut bench = Bench::new("www", &conf, Families::Both);
-    bench.step(Input::Start);
+    bench.step(LookupInput::Start);
     let reply = bench.reply(Aaaa).truncated();
     bench.datagram(ONE, reply);
     let reply = bench.reply(A).rcode(3);
@@ -798,7 +802,7 @@ fn no_such_name_does_not_wait_for_a_silent_family() {
     let mut bench = Bench::started(&[ONE], Families::Both);
     let reply = bench.reply(A).rcode(3).soa(60, 60);
     assert_eq!(bench.datagram(ONE, reply), [Did::Armed(RESOLUTION_DELAY)]);
-    let failure = Failure::NotFound { server: address(ONE), ttl: Some(60 * SECOND) };
+    let failure = LookupFailure::NotFound { server: address(ONE), ttl: Some(60 * SECOND) };
     assert_eq!(bench.after(RESOLUTION_DELAY), [failed(failure)]);
 }
 
@@ -822,7 +826,7 @@ fn a_cname_without_addresses_is_asked_on_for() {
 fn a_cname_with_a_soa_is_an_end() {
     let mut bench = Bench::started(&[ONE], Families::V6);
     let reply = bench.reply(Aaaa).cname("www.example", 40, "web.example").soa(70, 60);
-    let failure = Failure::NoAddresses {
+    let failure = LookupFailure::NoAddresses {
         server: address(ONE),
         ttl: Some(60 * SECOND),
         families: Families::V6,
@@ -870,7 +874,7 @@ fn chase(parts: &[usize]) -> Did {
 fn long_chains_of_cnames_are_followed_and_endless_ones_are_not() {
     let good = Did::Finished(Ok(answer(&["10.0.0.1"], 60, Some("c32.example"))));
     let server = address(ONE);
-    let bad = failed(Failure::TooManyCnames { server });
+    let bad = failed(LookupFailure::TooManyCnames { server });
     for parts in [&[32][..], &[1, 31], &[16, 16], &[1; 32]] {
         assert_eq!(chase(parts), good, "{parts:?}");
     }
@@ -883,7 +887,7 @@ fn long_chains_of_cnames_are_followed_and_endless_ones_are_not() {
 fn the_search_list_is_tried_until_a_name_is_there() {
     let conf = parse("nameserver 10.0.0.1\nsearch a.example b.example");
     let mut bench = Bench::new("db", &conf, Families::V4);
-    bench.step(Input::Start);
+    bench.step(LookupInput::Start);
     let asked = |bench: &Bench, name: &[u8]| bench.queries[A as usize][12..].to_ascii_lowercase().starts_with(name);
     assert!(asked(&bench, b"\x02db\x01a\x07example\0"));
     let reply = bench.reply(A).rcode(3).soa(60, 60);
@@ -898,7 +902,7 @@ fn the_search_list_ends_with_what_says_most() {
     let conf = parse("nameserver 10.0.0.1\nsearch a.example b.example");
     let end = |says: [Say; 3]| {
         let mut bench = Bench::new("db", &conf, Families::V4);
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         let mut done = Vec::new();
         for say in says {
             done = bench.datagram(ONE, say(bench.reply(A)));
@@ -909,8 +913,8 @@ fn the_search_list_ends_with_what_says_most() {
         }
     };
     let server = address(ONE);
-    let nothing = |ttl: Option<u64>| Failure::NotFound { server, ttl: ttl.map(Duration::from_secs) };
-    let no_addresses = |ttl: u64| Failure::NoAddresses {
+    let nothing = |ttl: Option<u64>| LookupFailure::NotFound { server, ttl: ttl.map(Duration::from_secs) };
+    let no_addresses = |ttl: u64| LookupFailure::NoAddresses {
         server,
         ttl: Some(Duration::from_secs(ttl)),
         families: Families::V4,
@@ -930,17 +934,17 @@ fn the_search_list_ends_with_what_says_most() {
 fn what_became_of_one_name_says_nothing_of_the_others() {
     let conf = parse("nameserver 10.0.0.1\nsearch a.example b.example");
     let server = address(ONE);
-    let servfail = Failure::ServerFailed { server, rcode: Rcode::SERVFAIL };
-    let says: [(Option<Say>, Failure); 4] = [
+    let servfail = LookupFailure::ServerFailed { server, rcode: Rcode::SERVFAIL };
+    let says: [(Option<Say>, LookupFailure); 4] = [
         (Some(|reply| reply.rcode(2)), servfail),
-        (Some(|reply| reply.rcode(5)), Failure::Refused { server }),
-        (Some(|reply| reply.lame()), Failure::Referral { server }),
+        (Some(|reply| reply.rcode(5)), LookupFailure::Refused { server }),
+        (Some(|reply| reply.lame()), LookupFailure::Referral { server }),
         (None, timed_out(&[ONE], 2)),
     ];
     for (say, failure) in says {
         for found in [true, false] {
             let mut bench = Bench::new("db", &conf, Families::V4);
-            bench.step(Input::Start);
+            bench.step(LookupInput::Start);
             let start = bench.now;
             for _ in 0..2 {
                 match say {
@@ -968,7 +972,7 @@ fn what_became_of_one_name_says_nothing_of_the_others() {
 fn a_dead_server_is_waited_for_once_a_lookup() {
     let conf = parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example\noptions timeout:5");
     let mut bench = Bench::new("db", &conf, Families::V4);
-    bench.step(Input::Start);
+    bench.step(LookupInput::Start);
     bench.after(5 * SECOND);
     let reply = bench.reply(A).rcode(3);
     assert_eq!(bench.datagram(TWO, reply)[0], sent(A, TWO));
@@ -982,7 +986,7 @@ fn any_order_of_inputs_ends_once() {
         let conf = parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.example b.example");
         let families = [Families::Both, Families::V4, Families::V6][world.below(3)];
         let mut bench = Bench::new("www", &conf, families);
-        bench.step(Input::Start);
+        bench.step(LookupInput::Start);
         for _ in 0..world.below(60) {
             random_step(&mut bench, &mut world);
         }
@@ -1007,12 +1011,12 @@ fn random_step(bench: &mut Bench, world: &mut XorShift) {
     let bytes = random_reply(bench.reply(record), world);
     let bytes = &bytes[..];
     bench.step(match world.below(12) {
-        0 => Input::Start,
-        1 => Input::Deadline,
-        2 => Input::TcpFailed { record },
-        3 => Input::Unreachable { server: from },
-        4 | 5 => Input::TcpMessage { record, bytes },
-        _ => Input::Datagram { from, bytes },
+        0 => LookupInput::Start,
+        1 => LookupInput::Deadline,
+        2 => LookupInput::TcpFailed { record },
+        3 => LookupInput::Unreachable { server: from },
+        4 | 5 => LookupInput::TcpMessage { record, bytes },
+        _ => LookupInput::Datagram { from, bytes },
     });
 }
 
