@@ -564,10 +564,14 @@ impl<O: Copy> Engine<O> {
             }
             // What may start now is started at the end of the turn.
             Ready::Deadline { tag: Tag::Queue, .. } => {}
-            // These keys carry deadlines and are never registered with a socket.
-            Ready::Io { tag: Tag::Check(_) | Tag::Queue, .. } => {}
-            // Handed out as they come.
-            Ready::Io { tag: Tag::Owner(_), .. } | Ready::Deadline { tag: Tag::Owner(_), .. } => {}
+            Ready::Io { tag: Tag::Check(_), .. } => {
+                debug_assert!(false, "a check's own key carries its deadline alone")
+            }
+            // It went `again`: a turn was wanted that does not wait.
+            Ready::Io { tag: Tag::Queue, .. } => {}
+            Ready::Io { tag: Tag::Owner(_), .. } | Ready::Deadline { tag: Tag::Owner(_), .. } => {
+                debug_assert!(false, "the owner's are handed out as they come");
+            }
         }
     }
 
@@ -675,7 +679,10 @@ impl<O: Copy> Engine<O> {
 
     /// Tells the check what happened, then does what it wants done.
     fn advance(&mut self, id: u32, input: Input<'_>, now: Instant) {
-        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let Some(job) = &mut self.jobs[id as usize] else {
+            debug_assert!(false, "events of a check that is over have no key that is open");
+            return;
+        };
         job.check.handle(input, now);
         self.perform_now(id, now);
     }
@@ -696,7 +703,10 @@ impl<O: Copy> Engine<O> {
 
     /// Hears all that the check wants done, then does it: what is done may at once lead to the next input.
     fn perform(&mut self, id: u32, begun: Instant) {
-        let Some(job) = &mut self.jobs[id as usize] else { return };
+        let Some(job) = &mut self.jobs[id as usize] else {
+            debug_assert!(false, "it has just been told something");
+            return;
+        };
         let (mut resolve, mut connect, mut secure, mut say, mut finish) = (false, false, false, false, false);
         while let Some(action) = job.check.poll(begun) {
             match action {
@@ -733,7 +743,10 @@ impl<O: Copy> Engine<O> {
     /// This machine ran out of something. The check was not begun as far as anybody can tell, and waits for its turn
     /// again.
     fn wait_for_another(&mut self, id: u32, failure: Failure) {
-        let Some(job) = self.jobs[id as usize].take() else { return };
+        let Some(job) = self.jobs[id as usize].take() else {
+            debug_assert!(false, "only a check that is under way can lack something");
+            return;
+        };
         self.budget.give_back(job.key, job.held);
         self.release(id, job.key, job.link, Err(CloseReason::Unfinished));
         let Job { number, since, last, in_vain, .. } = job;
@@ -772,7 +785,10 @@ impl<O: Copy> Engine<O> {
 
     /// 7. It is over.
     fn finish(&mut self, id: u32) {
-        let Some(Job { number, check, key, link, held, last, .. }) = self.jobs[id as usize].take() else { return };
+        let Some(Job { number, check, key, link, held, last, .. }) = self.jobs[id as usize].take() else {
+            debug_assert!(false, "a check says once that it is over");
+            return;
+        };
         self.budget.give_back(key, held);
         self.release(id, key, link, check.keeps());
         self.queue.ended(check.target().url.host());
