@@ -431,6 +431,36 @@ fn no_files_know_each_other() {
     expect_none("files that know each other", told.collect());
 }
 
+/// Files whose types are another's, by the same names: what is there without TLS, and the examples, which are crates of their
+/// own.
+fn may_repeat_names(path: &str) -> bool {
+    path == "conn/no_tls.rs" || path.contains("/examples/")
+}
+
+#[test]
+fn no_two_types_have_one_name() {
+    let sources = sources();
+    let mut defined: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| !may_repeat_names(&source.path)) {
+        for keyword in ["struct", "enum", "trait", "union", "type"] {
+            for at in words(&source.code, keyword) {
+                let name = &source.code[at + keyword.len()..].trim_start();
+                let name = &name[..name.find(|c| !is_word(c)).unwrap_or(name.len())];
+                // What a trait names is its own: `type Error`.
+                let line = source.code[..at].rsplit('\n').next().unwrap_or_default();
+                let is_nested = line.starts_with(' ');
+                if name.starts_with(char::is_uppercase) && !is_nested {
+                    let place = format!("src/{}:{}", source.path, line_of(&source.code, at));
+                    defined.entry(name).or_default().push(place);
+                }
+            }
+        }
+    }
+    assert!(defined.len() > 200, "read the right folder");
+    let twice = defined.iter().filter(|(_, places)| places.len() > 1);
+    expect_none("types of one name", twice.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect());
+}
+
 #[test]
 fn the_pure_half_touches_nothing_outside() {
     let sources = sources();

@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 use super::exit;
 use super::flags::{self, Asked, Given};
 use super::generate::generate;
-use super::input::{Input, Next};
+use super::input::{Next, TargetInput};
 use super::output::{print, say};
 #[cfg(feature = "mock")]
 use super::outputs::OutputFlag;
-use super::outputs::{Form, Rest, dumb, write_rest};
+use super::outputs::{LeftToWrite, ReportForm, dumb, write_rest};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
 use crate::check::expect::clip;
@@ -56,7 +56,7 @@ pub(super) use options::MEMORY;
 #[cfg(feature = "mock")]
 pub(super) use options::read_file;
 use options::{
-    CONCURRENCY, FLAGS, HINT, Options, What, environment_roots, find_setting, help, read_file_for_line, usage,
+    CONCURRENCY, CheckFlag, CheckOptions, FLAGS, HINT, environment_roots, find_setting, help, read_file_for_line, usage,
 };
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
@@ -124,12 +124,12 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(&version()),
         Asked::Run { flags, arguments } => {
-            if let Some(given) = flags.iter().find(|given| given.id == What::Generate) {
+            if let Some(given) = flags.iter().find(|given| given.id == CheckFlag::Generate) {
                 print(&generate(&given.value, FLAGS, &usage()).map_err(|error| format!("{}: {error}", given.spelled))?);
                 return Ok(exit::HEALTHY);
             }
             hide_secrets(&as_given, &flags, &arguments);
-            let options = Options::of(flags, arguments)?;
+            let options = CheckOptions::of(flags, arguments)?;
             let code = check(options)?.0;
             return if code == exit::HEALTHY && !then.is_empty() { become_command(&then) } else { Ok(code) };
         }
@@ -138,9 +138,11 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
 }
 
 /// Takes out of the list of processes what was given to prove who somebody is: by a flag, or in a target.
-fn hide_secrets(as_given: &[OsString], flags: &[Given<What>], targets: &[String]) {
+fn hide_secrets(as_given: &[OsString], flags: &[Given<CheckFlag>], targets: &[String]) {
     let in_flag = |given| match given {
-        &Given { id: What::Setting(setting), ref value, .. } => Some((value, secrets::in_setting(setting, value)?)),
+        &Given { id: CheckFlag::Setting(setting), ref value, .. } => {
+            Some((value, secrets::in_setting(setting, value)?))
+        }
         _ => None,
     };
     let in_targets = targets.iter().filter_map(|target| Some((target, secrets::in_target(target)?)));
@@ -189,7 +191,7 @@ pub(super) fn run_plain(
     explain: bool,
     trap: Option<fn(&Outcome)>,
 ) -> Result<(u8, Summary), String> {
-    let mut options = Options { explain, trap, ..Options::of(Vec::new(), targets)? };
+    let mut options = CheckOptions { explain, trap, ..CheckOptions::of(Vec::new(), targets)? };
     options.outputs.take(OutputFlag::Output, output)?;
     check(options)
 }
@@ -202,7 +204,7 @@ pub(super) fn run_plain(
 pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
     let arguments = arguments.into_iter().map(OsString::from);
     match flags::parse(FLAGS, arguments, &[])? {
-        Asked::Run { flags, arguments } => check(Options::of(flags, arguments)?).map(|(code, _)| code),
+        Asked::Run { flags, arguments } => check(CheckOptions::of(flags, arguments)?).map(|(code, _)| code),
         Asked::Help | Asked::Version => Err("there is nothing to run".to_owned()),
     }
 }
@@ -210,8 +212,8 @@ pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
 /// A run under way.
 struct Run {
     engine: Engine<Beside>,
-    input: Input,
-    reports: Reports<Form>,
+    input: TargetInput,
+    reports: Reports<ReportForm>,
     tally: Tally,
     verbose: bool,
     /// `None`: nobody watches, or nobody wants to.
@@ -238,7 +240,7 @@ struct Run {
     exit_rule: Option<fn(&Tally) -> u8>,
 }
 
-fn check(options: Options) -> Result<(u8, Summary), String> {
+fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
     let clock = Clock::start();
     let mut reactor = Reactor::new(clock).map_err(|error| format!("no event loop: {}", plain(&error)))?;
     let mut signals = Signals::catch().map_err(|error| format!("signals: {}", plain(&error)))?;
@@ -247,7 +249,8 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
 
     let reader = Reader::new(options.draft.clone(), WORLD);
     let (arguments, files) = (options.arguments.clone(), options.files.clone());
-    let mut input = Input::new(reader, arguments, files, &mut reactor, Tag::Owner(Beside::Input)).share(options.shard);
+    let mut input =
+        TargetInput::new(reader, arguments, files, &mut reactor, Tag::Owner(Beside::Input)).share(options.shard);
     input.look_through(&mut say)?;
     if input.errors() > 0 {
         return Err(nothing_checked(input.errors()));
@@ -276,7 +279,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
     let mut reports = Reports::new(&mut reactor);
     #[cfg(feature = "reports")]
     if let Some(file) = &options.trace {
-        reports.open(Some(file), |_| Box::new(Trace::new(clock.wall(clock.started()))) as Form, &mut reactor)?;
+        reports.open(Some(file), |_| Box::new(Trace::new(clock.wall(clock.started()))) as ReportForm, &mut reactor)?;
     }
     options.outputs.open(&mut reports, &mut reactor)?;
     let progress = Progress::new(&options, &mut reactor);
@@ -316,7 +319,7 @@ fn check(options: Options) -> Result<(u8, Summary), String> {
 }
 
 /// When the run ends: after `--deadline` or `--wait`, whichever is shorter.
-fn run_deadline(options: &Options, started: Instant) -> Option<(Instant, Failure)> {
+fn run_deadline(options: &CheckOptions, started: Instant) -> Option<(Instant, Failure)> {
     let failure = |detail| Failure::new(Reason::Deadline, detail);
     let deadline = options.deadline.map(|time| (started + time, failure("the run's time was over (--deadline)")));
     let wait = options.wait.map(|time| (started + time, failure("it was not up in time (--wait)")));
@@ -329,7 +332,7 @@ fn nothing_checked(errors: u64) -> String {
 }
 
 /// How many checks at once: what was asked for, as far as the descriptors reach.
-fn concurrency(options: &Options, known: Option<u64>) -> usize {
+fn concurrency(options: &CheckOptions, known: Option<u64>) -> usize {
     let asked = options.concurrency.unwrap_or(CONCURRENCY);
     let Ok((soft, hard)) = resource::raise_descriptor_limit() else { return asked };
     let budget = usize::try_from(hard.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1);
@@ -552,9 +555,9 @@ impl Run {
         let mut events = Vec::new();
         loop {
             match write_rest(&mut self.reports, self.engine.reactor()) {
-                Rest::Nothing => break,
-                Rest::More => self.engine.go_on(),
-                Rest::Waits => {}
+                LeftToWrite::Nothing => break,
+                LeftToWrite::More => self.engine.go_on(),
+                LeftToWrite::Waits => {}
             }
             self.engine.turn(&mut events).map_err(|error| format!("the event loop: {}", plain(&error)))?;
             let now = self.engine.reactor().clock().now();
@@ -667,7 +670,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(options: &Options, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
+    fn new(options: &CheckOptions, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
         let wanted =
             options.progress && !options.explain && !options.outputs.silent && io::stderr().is_terminal() && !dumb();
         wanted.then(|| {
@@ -684,7 +687,7 @@ impl Progress {
         known: Option<u64>,
         in_flight: usize,
         elapsed: Duration,
-        reports: &mut Reports<Form>,
+        reports: &mut Reports<ReportForm>,
     ) {
         let of = known.map_or(String::new(), |known| format!("/{known}"));
         let (total, elapsed) = (tally.total(), short_time(elapsed));
@@ -700,7 +703,7 @@ impl Progress {
         self.shown = true;
     }
 
-    fn erase(&mut self, reports: &mut Reports<Form>) {
+    fn erase(&mut self, reports: &mut Reports<ReportForm>) {
         if std::mem::take(&mut self.shown) {
             reports.put("\r\x1b[K");
         }

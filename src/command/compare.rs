@@ -36,7 +36,7 @@ use super::reports::{Report, Reports};
 use crate::check::units;
 use crate::report::text::short_time;
 use crate::sys::plain;
-use comparison::{Case, Comparison, Entry, Missing};
+use comparison::{Case, Comparison, ComparisonEntry, NotMeasured};
 use measure::{Bench, Ended, Targets};
 use strategy::Strategy;
 use work::{COUNT_MAX, Work};
@@ -93,7 +93,7 @@ Exit status: 0 compared, 1 something was down, 3 could not run, 130 or 143 after
 
 /// The flags by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Id {
+enum CompareFlag {
     Count,
     Sweep,
     Latency,
@@ -107,20 +107,20 @@ enum Id {
 }
 
 #[rustfmt::skip]
-const FLAGS: &[Flag<Id>] = &[
-    Flag::new(Id::Count, "count", None, Some("N"), "What is checked", "how many services [100]"),
-    Flag::new(Id::Sweep, "sweep", None, Some("N,N,..."), "What is checked",
+const FLAGS: &[Flag<CompareFlag>] = &[
+    Flag::new(CompareFlag::Count, "count", None, Some("N"), "What is checked", "how many services [100]"),
+    Flag::new(CompareFlag::Sweep, "sweep", None, Some("N,N,..."), "What is checked",
         "several counts, to see how each strategy grows"),
-    Flag::new(Id::Latency, "latency", None, Some("TIME"), "What is checked", "how long each takes to answer [200ms]"),
-    Flag::new(Id::Jitter, "jitter", None, Some("TIME"), "What is checked", "up to this much more or less of it [0]"),
-    Flag::new(Id::File, "file", Some('f'), Some("FILE"), "What is checked",
+    Flag::new(CompareFlag::Latency, "latency", None, Some("TIME"), "What is checked", "how long each takes to answer [200ms]"),
+    Flag::new(CompareFlag::Jitter, "jitter", None, Some("TIME"), "What is checked", "up to this much more or less of it [0]"),
+    Flag::new(CompareFlag::File, "file", Some('f'), Some("FILE"), "What is checked",
         "the targets in FILE, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry="),
-    Flag::new(Id::Strategies, "strategies", None, Some("A,B,..."), "How",
+    Flag::new(CompareFlag::Strategies, "strategies", None, Some("A,B,..."), "How",
         "the strategies to compare\n[sequential,threads:100,threads:30,loop,loop-blocking:50ms]"),
-    Flag::new(Id::Repeat, "repeat", None, Some("N"), "How", "how often each runs, in turn [3]"),
-    Flag::new(Id::Max, "max", None, Some("TIME"), "How", "the longest that one run may take [60s]"),
-    Flag::new(Id::Budget, "budget", None, Some("TIME"), "Output", "mark who makes all checks within this time"),
-    Flag::new(Id::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
+    Flag::new(CompareFlag::Repeat, "repeat", None, Some("N"), "How", "how often each runs, in turn [3]"),
+    Flag::new(CompareFlag::Max, "max", None, Some("TIME"), "How", "the longest that one run may take [60s]"),
+    Flag::new(CompareFlag::Budget, "budget", None, Some("TIME"), "Output", "mark who makes all checks within this time"),
+    Flag::new(CompareFlag::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
         "human, json, markdown or html (a page with pictures),\nto standard output or FILE (repeatable) [human]"),
 ];
 
@@ -145,14 +145,14 @@ pub fn run(mut arguments: Vec<OsString>) -> super::Result {
                     "compare takes flags only, not '{argument}'; targets come from a file (-f)\n{HINT}"
                 ));
             }
-            return compare(&Plan::of(flags).map_err(|error| format!("{error}\n{HINT}"))?);
+            return compare(&ComparisonPlan::of(flags).map_err(|error| format!("{error}\n{HINT}"))?);
         }
     }
     Ok(exit::HEALTHY)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+enum ComparisonFormat {
     Human,
     Json,
     Markdown,
@@ -161,14 +161,14 @@ enum Format {
 
 /// A report, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
-    format: Format,
+struct WantedComparison {
+    format: ComparisonFormat,
     file: Option<String>,
 }
 
 /// 1. What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Plan {
+struct ComparisonPlan {
     targets: Targets,
     /// The numbers of checks. With targets from files it is that of their lines.
     counts: Vec<usize>,
@@ -176,16 +176,16 @@ struct Plan {
     repeat: usize,
     max: Duration,
     budget: Option<Duration>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedComparison>,
 }
 
-impl Plan {
-    fn of(flags: Vec<Given<Id>>) -> Result<Plan, String> {
+impl ComparisonPlan {
+    fn of(flags: Vec<Given<CompareFlag>>) -> Result<ComparisonPlan, String> {
         let mut counts = Vec::new();
         let (mut latency, mut jitter) = (LATENCY, Duration::ZERO);
         let mut files = Vec::new();
         let mut services = None;
-        let mut plan = Plan {
+        let mut plan = ComparisonPlan {
             targets: Targets::Files(Vec::new()),
             counts: Vec::new(),
             strategies: list(STRATEGIES)?,
@@ -197,18 +197,20 @@ impl Plan {
         for Given { id, value, spelled } in flags {
             let said = |error: String| format!("{spelled}: {error}");
             match id {
-                Id::Count => counts = vec![units::number(&value, 1..=COUNT_MAX).map_err(said)?],
-                Id::Sweep => counts = sweep(&value).map_err(said)?,
-                Id::Latency => latency = time(&value, LATENCY_MAX).map_err(said)?,
-                Id::Jitter => jitter = time(&value, LATENCY_MAX).map_err(said)?,
-                Id::File => files.push(value),
-                Id::Strategies => plan.strategies = list(&value).map_err(said)?,
-                Id::Repeat => plan.repeat = units::number(&value, 1..=REPEAT_MAX).map_err(said)?,
-                Id::Max => plan.max = units::positive_duration(&value).map_err(said)?,
-                Id::Budget => plan.budget = Some(units::positive_duration(&value).map_err(said)?),
-                Id::Output => plan.wanted.push(wanted(&value).map_err(said)?),
+                CompareFlag::Count => counts = vec![units::number(&value, 1..=COUNT_MAX).map_err(said)?],
+                CompareFlag::Sweep => counts = sweep(&value).map_err(said)?,
+                CompareFlag::Latency => latency = time(&value, LATENCY_MAX).map_err(said)?,
+                CompareFlag::Jitter => jitter = time(&value, LATENCY_MAX).map_err(said)?,
+                CompareFlag::File => files.push(value),
+                CompareFlag::Strategies => plan.strategies = list(&value).map_err(said)?,
+                CompareFlag::Repeat => plan.repeat = units::number(&value, 1..=REPEAT_MAX).map_err(said)?,
+                CompareFlag::Max => plan.max = units::positive_duration(&value).map_err(said)?,
+                CompareFlag::Budget => plan.budget = Some(units::positive_duration(&value).map_err(said)?),
+                CompareFlag::Output => plan.wanted.push(wanted(&value).map_err(said)?),
             }
-            if matches!(id, Id::Count | Id::Sweep | Id::Latency | Id::Jitter) && spelled.starts_with('-') {
+            if matches!(id, CompareFlag::Count | CompareFlag::Sweep | CompareFlag::Latency | CompareFlag::Jitter)
+                && spelled.starts_with('-')
+            {
                 services.get_or_insert(spelled);
             }
         }
@@ -224,7 +226,7 @@ impl Plan {
             false => (Targets::Files(files), Vec::new()),
         };
         if plan.wanted.is_empty() {
-            plan.wanted.push(Wanted { format: Format::Human, file: None });
+            plan.wanted.push(WantedComparison { format: ComparisonFormat::Human, file: None });
         }
         Ok(plan)
     }
@@ -252,30 +254,30 @@ fn time(text: &str, max: Duration) -> Result<Duration, String> {
     }
 }
 
-fn wanted(value: &str) -> Result<Wanted, String> {
+fn wanted(value: &str) -> Result<WantedComparison, String> {
     let (format, file) = match value.split_once('=') {
         Some((_, "")) => return Err(format!("'{}' names no file", value.escape_debug())),
         Some((format, file)) => (format, Some(file.to_owned())),
         None => (value, None),
     };
     let format = match format {
-        "human" => Format::Human,
-        "json" => Format::Json,
-        "markdown" => Format::Markdown,
-        "html" => Format::Html,
+        "human" => ComparisonFormat::Human,
+        "json" => ComparisonFormat::Json,
+        "markdown" => ComparisonFormat::Markdown,
+        "html" => ComparisonFormat::Html,
         other => return Err(format!("'{}' is not a format: human, json, markdown, html", other.escape_debug())),
     };
-    Ok(Wanted { format, file })
+    Ok(WantedComparison { format, file })
 }
 
-fn compare(plan: &Plan) -> super::Result {
+fn compare(plan: &ComparisonPlan) -> super::Result {
     let counts = match &plan.targets {
         Targets::Services { .. } => plan.counts.clone(),
         Targets::Files(files) => vec![look_through(files)?],
     };
     let mut bench = Bench::new(plan.max)?;
     let reports = open_reports(plan, &mut bench)?;
-    let entries = || plan.strategies.iter().copied().map(Entry::new).collect();
+    let entries = || plan.strategies.iter().copied().map(ComparisonEntry::new).collect();
     let mut comparison = Comparison {
         targets: plan.targets.clone(),
         repeat: plan.repeat,
@@ -302,7 +304,7 @@ fn look_through(files: &[String]) -> Result<usize, String> {
 }
 
 /// 2. Every strategy in turn, again and again. Gives the signal that ended it, if one did.
-fn make_runs(plan: &Plan, bench: &mut Bench, comparison: &mut Comparison) -> Result<Option<i32>, String> {
+fn make_runs(plan: &ComparisonPlan, bench: &mut Bench, comparison: &mut Comparison) -> Result<Option<i32>, String> {
     for case in &mut comparison.cases {
         for round in 0..plan.repeat {
             for index in 0..case.entries.len() {
@@ -318,7 +320,7 @@ fn make_runs(plan: &Plan, bench: &mut Bench, comparison: &mut Comparison) -> Res
 
 /// Makes one run, if one is due. Gives the signal that ended it, if one did.
 fn make_run(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     bench: &mut Bench,
     case: &mut Case,
     index: usize,
@@ -332,7 +334,7 @@ fn make_run(
     }
     let estimate = latency.map(|latency| entry.strategy.estimate(count, latency));
     if round == 0 && estimate.is_some_and(|estimate| estimate > plan.max) {
-        entry.missing = Some(Missing { why: over("it would take longer than", plan.max), estimate });
+        entry.missing = Some(NotMeasured { why: over("it would take longer than", plan.max), estimate });
         return Ok(None);
     }
     let of = if several { format!(" with {count} checks") } else { String::new() };
@@ -340,11 +342,12 @@ fn make_run(
     let expected = entry.runs.last().map(|run| run.wall).or(estimate);
     match bench.run(entry.strategy, count, &plan.targets, &label, expected)? {
         Ended::Done(run) => entry.runs.push(*run),
-        Ended::Cannot(why) => entry.missing = Some(Missing { why, estimate }),
+        Ended::Cannot(why) => entry.missing = Some(NotMeasured { why, estimate }),
         Ended::TooLong => {
             // It has just been shown wrong.
             let estimate = estimate.filter(|estimate| *estimate > plan.max);
-            entry.missing = Some(Missing { why: over("it was ended when it took longer than", plan.max), estimate });
+            entry.missing =
+                Some(NotMeasured { why: over("it was ended when it took longer than", plan.max), estimate });
         }
         Ended::Signal(signal) => return Ok(Some(signal)),
     }
@@ -356,7 +359,7 @@ fn over(what: &str, max: Duration) -> String {
 }
 
 /// How long a check takes: as long as our services do, or what was measured of others.
-fn latency(plan: &Plan, case: &Case) -> Option<Duration> {
+fn latency(plan: &ComparisonPlan, case: &Case) -> Option<Duration> {
     match plan.targets {
         Targets::Services { latency, .. } => Some(latency),
         Targets::Files(_) => case.mean_latency(),
@@ -364,11 +367,11 @@ fn latency(plan: &Plan, case: &Case) -> Option<Duration> {
 }
 
 /// What was ended before anything was known of its targets can be estimated by what is known now.
-fn estimate_the_rest(plan: &Plan, case: &mut Case) {
+fn estimate_the_rest(plan: &ComparisonPlan, case: &mut Case) {
     let Some(latency) = latency(plan, case) else { return };
     for entry in &mut case.entries {
         let estimate = entry.strategy.estimate(case.count, latency);
-        if let Some(Missing { estimate: none @ None, .. }) = &mut entry.missing
+        if let Some(NotMeasured { estimate: none @ None, .. }) = &mut entry.missing
             && estimate > plan.max
         {
             *none = Some(estimate);
@@ -377,26 +380,30 @@ fn estimate_the_rest(plan: &Plan, case: &mut Case) {
 }
 
 /// A report: its form, and whether it goes to a terminal.
-type Form = (Format, bool);
+type ComparisonForm = (ComparisonFormat, bool);
 
 /// Opens all reports before anything is measured: what cannot be written is said now.
-fn open_reports(plan: &Plan, bench: &mut Bench) -> Result<Reports<Form>, String> {
+fn open_reports(plan: &ComparisonPlan, bench: &mut Bench) -> Result<Reports<ComparisonForm>, String> {
     let mut reports = Reports::new(bench.reactor());
-    for Wanted { format, file } in &plan.wanted {
+    for WantedComparison { format, file } in &plan.wanted {
         reports.open(file.as_deref(), |is_terminal| (*format, is_terminal), bench.reactor())?;
     }
     Ok(reports)
 }
 
 /// 5. Writes the reports. Gives the signal that came while somebody was slow to read them, if one did.
-fn show(comparison: &Comparison, mut reports: Reports<Form>, bench: &mut Bench) -> Result<Option<i32>, String> {
+fn show(
+    comparison: &Comparison,
+    mut reports: Reports<ComparisonForm>,
+    bench: &mut Bench,
+) -> Result<Option<i32>, String> {
     let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb();
     for ((format, is_terminal), buffer) in reports.iter_mut().filter_map(Report::open) {
         buffer.extend(match format {
-            Format::Human => tables::human(comparison, wants_color && *is_terminal).into_bytes(),
-            Format::Markdown => tables::markdown(comparison).into_bytes(),
-            Format::Json => json::json(comparison),
-            Format::Html => html::html(comparison),
+            ComparisonFormat::Human => tables::human(comparison, wants_color && *is_terminal).into_bytes(),
+            ComparisonFormat::Markdown => tables::markdown(comparison).into_bytes(),
+            ComparisonFormat::Json => json::json(comparison),
+            ComparisonFormat::Html => html::html(comparison),
         });
     }
     let mut events = Vec::new();
@@ -419,10 +426,10 @@ fn show(comparison: &Comparison, mut reports: Reports<Form>, bench: &mut Bench) 
 mod tests {
     use super::*;
 
-    fn plan(arguments: &str) -> Result<Plan, String> {
+    fn plan(arguments: &str) -> Result<ComparisonPlan, String> {
         let arguments = arguments.split_whitespace().map(OsString::from);
         match flags::parse(FLAGS, arguments, &[])? {
-            Asked::Run { flags, .. } => Plan::of(flags),
+            Asked::Run { flags, .. } => ComparisonPlan::of(flags),
             other => panic!("{other:?}"),
         }
     }
@@ -433,7 +440,7 @@ mod tests {
         assert_eq!(plan.targets, Targets::Services { latency: LATENCY, jitter: Duration::ZERO });
         assert_eq!((plan.counts, plan.repeat, plan.max, plan.budget), (vec![100], 3, MAX, None));
         assert_eq!(plan.strategies.len(), 5);
-        assert_eq!(plan.wanted, [Wanted { format: Format::Human, file: None }]);
+        assert_eq!(plan.wanted, [WantedComparison { format: ComparisonFormat::Human, file: None }]);
     }
 
     #[test]
@@ -449,7 +456,10 @@ mod tests {
         let file = Some("x".to_owned());
         assert_eq!(
             plan.wanted,
-            [Wanted { format: Format::Json, file: None }, Wanted { format: Format::Markdown, file }]
+            [
+                WantedComparison { format: ComparisonFormat::Json, file: None },
+                WantedComparison { format: ComparisonFormat::Markdown, file }
+            ]
         );
         assert_eq!(super::tests::plan("-f a --file b").unwrap().targets, Targets::Files(vec!["a".into(), "b".into()]));
     }
@@ -492,21 +502,24 @@ mod tests {
 
     #[test]
     fn what_was_ended_unknown_is_estimated_afterwards() {
-        let plan =
-            Plan { targets: Targets::Files(vec!["f".to_owned()]), max: Duration::from_secs(1), ..plan("").unwrap() };
-        let missing = |estimate| Some(Missing { why: String::new(), estimate });
-        let mut run = figures::Run::default();
+        let plan = ComparisonPlan {
+            targets: Targets::Files(vec!["f".to_owned()]),
+            max: Duration::from_secs(1),
+            ..plan("").unwrap()
+        };
+        let missing = |estimate| Some(NotMeasured { why: String::new(), estimate });
+        let mut run = figures::MeasuredRun::default();
         run.own.mean = Duration::from_millis(200);
         let mut case = Case {
             count: 100,
             entries: vec![
-                Entry { missing: missing(None), ..Entry::new(Strategy::Sequential) },
-                Entry { missing: missing(None), ..Entry::new(Strategy::Threads(100)) },
-                Entry { runs: vec![run], ..Entry::new(Strategy::Loop) },
+                ComparisonEntry { missing: missing(None), ..ComparisonEntry::new(Strategy::Sequential) },
+                ComparisonEntry { missing: missing(None), ..ComparisonEntry::new(Strategy::Threads(100)) },
+                ComparisonEntry { runs: vec![run], ..ComparisonEntry::new(Strategy::Loop) },
             ],
         };
         estimate_the_rest(&plan, &mut case);
-        let estimates: Vec<_> = case.entries.iter().map(Entry::estimate).collect();
+        let estimates: Vec<_> = case.entries.iter().map(ComparisonEntry::estimate).collect();
         assert_eq!(estimates, [Some(Duration::from_secs(20)), None, None], "no estimate below what it took");
     }
 }

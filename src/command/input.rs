@@ -14,7 +14,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::lines::{self, Line, Lines};
+use super::lines::{self, FileLine, Lines};
 use crate::check::discovery;
 use crate::check::settings::TlsWanted;
 use crate::check::shard::Shard;
@@ -51,11 +51,11 @@ pub enum Next {
 #[derive(Debug)]
 enum Source {
     Argument { number: usize, text: String },
-    File { name: String, file: File, kind: Kind },
+    File { name: String, file: File, kind: FileKind },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     /// Can be read twice; its lines begin here.
     Regular { start: u64 },
     /// Can be read once, as it comes.
@@ -63,7 +63,7 @@ enum Kind {
 }
 
 /// All the targets of a run.
-pub struct Input {
+pub struct TargetInput {
     reader: Reader,
     /// All targets, where they were few enough to be kept from the look through; then no source is left.
     ahead: VecDeque<Target>,
@@ -87,7 +87,7 @@ pub struct Input {
     refusing: bool,
 }
 
-impl Input {
+impl TargetInput {
     /// The targets of these arguments, then of these files (`-` is standard input), read as `reader` says. `tag` is
     /// what the loop is to say when more can be read. A file that cannot be opened is an error like any other.
     pub fn new<T: Copy>(
@@ -96,7 +96,7 @@ impl Input {
         files: Vec<String>,
         reactor: &mut Reactor<T>,
         tag: T,
-    ) -> Input {
+    ) -> TargetInput {
         let numbered = arguments.into_iter().enumerate();
         let mut sources: VecDeque<Source> =
             numbered.map(|(index, text)| Source::Argument { number: index + 1, text }).collect();
@@ -111,12 +111,12 @@ impl Input {
                     continue;
                 }
             };
-            if matches!(source, Source::File { kind: Kind::Stream, .. }) {
+            if matches!(source, Source::File { kind: FileKind::Stream, .. }) {
                 known = None;
             }
             sources.push_back(source);
         }
-        Input {
+        TargetInput {
             reader,
             usable: Usable::default(),
             ahead: VecDeque::new(),
@@ -136,7 +136,7 @@ impl Input {
     }
 
     /// Takes this share of the targets and no other.
-    pub fn share(mut self, shard: Option<Shard>) -> Input {
+    pub fn share(mut self, shard: Option<Shard>) -> TargetInput {
         self.shard = shard;
         self
     }
@@ -147,7 +147,7 @@ impl Input {
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut look = Look {
+        let mut look = Survey {
             tell,
             shard: self.shard,
             targets: 0,
@@ -165,21 +165,21 @@ impl Input {
                     let read = self.reader.argument(text);
                     look.see(read.map(Some).map_err(|error| format!("argument {number}:{error}")));
                 }
-                Source::File { kind: Kind::Stream, .. } => {}
-                Source::File { name, file, kind: Kind::Regular { start } } => {
+                Source::File { kind: FileKind::Stream, .. } => {}
+                Source::File { name, file, kind: FileKind::Regular { start } } => {
                     let cannot = |error: io::Error| format!("{name}: {}", plain(&error));
                     let mut lines =
                         Lines::new(name.clone(), file.try_clone().map_err(cannot)?, LINE_MAX, self.started_at)
                             .of_targets();
                     loop {
                         match lines.next() {
-                            Line::Whole(number, line) => {
+                            FileLine::Whole(number, line) => {
                                 let read = read_line(&mut self.reader, &mut self.usable, line);
                                 look.see(read.map_err(|error| format!("{name}:{number}:{error}")));
                             }
-                            Line::Wrong(told) => look.see(Err(format!("{name}:{told}"))),
-                            Line::Ended => break,
-                            Line::NotYet => drop(lines.fill(self.started_at).map_err(cannot)?),
+                            FileLine::Wrong(told) => look.see(Err(format!("{name}:{told}"))),
+                            FileLine::Ended => break,
+                            FileLine::NotYet => drop(lines.fill(self.started_at).map_err(cannot)?),
                         }
                     }
                     self.reader.end_of_file();
@@ -255,7 +255,7 @@ impl Input {
                     },
                     Some(Source::File { name, file, kind }) => {
                         let mut lines = Lines::new(name, file, LINE_MAX, self.started_at).of_targets();
-                        if kind == Kind::Stream {
+                        if kind == FileKind::Stream {
                             lines.watch(self.key, reactor).map_err(|error| lines.cannot(&error))?;
                         }
                         self.lines = Some(lines);
@@ -264,7 +264,7 @@ impl Input {
                 continue;
             };
             match lines.next() {
-                Line::Whole(number, line) => match read_line(&mut self.reader, &mut self.usable, line) {
+                FileLine::Whole(number, line) => match read_line(&mut self.reader, &mut self.usable, line) {
                     Ok(None) => {}
                     Ok(Some(_)) if self.refusing => {}
                     Ok(Some(target)) if is_anothers(self.shard, &target) => self.left_to_others += 1,
@@ -277,16 +277,16 @@ impl Input {
                         self.wrong(&message, tell);
                     }
                 },
-                Line::Wrong(told) => {
+                FileLine::Wrong(told) => {
                     let message = format!("{}:{told}", lines.name);
                     self.wrong(&message, tell);
                 }
-                Line::Ended => {
+                FileLine::Ended => {
                     lines.unwatch(reactor);
                     self.lines = None;
                     self.reader.end_of_file();
                 }
-                Line::NotYet => {
+                FileLine::NotYet => {
                     steps += STEPS_PER_PIECE;
                     let now = reactor.clock().now();
                     match lines.fill(now) {
@@ -328,7 +328,7 @@ impl Input {
 }
 
 /// What a look through the input has found.
-struct Look<'a> {
+struct Survey<'a> {
     tell: &'a mut dyn FnMut(&str),
     shard: Option<Shard>,
     targets: u64,
@@ -339,7 +339,7 @@ struct Look<'a> {
     ahead: VecDeque<Target>,
 }
 
-impl Look<'_> {
+impl Survey<'_> {
     fn see(&mut self, read: Result<Option<Target>, String>) {
         match read {
             Ok(None) => {}
@@ -419,8 +419,8 @@ fn open(name: &str) -> io::Result<Source> {
     }
     let (name, mut file, is_regular) = lines::open(name)?;
     let kind = match is_regular {
-        true => Kind::Regular { start: file.stream_position()? },
-        false => Kind::Stream,
+        true => FileKind::Regular { start: file.stream_position()? },
+        false => FileKind::Stream,
     };
     Ok(Source::File { name, file, kind })
 }

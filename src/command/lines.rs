@@ -41,7 +41,7 @@ pub(super) struct Lines {
 }
 
 /// What stands there.
-pub(super) enum Line<'a> {
+pub(super) enum FileLine<'a> {
     /// The line's number, from 1, and the line.
     Whole(u64, &'a [u8]),
     /// The file is wrong as a whole: what is, behind its place.
@@ -91,12 +91,12 @@ impl Lines {
     }
 
     /// The next line, of what has been read.
-    pub(super) fn next(&mut self) -> Line<'_> {
+    pub(super) fn next(&mut self) -> FileLine<'_> {
         if self.is_fresh {
             match discovery::is_one(&self.buffer) {
                 Some(true) => return self.discovered(),
                 // Nobody waits for what stands behind so much white space.
-                None if !self.ended && self.buffer.len() <= self.longest => return Line::NotYet,
+                None if !self.ended && self.buffer.len() <= self.longest => return FileLine::NotYet,
                 _ => self.is_fresh = false,
             }
         }
@@ -106,8 +106,8 @@ impl Lines {
             self.at += end.unwrap_or(rest.len());
             self.skipping = end.is_none();
             return match (self.skipping, self.ended) {
-                (true, true) => Line::Ended,
-                (true, false) => Line::NotYet,
+                (true, true) => FileLine::Ended,
+                (true, false) => FileLine::NotYet,
                 (false, _) => self.next(),
             };
         }
@@ -118,26 +118,26 @@ impl Lines {
                 self.skipping = true;
                 rest.len()
             }
-            None if self.ended => return Line::Ended,
-            None => return Line::NotYet,
+            None if self.ended => return FileLine::Ended,
+            None => return FileLine::NotYet,
         };
         let line = self.at..self.at + end;
         self.at = line.end;
         self.number += 1;
         let line = &self.buffer[line];
         let mark = if self.number == 1 { discovery::MARK } else { b"" };
-        Line::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
+        FileLine::Whole(self.number, line.strip_prefix(mark).unwrap_or(line))
     }
 
     /// The file is JSON: once it is whole, lines are made of it.
-    fn discovered(&mut self) -> Line<'_> {
+    fn discovered(&mut self) -> FileLine<'_> {
         if self.buffer.len() > discovery::MAX {
             (self.is_fresh, self.ended) = (false, true);
             self.buffer.clear();
-            return Line::Wrong(format!("1:1: JSON of more than {} MiB", discovery::MAX / 1024 / 1024));
+            return FileLine::Wrong(format!("1:1: JSON of more than {} MiB", discovery::MAX / 1024 / 1024));
         }
         if !self.ended {
-            return Line::NotYet;
+            return FileLine::NotYet;
         }
         self.is_fresh = false;
         match discovery::lines(&std::mem::take(&mut self.buffer)) {
@@ -145,7 +145,7 @@ impl Lines {
                 self.buffer = lines.into();
                 self.next()
             }
-            Err(told) => Line::Wrong(told),
+            Err(told) => FileLine::Wrong(told),
         }
     }
 

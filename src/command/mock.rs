@@ -11,7 +11,7 @@
 //!     4 advance   an event that a client was waited for moves it from state to state, until it must be waited for again
 //! ```
 //!
-//! A `State` is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
+//! A `ClientState` is named by what it waits for, and holds only what it needs. Nothing here ever blocks, so no client,
 //! however slow, costs another one time. What the bytes of an answer are is `answer`'s affair, and not known here.
 
 mod answer;
@@ -30,12 +30,12 @@ use crate::conn::tls::{Identity, TlsAcceptor, TlsSetupError, WallClock};
 use crate::conn::{Conn, would_block};
 use crate::os::{self, Interest, Signals, TcpListener, TcpStream};
 use crate::proto::http::HEAD_MAX;
-use crate::proto::http::received::{Head, Refused};
+use crate::proto::http::received::{Refused, RequestHead};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::{resource, socket};
-use answer::{Answer, Reply, Script, Then};
-use options::{Asked, Options, TlsFault};
+use answer::{MockAnswer, Reply, Script, Then};
+use options::{MockAsked, MockOptions, TlsFault};
 
 /// How many clients may wait to be accepted at one port: as many as the kernel lets.
 const BACKLOG: i32 = 65_535;
@@ -67,8 +67,8 @@ const STATS: &str = "/_stats";
 /// Why it could not run: a wrong flag, a port in use.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
     let options = match options::parse(arguments, &super::flags::environment())? {
-        Asked::Serve(options) => options,
-        Asked::Tell(text) => {
+        MockAsked::Serve(options) => options,
+        MockAsked::Tell(text) => {
             print(&text);
             return Ok(super::exit::HEALTHY);
         }
@@ -85,17 +85,17 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
 
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tag {
+enum MockTag {
     /// A signal has come.
     Signal,
     /// Clients stand at this port, or it may be tried again.
     Listener(usize),
     /// The client in this slot.
-    Client(usize),
+    MockClient(usize),
 }
 
 /// What a client is waited for.
-enum State {
+enum ClientState {
     /// To begin a TLS handshake that is to fail.
     Hello(TlsFault),
     /// To send a request, or the rest of its head; with TLS, its handshake first.
@@ -112,17 +112,17 @@ enum State {
     Leave { within: Option<Duration> },
 }
 
-impl State {
+impl ClientState {
     /// Whether this event is what the client is waited for. An edge that comes while something else is waited for is
     /// not lost: every state tries to read or write when it is entered.
-    fn awaits(&self, event: &Ready<Tag>) -> bool {
+    fn awaits(&self, event: &Ready<MockTag>) -> bool {
         match (self, event) {
             (
-                State::Hello(_) | State::Request | State::Body { .. } | State::Leave { .. },
+                ClientState::Hello(_) | ClientState::Request | ClientState::Body { .. } | ClientState::Leave { .. },
                 Ready::Io { readable, .. },
             ) => *readable,
-            (State::Room(_), Ready::Io { writable, .. }) => *writable,
-            (State::Latency(_) | State::Drip(_), Ready::Deadline { .. }) => true,
+            (ClientState::Room(_), Ready::Io { writable, .. }) => *writable,
+            (ClientState::Latency(_) | ClientState::Drip(_), Ready::Deadline { .. }) => true,
             _ => false,
         }
     }
@@ -130,7 +130,7 @@ impl State {
 
 /// An answer on its way. Offsets are into the answer's bytes.
 struct Sending {
-    answer: Rc<Answer>,
+    answer: Rc<MockAnswer>,
     /// The time from the request to the first byte.
     after: Duration,
     /// So much was taken by the kernel.
@@ -142,17 +142,17 @@ struct Sending {
 }
 
 /// What a step of a client leads to.
-enum Step {
+enum ClientStep {
     /// On to the next state, which may have something to do at once.
-    Next(State),
+    Next(ClientState),
     /// Wait in this state, at most so long.
-    Wait(State, Option<Duration>),
+    Wait(ClientState, Option<Duration>),
     /// This client is done with.
     End,
 }
 
 /// A client's connection.
-struct Client {
+struct MockClient {
     conn: Conn,
     key: Key,
     /// What was read and not yet understood: the beginning of a head, or requests that came before the last one was
@@ -165,20 +165,20 @@ struct Client {
 }
 
 /// What TLS needs.
-struct Tls {
+struct MockTls {
     acceptor: TlsAcceptor,
     clock: WallClock,
     fault: Option<TlsFault>,
 }
 
-impl Tls {
-    fn new(options: &options::Tls) -> Result<Tls, String> {
+impl MockTls {
+    fn new(options: &options::TlsWish) -> Result<MockTls, String> {
         let chain = read_file(&options.cert)?;
         let key = options.key.as_deref().map(read_file).transpose()?;
         let identity = Identity { chain: &chain, key: key.as_deref().unwrap_or(&chain) };
         let clock = WallClock::default();
         let acceptor = TlsAcceptor::new(identity, &clock).map_err(|error| error.to_string())?;
-        Ok(Tls { acceptor, clock, fault: options.fault })
+        Ok(MockTls { acceptor, clock, fault: options.fault })
     }
 }
 
@@ -190,7 +190,7 @@ struct Listener {
 
 /// What has happened so far.
 #[derive(Default)]
-struct Stats {
+struct MockStats {
     accepted: u64,
     requests: u64,
     open: u64,
@@ -199,9 +199,9 @@ struct Stats {
     most_in_flight: u64,
 }
 
-impl Stats {
+impl MockStats {
     fn json(&self) -> String {
-        let Stats { accepted, requests, open, most_open, in_flight, most_in_flight } = self;
+        let MockStats { accepted, requests, open, most_open, in_flight, most_in_flight } = self;
         format!(
             "{{\"accepted\":{accepted},\"requests\":{requests},\"open\":{open},\"most_open\":{most_open},\
              \"in_flight\":{in_flight},\"most_in_flight\":{most_in_flight}}}"
@@ -209,7 +209,7 @@ impl Stats {
     }
 
     fn summary(&self) -> String {
-        let Stats { accepted, requests, most_open, most_in_flight, .. } = self;
+        let MockStats { accepted, requests, most_open, most_in_flight, .. } = self;
         format!(
             "{accepted} connections (most at once: {most_open}), {requests} requests (most in flight: {most_in_flight})"
         )
@@ -218,24 +218,24 @@ impl Stats {
 
 /// The server.
 struct Server {
-    reactor: Reactor<Tag>,
+    reactor: Reactor<MockTag>,
     signals: Signals,
     listeners: Vec<Listener>,
-    clients: Vec<Option<(Client, State)>>,
+    clients: Vec<Option<(MockClient, ClientState)>>,
     free: Vec<usize>,
     script: Script,
     /// `None`: in the clear.
-    tls: Option<Tls>,
+    tls: Option<MockTls>,
     idle_timeout: Duration,
     /// Whether to say so when descriptors run out. It is said once.
     warn_of_shortage: bool,
-    stats: Stats,
+    stats: MockStats,
     buffer: Box<[u8; BUFFER]>,
 }
 
 impl Server {
     /// 1. Opens all ports.
-    fn start(options: &Options) -> Result<Server, String> {
+    fn start(options: &MockOptions) -> Result<Server, String> {
         let internal = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
         // If it cannot be raised, it's the shortage below that is worth a word.
         let _ = resource::raise_descriptor_limit();
@@ -246,13 +246,13 @@ impl Server {
             clients: Vec::new(),
             free: Vec::new(),
             script: Script::new(options),
-            tls: options.tls.as_ref().map(Tls::new).transpose()?,
+            tls: options.tls.as_ref().map(MockTls::new).transpose()?,
             idle_timeout: options.idle_timeout,
             warn_of_shortage: !options.quiet,
-            stats: Stats::default(),
+            stats: MockStats::default(),
             buffer: Box::new([0; BUFFER]),
         };
-        let key = server.reactor.open(Tag::Signal);
+        let key = server.reactor.open(MockTag::Signal);
         server.reactor.watch(key, &mut server.signals, Interest::READABLE).map_err(internal("signals"))?;
         for address in &options.listen {
             server.listen(*address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -266,7 +266,7 @@ impl Server {
         // Answers are written whole; what follows one, the next answer or the next drip, must not wait for its
         // acknowledgement.
         socket::set_no_delay(&socket)?;
-        let key = self.reactor.open(Tag::Listener(self.listeners.len()));
+        let key = self.reactor.open(MockTag::Listener(self.listeners.len()));
         self.reactor.watch(key, &mut socket, Interest::READABLE)?;
         self.listeners.push(Listener { socket, key });
         Ok(())
@@ -288,13 +288,15 @@ impl Server {
                     continue;
                 }
                 match event {
-                    Ready::Io { tag: Tag::Client(id), .. } | Ready::Deadline { tag: Tag::Client(id), .. } => {
+                    Ready::Io { tag: MockTag::MockClient(id), .. }
+                    | Ready::Deadline { tag: MockTag::MockClient(id), .. } => {
                         self.on_client(id, &event, now);
                     }
-                    Ready::Io { tag: Tag::Listener(id), .. } | Ready::Deadline { tag: Tag::Listener(id), .. } => {
+                    Ready::Io { tag: MockTag::Listener(id), .. }
+                    | Ready::Deadline { tag: MockTag::Listener(id), .. } => {
                         self.accept(id);
                     }
-                    Ready::Io { tag: Tag::Signal, .. } | Ready::Deadline { tag: Tag::Signal, .. } => {
+                    Ready::Io { tag: MockTag::Signal, .. } | Ready::Deadline { tag: MockTag::Signal, .. } => {
                         if let Some(signal) = self.signals.taken() {
                             return Ok(signal);
                         }
@@ -334,8 +336,9 @@ impl Server {
             self.clients.push(None);
             self.clients.len() - 1
         });
-        let key = self.reactor.open(Tag::Client(id));
-        let mut client = Client { conn: Conn::new(stream), key, input: Vec::new(), in_flight: false, deadline: None };
+        let key = self.reactor.open(MockTag::MockClient(id));
+        let mut client =
+            MockClient { conn: Conn::new(stream), key, input: Vec::new(), in_flight: false, deadline: None };
         self.stats.accepted += 1;
         self.stats.open += 1;
         self.stats.most_open = self.stats.most_open.max(self.stats.open);
@@ -349,20 +352,20 @@ impl Server {
     }
 
     /// What a new client is waited for first.
-    fn greet(&self, conn: &mut Conn) -> Result<State, TlsSetupError> {
-        let Some(tls) = &self.tls else { return Ok(State::Request) };
+    fn greet(&self, conn: &mut Conn) -> Result<ClientState, TlsSetupError> {
+        let Some(tls) = &self.tls else { return Ok(ClientState::Request) };
         if let Some(fault) = tls.fault {
-            return Ok(State::Hello(fault));
+            return Ok(ClientState::Hello(fault));
         }
         let clock = self.reactor.clock();
         tls.clock.set(clock.wall(clock.now()).as_secs());
         conn.tls = Some(Box::new(tls.acceptor.accept()?));
-        Ok(State::Request)
+        Ok(ClientState::Request)
     }
 
     /// 4. Moves a client on if the event is what it was waited for. A deadline that it was not waited for is the end
     ///    of our patience.
-    fn on_client(&mut self, id: usize, event: &Ready<Tag>, now: Instant) {
+    fn on_client(&mut self, id: usize, event: &Ready<MockTag>, now: Instant) {
         let Some((mut client, state)) = self.clients[id].take() else { return };
         if matches!(event, Ready::Io { writable: true, .. }) {
             // What did not fit of TLS's own words. If it fails, so will the next read.
@@ -381,21 +384,23 @@ impl Server {
     }
 
     /// Takes a client, for whom what it was waited for has come, from state to state as far as it goes.
-    fn advance(&mut self, id: usize, mut client: Client, mut state: State) {
+    fn advance(&mut self, id: usize, mut client: MockClient, mut state: ClientState) {
         for _ in 0..STEPS_PER_TURN {
             let step = match state {
-                State::Hello(fault) => self.fail_handshake(&mut client, fault),
-                State::Request => self.request(&mut client),
-                State::Body { left, sending } => self.drop_body(&mut client, left, sending),
-                State::Latency(sending) => Step::Next(State::Room(sending)),
-                State::Room(sending) => self.send(&mut client, sending),
-                State::Drip(sending) => Step::Next(State::Room(Sending { allowed: sending.sent + 1, ..sending })),
-                State::Leave { within } => self.see_off(&mut client, within),
+                ClientState::Hello(fault) => self.fail_handshake(&mut client, fault),
+                ClientState::Request => self.request(&mut client),
+                ClientState::Body { left, sending } => self.drop_body(&mut client, left, sending),
+                ClientState::Latency(sending) => ClientStep::Next(ClientState::Room(sending)),
+                ClientState::Room(sending) => self.send(&mut client, sending),
+                ClientState::Drip(sending) => {
+                    ClientStep::Next(ClientState::Room(Sending { allowed: sending.sent + 1, ..sending }))
+                }
+                ClientState::Leave { within } => self.see_off(&mut client, within),
             };
             match step {
-                Step::Next(next) => state = next,
-                Step::Wait(next, within) => return self.wait(id, client, next, within),
-                Step::End => return self.end(id, client),
+                ClientStep::Next(next) => state = next,
+                ClientStep::Wait(next, within) => return self.wait(id, client, next, within),
+                ClientStep::End => return self.end(id, client),
             }
         }
         // It could go on, but others want their turn.
@@ -403,7 +408,7 @@ impl Server {
         self.wait(id, client, state, Some(self.idle_timeout));
     }
 
-    fn wait(&mut self, id: usize, mut client: Client, state: State, within: Option<Duration>) {
+    fn wait(&mut self, id: usize, mut client: MockClient, state: ClientState, within: Option<Duration>) {
         // A fresh reading: a turn may be long, and an answer must not come early.
         client.deadline = within.map(|within| self.reactor.clock().now() + within);
         match client.deadline {
@@ -414,7 +419,7 @@ impl Server {
     }
 
     /// Closes the connection: the socket with the client, which is dropped here.
-    fn end(&mut self, id: usize, mut client: Client) {
+    fn end(&mut self, id: usize, mut client: MockClient) {
         self.answered(&mut client);
         self.reactor.close(client.key);
         self.stats.open -= 1;
@@ -422,53 +427,55 @@ impl Server {
     }
 
     /// The client has begun a handshake: does with it as `--tls-fault` says.
-    fn fail_handshake(&mut self, client: &mut Client, fault: TlsFault) -> Step {
+    fn fail_handshake(&mut self, client: &mut MockClient, fault: TlsFault) -> ClientStep {
         match client.conn.fill(&mut self.buffer[..]) {
-            Ok(0) => return Step::End,
+            Ok(0) => return ClientStep::End,
             Ok(_) => {}
-            Err(error) if would_block(&error) => return Step::Wait(State::Hello(fault), Some(self.idle_timeout)),
-            Err(_) => return Step::End,
+            Err(error) if would_block(&error) => {
+                return ClientStep::Wait(ClientState::Hello(fault), Some(self.idle_timeout));
+            }
+            Err(_) => return ClientStep::End,
         }
         match fault {
-            TlsFault::Stall => Step::Next(State::Leave { within: None }),
+            TlsFault::Stall => ClientStep::Next(ClientState::Leave { within: None }),
             TlsFault::Close => hang_up(client),
             TlsFault::Garbage => match client.conn.write(GARBAGE) {
                 Ok(_) => hang_up(client),
-                Err(_) => Step::End,
+                Err(_) => ClientStep::End,
             },
         }
     }
 
-    fn request(&mut self, client: &mut Client) -> Step {
-        match Head::parse(&client.input) {
+    fn request(&mut self, client: &mut MockClient) -> ClientStep {
+        match RequestHead::parse(&client.input) {
             Ok(Some(head)) => self.begin(client, &head),
             Ok(None) => self.read_head(client),
             Err(Refused(status)) => {
-                let reply = Reply { answer: Rc::new(Answer::refusal(status)), after: Duration::ZERO };
-                Step::Next(State::Room(sending(reply, false)))
+                let reply = Reply { answer: Rc::new(MockAnswer::refusal(status)), after: Duration::ZERO };
+                ClientStep::Next(ClientState::Room(sending(reply, false)))
             }
         }
     }
 
     /// Reads up to one byte more than a head may have, so that the input is bounded and one that is too large is seen
     /// to be. What a TLS record holds comes whole, so there it may be as much as that over.
-    fn read_head(&mut self, client: &mut Client) -> Step {
+    fn read_head(&mut self, client: &mut MockClient) -> ClientStep {
         let room = (HEAD_MAX + 1).saturating_sub(client.input.len()).min(BUFFER);
         match stream::receive(&mut client.conn, &mut self.buffer[..room], &mut client.input) {
-            Ok(0) => Step::End,
-            Ok(_) => Step::Next(State::Request),
-            Err(error) if would_block(&error) => Step::Wait(State::Request, Some(self.idle_timeout)),
-            Err(_) => Step::End,
+            Ok(0) => ClientStep::End,
+            Ok(_) => ClientStep::Next(ClientState::Request),
+            Err(error) if would_block(&error) => ClientStep::Wait(ClientState::Request, Some(self.idle_timeout)),
+            Err(_) => ClientStep::End,
         }
     }
 
     /// A head is complete: chooses the answer.
-    fn begin(&mut self, client: &mut Client, head: &Head) -> Step {
+    fn begin(&mut self, client: &mut MockClient, head: &RequestHead) -> ClientStep {
         take(&mut client.input, head.used);
         let path = answer::path(&head.target);
         let reply = if path == STATS {
             // Not counted itself: who asks how much is going on must not add to it.
-            let answer = Answer::json(200, &self.stats.json(), head.keep_alive);
+            let answer = MockAnswer::json(200, &self.stats.json(), head.keep_alive);
             Reply { answer: Rc::new(answer), after: Duration::ZERO }
         } else {
             self.asked(client);
@@ -477,12 +484,12 @@ impl Server {
         let sending = sending(reply, head.method == "HEAD");
         match head.body_bytes {
             0 => hold_back(sending),
-            left => Step::Next(State::Body { left, sending }),
+            left => ClientStep::Next(ClientState::Body { left, sending }),
         }
     }
 
     /// Drops the request's body and no more, first from what is here already.
-    fn drop_body(&mut self, client: &mut Client, left: u64, sending: Sending) -> Step {
+    fn drop_body(&mut self, client: &mut MockClient, left: u64, sending: Sending) -> ClientStep {
         let here = left.min(client.input.len() as u64);
         take(&mut client.input, here as usize);
         let left = left - here;
@@ -490,56 +497,60 @@ impl Server {
             return hold_back(sending);
         }
         match stream::receive(&mut client.conn, &mut self.buffer[..], &mut client.input) {
-            Ok(0) => Step::End,
-            Ok(_) => Step::Next(State::Body { left, sending }),
-            Err(error) if would_block(&error) => Step::Wait(State::Body { left, sending }, Some(self.idle_timeout)),
-            Err(_) => Step::End,
+            Ok(0) => ClientStep::End,
+            Ok(_) => ClientStep::Next(ClientState::Body { left, sending }),
+            Err(error) if would_block(&error) => {
+                ClientStep::Wait(ClientState::Body { left, sending }, Some(self.idle_timeout))
+            }
+            Err(_) => ClientStep::End,
         }
     }
 
     /// Writes as much of an answer as may go and fits.
-    fn send(&mut self, client: &mut Client, mut sending: Sending) -> Step {
+    fn send(&mut self, client: &mut MockClient, mut sending: Sending) -> ClientStep {
         match stream::flush(&mut client.conn) {
             Ok(()) => {}
-            Err(error) if would_block(&error) => return Step::Wait(State::Room(sending), Some(self.idle_timeout)),
-            Err(_) => return Step::End,
+            Err(error) if would_block(&error) => {
+                return ClientStep::Wait(ClientState::Room(sending), Some(self.idle_timeout));
+            }
+            Err(_) => return ClientStep::End,
         }
         if sending.sent == sending.end {
             return self.sent(client, sending.answer.then);
         }
         if sending.sent == sending.allowed {
             let pace = sending.answer.pace;
-            return Step::Wait(State::Drip(sending), pace);
+            return ClientStep::Wait(ClientState::Drip(sending), pace);
         }
         let to = sending.allowed.min(sending.end);
         let size = sending.answer.copy(sending.sent, to, &mut self.buffer[..]);
         match stream::send(&mut client.conn, &self.buffer[..size]) {
             Ok(written) => {
                 sending.sent += written as u64;
-                Step::Next(State::Room(sending))
+                ClientStep::Next(ClientState::Room(sending))
             }
-            Err(error) if would_block(&error) => Step::Wait(State::Room(sending), Some(self.idle_timeout)),
-            Err(_) => Step::End,
+            Err(error) if would_block(&error) => ClientStep::Wait(ClientState::Room(sending), Some(self.idle_timeout)),
+            Err(_) => ClientStep::End,
         }
     }
 
     /// All of an answer has gone.
-    fn sent(&mut self, client: &mut Client, then: Then) -> Step {
+    fn sent(&mut self, client: &mut MockClient, then: Then) -> ClientStep {
         match then {
-            Then::Nothing => Step::Next(State::Leave { within: None }),
+            Then::Nothing => ClientStep::Next(ClientState::Leave { within: None }),
             Then::NextRequest => {
                 self.answered(client);
-                Step::Next(State::Request)
+                ClientStep::Next(ClientState::Request)
             }
             Then::Reset => {
                 // If that fails it is an ordinary close; there is nobody to tell.
                 let _ = socket::reset_on_close(&client.conn.stream);
-                Step::End
+                ClientStep::End
             }
             Then::Close => {
                 stream::say_goodbye(&mut client.conn);
                 if client.input.is_empty() {
-                    return Step::End;
+                    return ClientStep::End;
                 }
                 self.answered(client);
                 hang_up(client)
@@ -548,24 +559,24 @@ impl Server {
     }
 
     /// Drops whatever comes, until the client leaves.
-    fn see_off(&mut self, client: &mut Client, within: Option<Duration>) -> Step {
+    fn see_off(&mut self, client: &mut MockClient, within: Option<Duration>) -> ClientStep {
         client.input = Vec::new();
         match stream::receive(&mut client.conn, &mut self.buffer[..], &mut client.input) {
-            Ok(0) => Step::End,
-            Ok(_) => Step::Next(State::Leave { within }),
-            Err(error) if would_block(&error) => Step::Wait(State::Leave { within }, within),
-            Err(_) => Step::End,
+            Ok(0) => ClientStep::End,
+            Ok(_) => ClientStep::Next(ClientState::Leave { within }),
+            Err(error) if would_block(&error) => ClientStep::Wait(ClientState::Leave { within }, within),
+            Err(_) => ClientStep::End,
         }
     }
 
-    fn asked(&mut self, client: &mut Client) {
+    fn asked(&mut self, client: &mut MockClient) {
         client.in_flight = true;
         self.stats.requests += 1;
         self.stats.in_flight += 1;
         self.stats.most_in_flight = self.stats.most_in_flight.max(self.stats.in_flight);
     }
 
-    fn answered(&mut self, client: &mut Client) {
+    fn answered(&mut self, client: &mut MockClient) {
         if std::mem::take(&mut client.in_flight) {
             self.stats.in_flight -= 1;
         }
@@ -578,18 +589,18 @@ fn sending(Reply { answer, after }: Reply, head_only: bool) -> Sending {
 
 /// Ends our half. Closing a socket with something unread in it sends a reset, which may destroy what is on its way (RFC 9112, 9.6). So the
 /// client is listened to a little longer.
-fn hang_up(client: &Client) -> Step {
+fn hang_up(client: &MockClient) -> ClientStep {
     match client.conn.stream.shutdown(Shutdown::Write) {
-        Ok(()) => Step::Next(State::Leave { within: Some(LINGER) }),
-        Err(_) => Step::End,
+        Ok(()) => ClientStep::Next(ClientState::Leave { within: Some(LINGER) }),
+        Err(_) => ClientStep::End,
     }
 }
 
 /// The request is here whole; its answer begins after its time.
-fn hold_back(sending: Sending) -> Step {
+fn hold_back(sending: Sending) -> ClientStep {
     match sending.after {
-        Duration::ZERO => Step::Next(State::Room(sending)),
-        after => Step::Wait(State::Latency(sending), Some(after)),
+        Duration::ZERO => ClientStep::Next(ClientState::Room(sending)),
+        after => ClientStep::Wait(ClientState::Latency(sending), Some(after)),
     }
 }
 

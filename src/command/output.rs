@@ -41,7 +41,7 @@ const DELAY: Duration = Duration::from_millis(50);
 
 /// How the descriptor takes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum OutletKind {
     Always,
     Asked,
     Terminal,
@@ -51,7 +51,7 @@ enum Kind {
 #[derive(Debug)]
 pub struct Output {
     outlet: Outlet,
-    kind: Kind,
+    kind: OutletKind,
     key: Key,
     buffer: Vec<u8>,
     written: usize,
@@ -119,13 +119,13 @@ impl Output {
     pub fn to<T: Copy>(mut outlet: Outlet, reactor: &mut Reactor<T>, tag: T) -> io::Result<Output> {
         let key = reactor.open(tag);
         let kind = if outlet.is_regular()? {
-            Kind::Always
+            OutletKind::Always
         } else {
             match reactor.watch(key, &mut outlet, Interest::WRITABLE) {
-                Ok(()) if outlet.is_terminal() => Kind::Terminal,
-                Ok(()) => Kind::Asked,
+                Ok(()) if outlet.is_terminal() => OutletKind::Terminal,
+                Ok(()) => OutletKind::Asked,
                 // Such as /dev/null: it cannot be waited for because it never makes anybody wait.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kind::Always,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => OutletKind::Always,
                 Err(error) => return Err(error),
             }
         };
@@ -149,7 +149,7 @@ impl Output {
         match (&self.rename, &other.rename) {
             (Some((_, place)), Some((_, other))) => place == other,
             (None, None) => match (self.outlet.place(), other.outlet.place()) {
-                (Ok(a), Ok(b)) => a == b && self.kind != Kind::Always,
+                (Ok(a), Ok(b)) => a == b && self.kind != OutletKind::Always,
                 _ => false,
             },
             _ => false,
@@ -158,7 +158,7 @@ impl Output {
 
     /// Whether it is a terminal.
     pub fn is_terminal(&self) -> bool {
-        self.kind == Kind::Terminal
+        self.kind == OutletKind::Terminal
     }
 
     /// Where to append what is to be written. Tell [`push`](Self::push) afterwards.
@@ -197,7 +197,7 @@ impl Output {
             return Ok(());
         }
         let due = *self.due.get_or_insert_with(|| {
-            let due = if self.kind == Kind::Terminal { now } else { now + DELAY };
+            let due = if self.kind == OutletKind::Terminal { now } else { now + DELAY };
             reactor.arm(self.key, due);
             due
         });
@@ -242,15 +242,15 @@ impl Output {
     fn write_up_to(&mut self, most: usize) -> io::Result<bool> {
         let mut total = 0;
         let piece = match self.kind {
-            Kind::Always => usize::MAX,
-            Kind::Asked => PIPE_BUF,
-            Kind::Terminal => TERMINAL_PIECE,
+            OutletKind::Always => usize::MAX,
+            OutletKind::Asked => PIPE_BUF,
+            OutletKind::Terminal => TERMINAL_PIECE,
         };
         while !self.is_drained() {
             if total >= most {
                 return Ok(true);
             }
-            if self.kind != Kind::Always && !self.outlet.is_ready()? {
+            if self.kind != OutletKind::Always && !self.outlet.is_ready()? {
                 return Ok(false);
             }
             let rest = &self.buffer[self.written..];

@@ -14,7 +14,7 @@ use crate::report::formats::{self, FORMATS, Format};
 use crate::sys::fd;
 
 /// What writes a report.
-pub(super) type Form = Box<dyn Sink>;
+pub(super) type ReportForm = Box<dyn Sink>;
 
 /// A report, and where it goes.
 #[derive(Clone, Debug)]
@@ -150,7 +150,7 @@ impl Outputs {
     /// Why one cannot be written.
     pub(super) fn open<T: Copy + From<Wake>>(
         &self,
-        reports: &mut Reports<Form>,
+        reports: &mut Reports<ReportForm>,
         reactor: &mut Reactor<T>,
     ) -> Result<(), String> {
         for Wanted { format, file } in self.wanted().iter() {
@@ -177,7 +177,7 @@ impl Outputs {
 }
 
 /// What is left to be written when everything has been reported.
-pub(super) enum Rest {
+pub(super) enum LeftToWrite {
     /// More, for which there is room: nobody waits for a reader, so the loop must not either.
     More,
     /// What somebody has to take first.
@@ -187,18 +187,18 @@ pub(super) enum Rest {
 }
 
 /// Has the formats write more of what they have kept, and what is taken at once written.
-pub(super) fn write_rest<T: Copy>(reports: &mut Reports<Form>, reactor: &mut Reactor<T>) -> Rest {
+pub(super) fn write_rest<T: Copy>(reports: &mut Reports<ReportForm>, reactor: &mut Reactor<T>) -> LeftToWrite {
     let is_more = push_more(reports);
     reports.write(reactor);
     match (is_more, reports.are_drained()) {
-        (false, true) => Rest::Nothing,
-        (true, true) => Rest::More,
-        (_, false) => Rest::Waits,
+        (false, true) => LeftToWrite::Nothing,
+        (true, true) => LeftToWrite::More,
+        (_, false) => LeftToWrite::Waits,
     }
 }
 
 /// Has the formats write more, as far as there is room for it: whether there is more.
-fn push_more(reports: &mut Reports<Form>) -> bool {
+fn push_more(reports: &mut Reports<ReportForm>) -> bool {
     let mut is_more = false;
     for report in reports.iter_mut() {
         match report.has_room() {

@@ -10,9 +10,9 @@ use std::io;
 
 use super::exit;
 use super::flags::{self, Asked, Flag, Given};
-use super::lines::{self, Line, Lines};
+use super::lines::{self, FileLine, Lines};
 use super::output::print;
-use super::outputs::{Form, OutputFlag, Outputs, Rest, write_rest};
+use super::outputs::{LeftToWrite, OutputFlag, Outputs, ReportForm, write_rest};
 use super::reports::{Report, Reports, Wake};
 use crate::os::{Interest, Signals};
 use crate::reactor::clock::Clock;
@@ -35,20 +35,20 @@ const SLOWER: u32 = 50;
 
 /// What a flag says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+enum ReportFlag {
     Output(OutputFlag),
     Baseline,
     Slower,
 }
 
-const FLAGS: &[Flag<What>] = &[
-    OutputFlag::Output.flag(What::Output(OutputFlag::Output)),
-    OutputFlag::Quiet.flag(What::Output(OutputFlag::Quiet)),
-    OutputFlag::Silent.flag(What::Output(OutputFlag::Silent)),
-    OutputFlag::Verbose.flag(What::Output(OutputFlag::Verbose)),
-    OutputFlag::Color.flag(What::Output(OutputFlag::Color)),
+const FLAGS: &[Flag<ReportFlag>] = &[
+    OutputFlag::Output.flag(ReportFlag::Output(OutputFlag::Output)),
+    OutputFlag::Quiet.flag(ReportFlag::Output(OutputFlag::Quiet)),
+    OutputFlag::Silent.flag(ReportFlag::Output(OutputFlag::Silent)),
+    OutputFlag::Verbose.flag(ReportFlag::Output(OutputFlag::Verbose)),
+    OutputFlag::Color.flag(ReportFlag::Output(OutputFlag::Color)),
     Flag::new(
-        What::Baseline,
+        ReportFlag::Baseline,
         "baseline",
         None,
         Some("FILE"),
@@ -56,7 +56,7 @@ const FLAGS: &[Flag<What>] = &[
         "say what has changed since the run in this file instead (-o human or ndjson)",
     ),
     Flag::new(
-        What::Slower,
+        ReportFlag::Slower,
         "slower",
         None,
         Some("PERCENT"),
@@ -85,7 +85,7 @@ or a share given twice. With --baseline: 1 only for what is down or unknown and 
 ";
 
 /// What was asked for.
-struct Options {
+struct ReportOptions {
     files: Vec<String>,
     outputs: Outputs,
     baseline: Option<String>,
@@ -103,7 +103,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(&super::check::version()),
         Asked::Run { flags, arguments } => {
-            let options = Options::of(flags, arguments).map_err(hinted)?;
+            let options = ReportOptions::of(flags, arguments).map_err(hinted)?;
             return match &options.baseline {
                 None => join(&options),
                 Some(old) => compare(&options, old),
@@ -117,17 +117,17 @@ fn help() -> String {
     format!("{USAGE}{}{ENDING}\nFormats of -o:\n{}", flags::help(FLAGS), formats::help(""))
 }
 
-impl Options {
-    fn of(flags: Vec<Given<What>>, files: Vec<String>) -> Result<Options, String> {
-        let mut options = Options { files, outputs: Outputs::default(), baseline: None, slower: SLOWER };
+impl ReportOptions {
+    fn of(flags: Vec<Given<ReportFlag>>, files: Vec<String>) -> Result<ReportOptions, String> {
+        let mut options = ReportOptions { files, outputs: Outputs::default(), baseline: None, slower: SLOWER };
         for Given { id, value, spelled } in flags {
             match id {
-                What::Output(flag) => options.outputs.take(flag, &value),
-                What::Baseline => {
+                ReportFlag::Output(flag) => options.outputs.take(flag, &value),
+                ReportFlag::Baseline => {
                     options.baseline = Some(value);
                     Ok(())
                 }
-                What::Slower => percent(&value).map(|percent| options.slower = percent),
+                ReportFlag::Slower => percent(&value).map(|percent| options.slower = percent),
             }
             .map_err(|error| format!("{spelled}: {error}"))?;
         }
@@ -146,40 +146,40 @@ fn percent(value: &str) -> Result<u32, String> {
 
 /// What the loop tells this command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beside {
+enum BesideReport {
     Signals,
     Input,
     Reports(Wake),
 }
 
-impl From<Wake> for Beside {
-    fn from(wake: Wake) -> Beside {
-        Beside::Reports(wake)
+impl From<Wake> for BesideReport {
+    fn from(wake: Wake) -> BesideReport {
+        BesideReport::Reports(wake)
     }
 }
 
 /// Files that are read one after the other, and reports that are written meanwhile.
-struct Reading {
-    reactor: Reactor<Beside>,
+struct ReportRun {
+    reactor: Reactor<BesideReport>,
     signals: Signals,
     key: Key,
     files: VecDeque<String>,
     lines: Option<Lines>,
-    reports: Reports<Form>,
+    reports: Reports<ReportForm>,
     /// The exit status that a signal demands.
     signalled: Option<u8>,
 }
 
-impl Reading {
-    fn new() -> Result<Reading, String> {
+impl ReportRun {
+    fn new() -> Result<ReportRun, String> {
         let no_loop = |error: io::Error| format!("no event loop: {}", plain(&error));
         let mut reactor = Reactor::new(Clock::start()).map_err(no_loop)?;
         let mut signals = Signals::catch().map_err(no_loop)?;
-        let key = reactor.open(Beside::Signals);
+        let key = reactor.open(BesideReport::Signals);
         reactor.watch(key, &mut signals, Interest::READABLE).map_err(no_loop)?;
-        let key = reactor.open(Beside::Input);
+        let key = reactor.open(BesideReport::Input);
         let reports = Reports::new(&mut reactor);
-        Ok(Reading { reactor, signals, key, files: VecDeque::new(), lines: None, reports, signalled: None })
+        Ok(ReportRun { reactor, signals, key, files: VecDeque::new(), lines: None, reports, signalled: None })
     }
 
     /// Reads these files, one after the other, and hands out their checks as far as the reports have room: what they come
@@ -187,10 +187,10 @@ impl Reading {
     fn read(
         &mut self,
         files: &[String],
-        each: &mut dyn FnMut(&Record<'_>, &mut Reports<Form>),
+        each: &mut dyn FnMut(&Record<'_>, &mut Reports<ReportForm>),
     ) -> Result<(Joined, bool), String> {
         self.files = files.iter().cloned().collect();
-        let mut found = Found::default();
+        let mut found = JoinedFiles::default();
         while self.signalled.is_none() {
             if self.reports.have_room() && self.read_some(&mut found, each)? {
                 break;
@@ -212,8 +212,8 @@ impl Reading {
     /// Reads some lines: whether all have been read.
     fn read_some(
         &mut self,
-        found: &mut Found,
-        each: &mut dyn FnMut(&Record<'_>, &mut Reports<Form>),
+        found: &mut JoinedFiles,
+        each: &mut dyn FnMut(&Record<'_>, &mut Reports<ReportForm>),
     ) -> Result<bool, String> {
         for _ in 0..LINES_PER_TURN {
             let Some(lines) = &mut self.lines else {
@@ -222,7 +222,7 @@ impl Reading {
                 continue;
             };
             let (told, ended) = match lines.next() {
-                Line::Whole(number, line) => {
+                FileLine::Whole(number, line) => {
                     let told = found.take(line, |record| each(record, &mut self.reports));
                     (
                         told.map_err(|error| format!("{}:{number}: {error}", lines.name))?
@@ -230,14 +230,14 @@ impl Reading {
                         false,
                     )
                 }
-                Line::Wrong(told) => return Err(format!("{}:{told}", lines.name)),
-                Line::NotYet => match lines.fill(self.reactor.clock().now()) {
+                FileLine::Wrong(told) => return Err(format!("{}:{told}", lines.name)),
+                FileLine::NotYet => match lines.fill(self.reactor.clock().now()) {
                     Ok(true) => continue,
                     // The loop says when more has come.
                     Ok(false) => return Ok(false),
                     Err(error) => return Err(lines.cannot(&error)),
                 },
-                Line::Ended => (found.end_of_file().map(|told| format!(": {told}")), true),
+                FileLine::Ended => (found.end_of_file().map(|told| format!(": {told}")), true),
             };
             if let Some(told) = told {
                 self.reports.say(&format!("{}{told}", lines.name));
@@ -269,14 +269,14 @@ impl Reading {
         for event in events {
             let (Ready::Io { tag, .. } | Ready::Deadline { tag, .. }) = event;
             match tag {
-                Beside::Signals => {
+                BesideReport::Signals => {
                     while let Some(number) = self.signals.taken() {
                         self.signalled = Some(exit::SIGNAL + number as u8);
                     }
                 }
                 // What has come is read when there is room for it.
-                Beside::Input => {}
-                Beside::Reports(wake) => self.reports.handle(wake, &mut self.reactor),
+                BesideReport::Input => {}
+                BesideReport::Reports(wake) => self.reports.handle(wake, &mut self.reactor),
             }
         }
         self.reports.push(now, &mut self.reactor);
@@ -287,9 +287,9 @@ impl Reading {
     fn finish(mut self, tells: bool, code: u8) -> super::Result {
         while self.signalled.is_none() {
             match write_rest(&mut self.reports, &mut self.reactor) {
-                Rest::Nothing => break,
-                Rest::More => self.reactor.again(self.key),
-                Rest::Waits => {}
+                LeftToWrite::Nothing => break,
+                LeftToWrite::More => self.reactor.again(self.key),
+                LeftToWrite::Waits => {}
             }
             self.turn()?;
         }
@@ -306,14 +306,14 @@ impl Reading {
 
 /// What has been found so far.
 #[derive(Default)]
-struct Found {
+struct JoinedFiles {
     joined: Joined,
     damaged: u64,
     /// Something is missing.
     is_wrong: bool,
 }
 
-impl Found {
+impl JoinedFiles {
     /// Takes one line, and hands its check to `each`. Gives what is wrong with it, if that is to be said.
     ///
     /// # Errors
@@ -323,12 +323,12 @@ impl Found {
             return Ok(None);
         }
         match read::line(line) {
-            Ok(read::Line::Check(record)) => {
+            Ok(read::ResultLine::Check(record)) => {
                 self.joined.check(&record);
                 each(&record);
                 Ok(None)
             }
-            Ok(read::Line::Summary(figures)) => {
+            Ok(read::ResultLine::Summary(figures)) => {
                 let told = self.joined.summary(&figures)?;
                 self.is_wrong |= told.is_some();
                 Ok(told)
@@ -348,8 +348,8 @@ impl Found {
 }
 
 /// Writes everything that is read as if it were one run.
-fn join(options: &Options) -> super::Result {
-    let mut reading = Reading::new()?;
+fn join(options: &ReportOptions) -> super::Result {
+    let mut reading = ReportRun::new()?;
     options.outputs.open(&mut reading.reports, &mut reading.reactor)?;
     let (joined, is_whole) = reading.read(&options.files, &mut |record, reports| {
         for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
@@ -369,12 +369,12 @@ fn join(options: &Options) -> super::Result {
 }
 
 /// Says what has changed since the run in this file.
-fn compare(options: &Options, old: &str) -> super::Result {
+fn compare(options: &ReportOptions, old: &str) -> super::Result {
     let wanted = options.outputs.wanted();
     if let Some(other) = wanted.iter().find(|wanted| !matches!(wanted.format.name, "human" | "ndjson")) {
         return Err(format!("--baseline writes human or ndjson, not {}", other.format.name));
     }
-    let mut reading = Reading::new()?;
+    let mut reading = ReportRun::new()?;
     options.outputs.open(&mut reading.reports, &mut reading.reactor)?;
     let mut baseline = Baseline::new(options.slower);
     let (_, old_is_whole) = reading.read(&[old.to_owned()], &mut |record, _| baseline.add_old(record))?;

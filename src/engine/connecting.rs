@@ -13,7 +13,7 @@ use super::journal::Cause;
 use super::resolver::{Addresses, Done, Found, Waiter};
 use super::trouble::{self, Trouble};
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, Seen, Starved, Tag, Waiting, reuse};
+use super::{Engine, Job, Link, Sighting, Starved, Tag, Waiting, reuse};
 use crate::check::machine::{Input, Opening};
 use crate::check::outcome::{Failure, Reason};
 use crate::check::target::Target;
@@ -237,7 +237,7 @@ impl<O: Copy> Engine<O> {
     fn watch_attempt(&mut self, id: u32, key: Key, at_once: bool) {
         if at_once {
             let now = self.reactor.clock().now();
-            self.writable(id, key, Seen::now(now));
+            self.writable(id, key, Sighting::now(now));
         }
         if !self.reactor.is_open(key) {
             return;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::budget::Unread;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, READ_BUFFER, Seen, WIDE, secure, trouble};
+use super::{Engine, Job, Link, READ_BUFFER, Sighting, WIDE, secure, trouble};
 use crate::check::machine::Input;
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::tls::StreamEnd;
@@ -21,7 +21,7 @@ pub(super) const READS_PER_TURN: usize = 4;
 
 impl<O: Copy> Engine<O> {
     /// 5. The socket takes bytes, or says why it never will.
-    pub(super) fn writable(&mut self, id: u32, key: Key, seen: Seen) {
+    pub(super) fn writable(&mut self, id: u32, key: Key, seen: Sighting) {
         match &self.jobs[id as usize] {
             Some(Job { link: Link::Open { .. }, .. }) => {
                 self.hold_up(id, seen);
@@ -41,7 +41,7 @@ impl<O: Copy> Engine<O> {
 
     /// There is room for what waits to be written, since the peer's kernel took what was written before: what is left has
     /// waited for us since then.
-    fn hold_up(&mut self, id: u32, seen: Seen) {
+    fn hold_up(&mut self, id: u32, seen: Sighting) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let Link::Open { attempt, unsent, .. } = &job.link else { return };
         if unsent.is_empty() {
@@ -107,7 +107,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// 6. Bytes have come, or the end. `ended`: the end is there to be read, behind whatever has come.
-    pub(super) fn readable(&mut self, id: u32, key: Key, ended: bool, seen: Seen) {
+    pub(super) fn readable(&mut self, id: u32, key: Key, ended: bool, seen: Sighting) {
         let now = self.came_at(id, key, seen);
         self.read(id, key, ended, now);
     }
@@ -135,7 +135,7 @@ impl<O: Copy> Engine<O> {
             self.reactor.arm(job.key, job.check.deadline());
             if self.reactor.is_open(unread.connection) {
                 // Whether there is an end is not known any more, so it must be looked for.
-                self.readable(unread.id, unread.connection, true, Seen::now(unread.since));
+                self.readable(unread.id, unread.connection, true, Sighting::now(unread.since));
             }
             if now >= until {
                 return;
@@ -187,7 +187,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// When that came which is to be read now. The system knows it, where this program was not there or did something else.
-    fn came_at(&self, id: u32, key: Key, seen: Seen) -> Instant {
+    fn came_at(&self, id: u32, key: Key, seen: Sighting) -> Instant {
         let Some(Job { link: Link::Open { attempt, .. }, check, .. }) = &self.jobs[id as usize] else { return seen.at };
         match attempt.key == key && seen.is_doubtful(check) {
             true => seen.known(attempt.conn.stream.last_word().map(|word| word.bytes), self.reactor.clock().now()),
@@ -196,7 +196,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// When the attempt became a connection: with the last word of the peer's kernel.
-    fn stood_at(&mut self, id: u32, key: Key, seen: Seen) -> Instant {
+    fn stood_at(&mut self, id: u32, key: Key, seen: Sighting) -> Instant {
         let Some(Job { link: Link::Dialing(dial), check, .. }) = &mut self.jobs[id as usize] else { return seen.at };
         match dial.attempt(key) {
             Some(attempt) if seen.is_doubtful(check) => {

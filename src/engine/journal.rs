@@ -9,7 +9,7 @@ const STEPS_MAX: usize = 1024;
 
 /// What a check was told, and how far that took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct StepTaken {
     /// The number that the owner gave its target.
     pub number: u64,
     /// The target as it is shown.
@@ -45,7 +45,7 @@ pub enum Cause {
 /// The steps since somebody took them.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    steps: Vec<Step>,
+    steps: Vec<StepTaken>,
     /// How many were not kept.
     left_out: u64,
 }
@@ -66,7 +66,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// The steps that were made since this was last asked, and how many beside them were only counted.
-    pub fn take_steps(&mut self) -> (Vec<Step>, u64) {
+    pub fn take_steps(&mut self) -> (Vec<StepTaken>, u64) {
         let Journal { steps, left_out } = *self.journal.as_mut().map(std::mem::take).unwrap_or_default();
         (steps, left_out)
     }
@@ -99,7 +99,7 @@ impl<O: Copy> Engine<O> {
             (None, _) => Awaits::Start,
         };
         match journal.steps.len() < STEPS_MAX {
-            true => journal.steps.push(Step { number, target, cause, from, to }),
+            true => journal.steps.push(StepTaken { number, target, cause, from, to }),
             false => journal.left_out += 1,
         }
     }

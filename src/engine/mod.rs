@@ -226,7 +226,7 @@ impl Absences {
 
 /// When something was seen.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct Sighting {
     /// When the OS told it.
     at: Instant,
     /// It has probably not been before.
@@ -247,10 +247,10 @@ enum Doubt {
     Yes,
 }
 
-impl Seen {
+impl Sighting {
     /// What a turn brought at `at`. Where the OS was waited for it tells at once, unless this program was not there to be
     /// told.
-    fn new(at: Instant, sight: &Sight) -> Seen {
+    fn new(at: Instant, sight: &Sight) -> Sighting {
         let since = |then| at.saturating_duration_since(then);
         let blind = since(sight.likely_since);
         let doubt = if blind >= DOUBTFUL || since(sight.asked_at) >= LONG_WAIT {
@@ -260,12 +260,12 @@ impl Seen {
         } else {
             Doubt::None
         };
-        Seen { at, likely_since: sight.likely_since, earliest: sight.surely_since, doubt }
+        Sighting { at, likely_since: sight.likely_since, earliest: sight.surely_since, doubt }
     }
 
     /// At this time, and that is certain.
-    fn now(at: Instant) -> Seen {
-        Seen { at, likely_since: at, earliest: at, doubt: Doubt::None }
+    fn now(at: Instant) -> Sighting {
+        Sighting { at, likely_since: at, earliest: at, doubt: Doubt::None }
     }
 
     /// When it was, where nobody knows better: of all times the one that favours the target, if they are far apart.
@@ -351,7 +351,7 @@ pub struct Engine<O> {
     /// Everything is being ended with this, and nothing tried again.
     abandoning: Option<Failure>,
     /// What was seen and not yet dealt with, and when it was seen.
-    backlog: VecDeque<(Ready<Tag<O>>, Seen)>,
+    backlog: VecDeque<(Ready<Tag<O>>, Sighting)>,
     /// Checks whose races lack a descriptor for the next address.
     starved: VecDeque<Starved>,
     /// What was found for names, and by when, and whom it was not told yet.
@@ -417,7 +417,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// What became of connections that were meant to be kept.
-    pub fn pool_stats(&self) -> pool::Stats {
+    pub fn pool_stats(&self) -> pool::PoolStats {
         self.pool.stats()
     }
 
@@ -503,7 +503,7 @@ impl<O: Copy> Engine<O> {
         }
         let mut ready = std::mem::take(&mut self.ready);
         let now = self.reactor.turn(&mut ready)?;
-        let seen = Seen::new(now, self.reactor.sight());
+        let seen = Sighting::new(now, self.reactor.sight());
         self.excuse(now);
         // What happens in this turn goes into `out` itself and is not moved again.
         out.append(&mut self.finished);
@@ -539,7 +539,7 @@ impl<O: Copy> Engine<O> {
     }
 
     /// Deals with one event.
-    fn handle(&mut self, event: Ready<Tag<O>>, seen: Seen) {
+    fn handle(&mut self, event: Ready<Tag<O>>, seen: Sighting) {
         let now = seen.at;
         match event {
             Ready::Deadline { tag: Tag::Check(id), key } => {

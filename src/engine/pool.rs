@@ -55,13 +55,13 @@ impl Origin {
 
 /// What became of connections that were meant to be kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct PoolStats {
     /// How often one was used again.
     pub reused: u64,
     closed: [u64; CloseReason::ALL.len()],
 }
 
-impl Stats {
+impl PoolStats {
     /// How many were closed, by reason; only reasons that there were.
     pub fn closed(&self) -> impl Iterator<Item = (CloseReason, u64)> {
         CloseReason::ALL.into_iter().zip(self.closed).filter(|(_, count)| *count > 0)
@@ -72,12 +72,12 @@ impl Stats {
 #[derive(Debug)]
 pub struct Pool<C> {
     idle: VecDeque<(Origin, C)>,
-    stats: Stats,
+    stats: PoolStats,
 }
 
 impl<C> Default for Pool<C> {
     fn default() -> Pool<C> {
-        Pool { idle: VecDeque::new(), stats: Stats::default() }
+        Pool { idle: VecDeque::new(), stats: PoolStats::default() }
     }
 }
 
@@ -115,7 +115,7 @@ impl<C> Pool<C> {
     }
 
     /// What became of connections so far.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> PoolStats {
         self.stats
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         }
         assert_eq!((pool.take(&a), pool.take(&a), pool.take(&a)), (Some("a2"), Some("a1"), None));
         assert_eq!(pool.take(&b), Some("b1"));
-        assert_eq!(pool.stats(), Stats::default());
+        assert_eq!(pool.stats(), PoolStats::default());
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Source for Outlet {
 
 /// The signals that ask this program to end.
 #[derive(Debug)]
-pub struct Signals(signal::Signals);
+pub struct Signals(signal::SignalPipe);
 
 impl Signals {
     /// Catches them. Call it once in a process.
@@ -114,7 +114,7 @@ impl Signals {
     /// # Errors
     /// What the system says.
     pub fn catch() -> io::Result<Signals> {
-        signal::Signals::catch().map(Signals)
+        signal::SignalPipe::catch().map(Signals)
     }
 
     /// The number of one that has come, if any.

@@ -94,16 +94,16 @@ impl Url {
     /// [`UrlError`]: what is wrong, and at which byte of `text`.
     pub fn parse(text: &str) -> Result<UrlAndUser, UrlError> {
         if text.len() > URL_MAX {
-            return Err(UrlError::new(URL_MAX, Problem::TooLong));
+            return Err(UrlError::new(URL_MAX, UrlProblem::TooLong));
         }
         // Without an early end the compiler looks at 16 bytes at a time, and nearly every URL is a plain one: printable
         // ASCII without a fragment.
         let is_plain = text.bytes().fold(true, |plain, b| plain & b.is_ascii_graphic() & (b != b'#'));
         if !is_plain && let Some(at) = text.bytes().position(|b| b.is_ascii_control() || b == b' ') {
-            return Err(UrlError::new(at, Problem::Control));
+            return Err(UrlError::new(at, UrlProblem::Control));
         }
         if !is_plain && let Some((at, c)) = invisible(text) {
-            return Err(UrlError::new(at, Problem::Invisible(Invisible(c))));
+            return Err(UrlError::new(at, UrlProblem::Invisible(Invisible(c))));
         }
         let (scheme, authority_at) = split_scheme(text)?;
         let (user, host_and_port, colon, tail) = split_authority(&text[authority_at..]);
@@ -111,14 +111,14 @@ impl Url {
         let user = user.map(|user| decoded_user(user, authority_at)).transpose()?;
         let (host, digits) = split_port(host_and_port, colon, host_at)?;
         let port = match (digits, scheme.default_port()) {
-            (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), Problem::Port))?,
+            (Some(digits), _) => parse_port(digits).ok_or(UrlError::new(host_at + host.len(), UrlProblem::Port))?,
             (None, Some(port)) => port,
-            (None, None) => return Err(UrlError::new(host_at + host.len(), Problem::NoPort)),
+            (None, None) => return Err(UrlError::new(host_at + host.len(), UrlProblem::NoPort)),
         };
         let literal = check_host(host, host_at)?;
         let path = if is_plain { tail } else { tail.split('#').next().unwrap_or_default() };
         if !scheme.is_http() && !matches!(path, "" | "/") {
-            return Err(UrlError::new(host_at + host_and_port.len(), Problem::PathOnTcp));
+            return Err(UrlError::new(host_at + host_and_port.len(), UrlProblem::PathOnTcp));
         }
         let digits = digits.filter(|_| scheme.default_port() != Some(port));
         // Nearly every URL stands in its normal form, but for capital letters, and is copied in one piece.
@@ -160,17 +160,17 @@ impl Url {
             // "mailto:me" and "http:x" have a scheme and no authority: nothing to connect to.
             return match text[scheme.len()..].starts_with("://") {
                 true => Url::parse(&text),
-                false => Err(UrlError::new(0, Problem::Scheme)),
+                false => Err(UrlError::new(0, UrlProblem::Scheme)),
             };
         }
         // What has no scheme must not look as if it had one (RFC 3986, 4.2): " http://h/" is meant otherwise than it reads.
         if text.split(['/', '?']).next().is_some_and(|segment| segment.contains(':')) {
-            return Err(UrlError::new(0, Problem::Scheme));
+            return Err(UrlError::new(0, UrlProblem::Scheme));
         }
         // Where a browser takes a backslash for a slash it goes to another host than we would.
         let mut slashes = text.bytes().take_while(|b| matches!(b, b'/' | b'\\')).take(2);
         if slashes.clone().count() == 2 && slashes.any(|b| b == b'\\') {
-            return Err(UrlError::new(0, Problem::Backslash));
+            return Err(UrlError::new(0, UrlProblem::Backslash));
         }
         match text.as_bytes() {
             [b'/', b'/', ..] => Url::parse(&format!("{}:{text}", self.scheme.as_str())),
@@ -249,18 +249,18 @@ pub struct UrlError {
     /// The byte of the text at which it went wrong.
     pub at: usize,
     /// What is wrong there.
-    pub problem: Problem,
+    pub problem: UrlProblem,
 }
 
 impl UrlError {
-    fn new(at: usize, problem: Problem) -> UrlError {
+    fn new(at: usize, problem: UrlProblem) -> UrlError {
         UrlError { at, problem }
     }
 }
 
 /// What can be wrong with a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum UrlProblem {
     /// More than [`URL_MAX`] bytes.
     TooLong,
     /// A control character or a space.
@@ -298,22 +298,22 @@ pub enum Problem {
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.problem {
-            Problem::Invisible(hidden) => return hidden.fmt(f),
-            Problem::TooLong => "the URL is longer than 8 KiB",
-            Problem::Control => "a URL has no spaces and no control characters (write a space as %20)",
-            Problem::Scheme => "the scheme is not one of http, https, tcp, tls",
-            Problem::EmptyHost => "the host is empty",
-            Problem::HostCharacter => "a host name has only letters, digits, '-', '_' and '.'",
-            Problem::HostNotAscii => "the host is not ASCII: write it in its punycode form (xn--...)",
-            Problem::HostLength => "a host name has up to 253 bytes, in labels of 1 to 63 between its dots",
-            Problem::Ipv4 => "a host that ends in a number must be an IPv4 address such as 192.0.2.1",
-            Problem::Ipv6 => "what stands in [brackets] must be an IPv6 address such as [2001:db8::1]",
-            Problem::Zone => "an IPv6 zone (%eth0) means something on one machine only and is not supported",
-            Problem::Port => "the port must be a number from 1 to 65535",
-            Problem::NoPort => "tcp:// needs a port: tcp://HOST:PORT",
-            Problem::PathOnTcp => "tcp:// and tls:// have no path",
-            Problem::Backslash => "two slashes begin a host, and a backslash is none",
-            Problem::UserEncoding => {
+            UrlProblem::Invisible(hidden) => return hidden.fmt(f),
+            UrlProblem::TooLong => "the URL is longer than 8 KiB",
+            UrlProblem::Control => "a URL has no spaces and no control characters (write a space as %20)",
+            UrlProblem::Scheme => "the scheme is not one of http, https, tcp, tls",
+            UrlProblem::EmptyHost => "the host is empty",
+            UrlProblem::HostCharacter => "a host name has only letters, digits, '-', '_' and '.'",
+            UrlProblem::HostNotAscii => "the host is not ASCII: write it in its punycode form (xn--...)",
+            UrlProblem::HostLength => "a host name has up to 253 bytes, in labels of 1 to 63 between its dots",
+            UrlProblem::Ipv4 => "a host that ends in a number must be an IPv4 address such as 192.0.2.1",
+            UrlProblem::Ipv6 => "what stands in [brackets] must be an IPv6 address such as [2001:db8::1]",
+            UrlProblem::Zone => "an IPv6 zone (%eth0) means something on one machine only and is not supported",
+            UrlProblem::Port => "the port must be a number from 1 to 65535",
+            UrlProblem::NoPort => "tcp:// needs a port: tcp://HOST:PORT",
+            UrlProblem::PathOnTcp => "tcp:// and tls:// have no path",
+            UrlProblem::Backslash => "two slashes begin a host, and a backslash is none",
+            UrlProblem::UserEncoding => {
                 "'%' in user:password must be followed by two hexadecimal digits of a printable byte"
             }
         })
@@ -334,7 +334,7 @@ fn split_scheme(text: &str) -> Result<(Scheme, usize), UrlError> {
     }
     let colon = text.bytes().position(|b| matches!(b, b':' | b'/' | b'?' | b'#')).unwrap_or(text.len());
     match text[colon..].starts_with("://") {
-        true => Err(UrlError::new(0, Problem::Scheme)),
+        true => Err(UrlError::new(0, UrlProblem::Scheme)),
         false => Ok((Scheme::Http, 0)),
     }
 }
@@ -409,7 +409,7 @@ pub fn user_info(text: &str) -> Option<Range<usize>> {
 /// Takes `HOST[:PORT]` apart. The host keeps its brackets.
 fn split_port(authority: &str, colon: Option<usize>, at: usize) -> Result<(&str, Option<&str>), UrlError> {
     let host_len = if authority.starts_with('[') {
-        authority.find(']').ok_or(UrlError::new(at, Problem::Ipv6))? + 1
+        authority.find(']').ok_or(UrlError::new(at, UrlProblem::Ipv6))? + 1
     } else {
         colon.unwrap_or(authority.len())
     };
@@ -417,7 +417,7 @@ fn split_port(authority: &str, colon: Option<usize>, at: usize) -> Result<(&str,
     match rest.strip_prefix(':') {
         Some(digits) => Ok((host, Some(digits))),
         None if rest.is_empty() => Ok((host, None)),
-        None => Err(UrlError::new(at + host_len, Problem::Port)),
+        None => Err(UrlError::new(at + host_len, UrlProblem::Port)),
     }
 }
 
@@ -433,13 +433,13 @@ fn parse_port(digits: &str) -> Option<u16> {
 /// Whether this can be a host; its address where it is written as one.
 fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
     if host.is_empty() {
-        return Err(UrlError::new(at, Problem::EmptyHost));
+        return Err(UrlError::new(at, UrlProblem::EmptyHost));
     }
     if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         if inner.contains('%') {
-            return Err(UrlError::new(at, Problem::Zone));
+            return Err(UrlError::new(at, UrlProblem::Zone));
         }
-        let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, Problem::Ipv6))?;
+        let address: Ipv6Addr = inner.parse().map_err(|_| UrlError::new(at, UrlProblem::Ipv6))?;
         return Ok(Some(IpAddr::V6(address)));
     }
     if let Some(address) = ipv4(host) {
@@ -456,19 +456,19 @@ fn check_host(host: &str, at: usize) -> Result<Option<IpAddr>, UrlError> {
                 is_too_long |= !has_length(offset - last);
                 last = offset + 1;
             }
-            _ if host.is_ascii() => return Err(UrlError::new(at + offset, Problem::HostCharacter)),
-            _ => return Err(UrlError::new(at + offset, Problem::HostNotAscii)),
+            _ if host.is_ascii() => return Err(UrlError::new(at + offset, UrlProblem::HostCharacter)),
+            _ => return Err(UrlError::new(at + offset, UrlProblem::HostNotAscii)),
         }
     }
     // "Ends in a number" is how the URL standard tells an address from a name: 10.1 and 0x7f.1 are no names, and what
     // inet_aton makes of them is nobody's intention.
     let last = &name.as_bytes()[last..];
     if is_too_long || !has_length(last.len()) {
-        return Err(UrlError::new(at, Problem::HostLength));
+        return Err(UrlError::new(at, UrlProblem::HostLength));
     }
     let is_number = last.iter().all(u8::is_ascii_digit)
         || matches!(last, [b'0', b'x' | b'X', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
-    if is_number { Err(UrlError::new(at, Problem::Ipv4)) } else { Ok(None) }
+    if is_number { Err(UrlError::new(at, UrlProblem::Ipv4)) } else { Ok(None) }
 }
 
 /// Four numbers up to 255 with dots between them, without leading zeros, which some would read as octal. What std's own
@@ -604,7 +604,7 @@ fn decoded_user(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
         let byte = if bytes[i] == b'%' {
             let digit = |offset: usize| bytes.get(i + offset).and_then(|b| (*b as char).to_digit(16));
             let (Some(high), Some(low)) = (digit(1), digit(2)) else {
-                return Err(UrlError::new(at + i, Problem::UserEncoding));
+                return Err(UrlError::new(at + i, UrlProblem::UserEncoding));
             };
             i += 3;
             (high * 16 + low) as u8
@@ -614,7 +614,7 @@ fn decoded_user(text: &str, at: usize) -> Result<Box<[u8]>, UrlError> {
         };
         // RFC 7617, 2: user-id and password must not contain any control characters.
         if byte < b' ' || byte == 0x7f {
-            return Err(UrlError::new(at + i.saturating_sub(3), Problem::UserEncoding));
+            return Err(UrlError::new(at + i.saturating_sub(3), UrlProblem::UserEncoding));
         }
         out.push(byte);
     }
@@ -852,36 +852,36 @@ mod tests {
         let long = format!("http://h/{}", "x".repeat(URL_MAX));
         let label = format!("http://{}.com/", "x".repeat(64));
         let cases = [
-            (long.as_str(), URL_MAX, Problem::TooLong),
-            ("http://h/a b", 10, Problem::Control),
-            ("http://h/\u{7f}", 9, Problem::Control),
-            ("ftp://h/", 0, Problem::Scheme),
-            ("://h/", 0, Problem::Scheme),
-            ("http://", 7, Problem::EmptyHost),
-            ("", 0, Problem::EmptyHost),
-            ("http:///path", 7, Problem::EmptyHost),
-            ("http://me@/", 10, Problem::EmptyHost),
-            ("http://a!b/", 8, Problem::HostCharacter),
-            ("http://a%41/", 8, Problem::HostCharacter),
-            ("http://bücher.example/", 8, Problem::HostNotAscii),
-            ("http://a..b/", 7, Problem::HostLength),
-            (label.as_str(), 7, Problem::HostLength),
-            ("http://10.1/", 7, Problem::Ipv4),
-            ("http://256.1.1.1/", 7, Problem::Ipv4),
-            ("http://0x7f000001/", 7, Problem::Ipv4),
-            ("http://0X7F000001/", 7, Problem::Ipv4),
-            ("http://[::g]/", 7, Problem::Ipv6),
-            ("http://[::1/", 7, Problem::Ipv6),
-            ("http://[fe80::1%25eth0]/", 7, Problem::Zone),
-            ("http://h:/", 8, Problem::Port),
-            ("http://h:0/", 8, Problem::Port),
-            ("http://h:65536/", 8, Problem::Port),
-            ("http://h:+80/", 8, Problem::Port),
-            ("http://[::1]x/", 12, Problem::Port),
-            ("tcp://h", 7, Problem::NoPort),
-            ("tcp://h:1/x", 9, Problem::PathOnTcp),
-            ("http://a%zz:b@h/", 8, Problem::UserEncoding),
-            ("http://a%0a:b@h/", 8, Problem::UserEncoding),
+            (long.as_str(), URL_MAX, UrlProblem::TooLong),
+            ("http://h/a b", 10, UrlProblem::Control),
+            ("http://h/\u{7f}", 9, UrlProblem::Control),
+            ("ftp://h/", 0, UrlProblem::Scheme),
+            ("://h/", 0, UrlProblem::Scheme),
+            ("http://", 7, UrlProblem::EmptyHost),
+            ("", 0, UrlProblem::EmptyHost),
+            ("http:///path", 7, UrlProblem::EmptyHost),
+            ("http://me@/", 10, UrlProblem::EmptyHost),
+            ("http://a!b/", 8, UrlProblem::HostCharacter),
+            ("http://a%41/", 8, UrlProblem::HostCharacter),
+            ("http://bücher.example/", 8, UrlProblem::HostNotAscii),
+            ("http://a..b/", 7, UrlProblem::HostLength),
+            (label.as_str(), 7, UrlProblem::HostLength),
+            ("http://10.1/", 7, UrlProblem::Ipv4),
+            ("http://256.1.1.1/", 7, UrlProblem::Ipv4),
+            ("http://0x7f000001/", 7, UrlProblem::Ipv4),
+            ("http://0X7F000001/", 7, UrlProblem::Ipv4),
+            ("http://[::g]/", 7, UrlProblem::Ipv6),
+            ("http://[::1/", 7, UrlProblem::Ipv6),
+            ("http://[fe80::1%25eth0]/", 7, UrlProblem::Zone),
+            ("http://h:/", 8, UrlProblem::Port),
+            ("http://h:0/", 8, UrlProblem::Port),
+            ("http://h:65536/", 8, UrlProblem::Port),
+            ("http://h:+80/", 8, UrlProblem::Port),
+            ("http://[::1]x/", 12, UrlProblem::Port),
+            ("tcp://h", 7, UrlProblem::NoPort),
+            ("tcp://h:1/x", 9, UrlProblem::PathOnTcp),
+            ("http://a%zz:b@h/", 8, UrlProblem::UserEncoding),
+            ("http://a%0a:b@h/", 8, UrlProblem::UserEncoding),
         ];
         for (text, at, problem) in cases {
             let error = Url::parse(text).expect_err(text);

@@ -101,7 +101,7 @@ impl<T> Ready<T> {
 
 /// What the loop knows of itself. A loop that is held up by its owner shows here first.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
+pub struct LoopStats {
     /// Trips round the loop.
     pub turns: u64,
     /// The longest time between being told what is ready and asking again: "loop lag". Everybody else waited for this
@@ -113,7 +113,7 @@ pub struct Stats {
     pub absent: Duration,
 }
 
-impl Stats {
+impl LoopStats {
     /// Notes a turn that was dealt with by `now`: how long that took.
     fn note(&mut self, turn: &Turn, now: Instant) -> Duration {
         let took = if turn.number > 0 { now.saturating_duration_since(turn.seen_at) } else { Duration::ZERO };
@@ -182,7 +182,7 @@ pub struct Reactor<T> {
     clock: Clock,
     last_turn: Turn,
     sight: Sight,
-    stats: Stats,
+    stats: LoopStats,
 }
 
 struct Slot<T> {
@@ -204,7 +204,7 @@ impl<T: Copy> Reactor<T> {
             clock,
             last_turn: Turn::new(clock.started()),
             sight: Sight::new(clock.started()),
-            stats: Stats::default(),
+            stats: LoopStats::default(),
         })
     }
 
@@ -337,7 +337,7 @@ impl<T: Copy> Reactor<T> {
     }
 
     /// What the loop knows of itself so far, the turn that is under way included.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> LoopStats {
         let mut stats = self.stats;
         stats.note(&self.last_turn, self.clock.now());
         stats
@@ -353,7 +353,7 @@ impl<T: Copy> Reactor<T> {
         &self.sight
     }
 
-    /// How long this program was away in all; see [`Stats::absent`].
+    /// How long this program was away in all; see [`LoopStats::absent`].
     pub fn absent(&self) -> Duration {
         self.stats.absent
     }

@@ -20,7 +20,7 @@ const SWEEP_FROM: usize = 64;
 #[derive(Default)]
 pub(super) struct Timers {
     /// The earliest first.
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Reverse<TimerEntry>>,
     /// By slot: which of its entries is alive. Odd while there is one: setting and clearing count on.
     current: Vec<u32>,
     /// How many slots have a deadline.
@@ -29,7 +29,7 @@ pub(super) struct Timers {
 
 /// A deadline as it was set: alive while its slot still counts this turn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+struct TimerEntry {
     at: Instant,
     slot: u32,
     turn: u32,
@@ -51,7 +51,7 @@ impl Timers {
         let was_set = is_odd(*turn);
         *turn = turn.wrapping_add(if was_set { 2 } else { 1 });
         self.alive += usize::from(!was_set);
-        self.heap.push(Reverse(Entry { at, slot, turn: *turn }));
+        self.heap.push(Reverse(TimerEntry { at, slot, turn: *turn }));
         if was_set {
             self.sweep();
         }
@@ -89,7 +89,7 @@ impl Timers {
     }
 
     /// The earliest entry that is alive, if it is not later than this. Dead ones on the way to it are taken out.
-    fn first(&mut self, until: Instant) -> Option<Entry> {
+    fn first(&mut self, until: Instant) -> Option<TimerEntry> {
         while let Some(Reverse(entry)) = self.heap.peek().filter(|Reverse(entry)| entry.at <= until) {
             if self.current[entry.slot as usize] == entry.turn {
                 return Some(*entry);

@@ -64,16 +64,16 @@ impl Change {
 
 /// A result as far as it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Result {
+struct BaselineResult {
     reason: Reason,
     /// Of a whole answer.
     time: Option<Duration>,
 }
 
-impl Result {
-    fn of(record: &Record<'_>) -> Result {
+impl BaselineResult {
+    fn of(record: &Record<'_>) -> BaselineResult {
         let time = record.total().filter(|_| record.reason.is_of_an_answer());
-        Result { reason: record.reason, time }
+        BaselineResult { reason: record.reason, time }
     }
 }
 
@@ -85,15 +85,15 @@ pub struct Changed {
     /// What it is joined by.
     title: Box<str>,
     detail: Option<Box<str>>,
-    before: Option<Result>,
-    after: Option<Result>,
+    before: Option<BaselineResult>,
+    after: Option<BaselineResult>,
 }
 
 /// Both runs. First all records of the old one, then all of the new one.
 #[derive(Debug)]
 pub struct Baseline {
     /// What was there and has not come again yet: by title, in the order of their coming.
-    old: HashMap<Box<str>, Vec<Result>>,
+    old: HashMap<Box<str>, Vec<BaselineResult>>,
     changed: Vec<Changed>,
     /// By how many percent a check must take longer to be slower.
     slower: u32,
@@ -109,7 +109,7 @@ impl Baseline {
 
     /// One of the old run.
     pub fn add_old(&mut self, record: &Record<'_>) {
-        let result = Result::of(record);
+        let result = BaselineResult::of(record);
         match self.old.get_mut(record.title()) {
             Some(results) => results.push(result),
             None => drop(self.old.insert(record.title().into(), vec![result])),
@@ -118,13 +118,13 @@ impl Baseline {
 
     /// One of the new run.
     pub fn add_new(&mut self, record: &Record<'_>) {
-        let after = Result::of(record);
+        let after = BaselineResult::of(record);
         let before = match self.old.get_mut(record.title()) {
             Some(results) if results.len() > 1 => Some(results.remove(0)),
             Some(_) => self.old.remove(record.title()).and_then(|mut results| results.pop()),
             None => None,
         };
-        let is_bad = |result: Result| !result.reason.verdict().is_healthy();
+        let is_bad = |result: BaselineResult| !result.reason.verdict().is_healthy();
         self.is_worse |= is_bad(after) && !before.is_some_and(is_bad);
         match self.change(before, after) {
             Some(change) => self.changed.push(Changed {
@@ -138,7 +138,7 @@ impl Baseline {
         }
     }
 
-    fn change(&self, before: Option<Result>, after: Result) -> Option<Change> {
+    fn change(&self, before: Option<BaselineResult>, after: BaselineResult) -> Option<Change> {
         let Some(before) = before else { return Some(Change::New) };
         match (before.reason.verdict(), after.reason.verdict()) {
             (Verdict::Down, Verdict::Down) => Some(Change::StillDown),
@@ -241,8 +241,8 @@ impl Changes {
     }
 }
 
-fn push_result(result: Option<Result>, out: &mut Vec<u8>) {
-    let Some(Result { reason, time }) = result else { return put(b"null", out) };
+fn push_result(result: Option<BaselineResult>, out: &mut Vec<u8>) {
+    let Some(BaselineResult { reason, time }) = result else { return put(b"null", out) };
     put(b"{\"verdict\":\"", out);
     put(reason.verdict().as_str().as_bytes(), out);
     put(b"\",\"reason\":\"", out);
@@ -254,8 +254,8 @@ fn push_result(result: Option<Result>, out: &mut Vec<u8>) {
 
 impl Changed {
     fn in_words(&self) -> String {
-        let time = |result: Option<Result>| result?.time.map(short_time);
-        let word = |result: Option<Result>| result.map_or("-", |result| result.reason.as_str());
+        let time = |result: Option<BaselineResult>| result?.time.map(short_time);
+        let word = |result: Option<BaselineResult>| result.map_or("-", |result| result.reason.as_str());
         let detail = self.detail.as_deref().map_or(String::new(), |detail| format!(": {detail}"));
         match self.change {
             Change::Slower => {

@@ -94,19 +94,19 @@ fn minor(version: &str) -> Option<u8> {
 }
 
 /// The value of a sample, in a form that Go's `ParseFloat` takes.
-enum Value {
+enum SampleValue {
     Number(u64),
     Micros(u64),
     Text(&'static str),
 }
 
-use Value::{Micros, Number, Text};
+use SampleValue::{Micros, Number, Text};
 
 /// A family whose series have no label but the target's: its name, its help, and a target's value.
-type Plain = (&'static str, &'static str, fn(&Row) -> Option<Value>);
+type Plain = (&'static str, &'static str, fn(&Row) -> Option<SampleValue>);
 
 /// A family whose series have one more: its name, its help, the label, and a target's values of label and sample.
-type Labelled = (&'static str, &'static str, &'static str, fn(&Row) -> Vec<(&'static str, Value)>);
+type Labelled = (&'static str, &'static str, &'static str, fn(&Row) -> Vec<(&'static str, SampleValue)>);
 
 const PLAIN: &[Plain] = &[
     ("probe_success", "Whether the target was up, 1, or down, 0; none where that is unknown.", |row| {
@@ -230,7 +230,7 @@ fn push_head(name: &str, help: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &Value, out: &mut Vec<u8>) {
+fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &SampleValue, out: &mut Vec<u8>) {
     put(name.as_bytes(), out);
     out.push(b'{');
     put(&row.labels, out);
@@ -247,7 +247,7 @@ fn push_sample(name: &str, row: &Row, label: Option<(&str, &str)>, value: &Value
     push_value(value, out);
 }
 
-fn push_value(value: &Value, out: &mut Vec<u8>) {
+fn push_value(value: &SampleValue, out: &mut Vec<u8>) {
     match value {
         Number(number) => push_number(*number, out),
         Micros(micros) => push_seconds(Duration::from_micros(*micros), out),

@@ -26,7 +26,7 @@ const SECONDS_MAX: u64 = 10_000_000_000;
 // Nearly all are the large variant.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
-pub enum Line<'a> {
+pub enum ResultLine<'a> {
     /// One check.
     Check(Record<'a>),
     /// A whole run.
@@ -58,7 +58,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
+pub fn line(text: &[u8]) -> Result<ResultLine<'_>, String> {
     if text.len() > LINE_MAX {
         return Err(format!("longer than {} MiB", LINE_MAX / 1024 / 1024));
     }
@@ -68,7 +68,7 @@ pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
     };
     // Nearly all are plain, and as this program writes them.
     if let Some(record) = plain::check(text) {
-        return Ok(Line::Check(record));
+        return Ok(ResultLine::Check(record));
     }
     let (mut schema, mut kind) = (None, None);
     each(text, &mut |key, value| {
@@ -81,8 +81,8 @@ pub fn line(text: &[u8]) -> Result<Line<'_>, String> {
     })?;
     match (schema, kind) {
         (None, _) => Err("no result: it says no \"schema\"".to_owned()),
-        (Some("1"), Some("\"check\"")) => check(text).map(Line::Check),
-        (Some("1"), Some("\"summary\"")) => summary(text).map(Line::Summary),
+        (Some("1"), Some("\"check\"")) => check(text).map(ResultLine::Check),
+        (Some("1"), Some("\"summary\"")) => summary(text).map(ResultLine::Summary),
         (Some("1"), _) => Err("neither a check nor a summary".to_owned()),
         (Some(other), _) => Err(format!("schema {other} is not known to this version")),
     }
@@ -318,7 +318,7 @@ mod tests {
     use crate::report::ndjson::Ndjson;
     use crate::report::testing::{all_kinds, hostile, summary, with_text, written};
 
-    fn read(text: &str) -> Result<Line<'_>, String> {
+    fn read(text: &str) -> Result<ResultLine<'_>, String> {
         line(text.as_bytes())
     }
 
@@ -331,14 +331,14 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), records.len() + 1);
         for (line, record) in lines.iter().zip(&records) {
-            let Ok(Line::Check(read)) = read(line) else { panic!("{line}") };
+            let Ok(ResultLine::Check(read)) = read(line) else { panic!("{line}") };
             assert_eq!(&read, record, "{line}");
             assert_eq!(&check(line).unwrap(), record, "{line}");
             if let Some(plain) = plain::check(line) {
                 assert_eq!(&plain, record, "{line}");
             }
         }
-        let Ok(Line::Summary(figures)) = read(lines[records.len()]) else { panic!("a summary") };
+        let Ok(ResultLine::Summary(figures)) = read(lines[records.len()]) else { panic!("a summary") };
         let summary = summary(&records);
         assert_eq!((figures.total, figures.wall, figures.cpu), (records.len() as u64, summary.wall, summary.cpu));
         assert_eq!((figures.turns, figures.longest_turn, figures.shard), (12, summary.longest_turn, None));

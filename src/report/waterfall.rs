@@ -43,17 +43,17 @@ const DENSITY: &[u8] = b" .:-=+*%@#";
 pub struct Waterfall {
     look: Look,
     /// Those that are shown one by one as long as they are few.
-    first: Vec<Bar>,
-    failed: Vec<Bar>,
+    first: Vec<WaterfallBar>,
+    failed: Vec<WaterfallBar>,
     /// The slowest first.
-    slowest: Vec<Bar>,
+    slowest: Vec<WaterfallBar>,
     /// When each began and how long it took.
     spans: Vec<Span>,
 }
 
 /// A check that is shown by itself.
 #[derive(Clone, Debug)]
-struct Bar {
+struct WaterfallBar {
     title: Box<str>,
     reason: Reason,
     span: Option<Span>,
@@ -74,11 +74,11 @@ impl Span {
     }
 }
 
-impl Bar {
-    fn of(record: &Record<'_>, span: Option<Span>) -> Bar {
+impl WaterfallBar {
+    fn of(record: &Record<'_>, span: Option<Span>) -> WaterfallBar {
         // More than a line of a terminal is of no use.
         let title = clip(record.title(), 256).into();
-        Bar {
+        WaterfallBar {
             title,
             reason: record.reason,
             span,
@@ -107,17 +107,17 @@ impl Sink for Waterfall {
         self.spans.extend(span);
         let is_bad = record.verdict() != Verdict::Up;
         if self.first.len() <= ALL_MAX {
-            self.first.push(Bar::of(record, span));
+            self.first.push(WaterfallBar::of(record, span));
         }
         if is_bad && self.failed.len() <= FAILED_MAX {
-            self.failed.push(Bar::of(record, span));
+            self.failed.push(WaterfallBar::of(record, span));
         }
         let micros = span.map_or(0, |span| span.micros);
         if !is_bad
             && (self.slowest.len() < SLOWEST_MAX || self.slowest.last().is_some_and(|last| last.micros() < micros))
         {
             let at = self.slowest.partition_point(|bar| bar.micros() >= micros);
-            self.slowest.insert(at, Bar::of(record, span));
+            self.slowest.insert(at, WaterfallBar::of(record, span));
             self.slowest.truncate(SLOWEST_MAX);
         }
     }
@@ -162,7 +162,7 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn new<'b>(look: &Look, bars: impl Iterator<Item = &'b Bar>, spans: &[Span]) -> Canvas {
+    fn new<'b>(look: &Look, bars: impl Iterator<Item = &'b WaterfallBar>, spans: &[Span]) -> Canvas {
         // A line that fills the last column makes some terminals begin another.
         let columns = look.columns.unwrap_or(COLUMNS).max(COLUMNS_MIN) - 1;
         let longest = bars.map(|bar| bar.title.chars().count()).max().unwrap_or(0);
@@ -194,7 +194,7 @@ impl Canvas {
         put(format!("{mark} {shown:width$} |", width = self.title).as_bytes(), out);
     }
 
-    fn push_bar(&self, bar: &Bar, out: &mut Vec<u8>) {
+    fn push_bar(&self, bar: &WaterfallBar, out: &mut Vec<u8>) {
         let verdict = bar.reason.verdict();
         let mark = match verdict {
             Verdict::Up => ' ',

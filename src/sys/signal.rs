@@ -19,14 +19,14 @@ static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 
 /// The readable end of the pipe. Watch it, then call [`taken`](Self::taken).
 #[derive(Debug)]
-pub struct Signals {
+pub struct SignalPipe {
     pipe: File,
 }
 
-impl Signals {
+impl SignalPipe {
     /// Catches SIGINT and SIGTERM, once each: a second one of the same kind ends the process as if nothing had been
     /// caught, so that an impatient user is never stuck. Call it once in a process.
-    pub fn catch() -> io::Result<Signals> {
+    pub fn catch() -> io::Result<SignalPipe> {
         let (reader, writer) = io::pipe()?;
         let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
         set_nonblocking(&reader)?;
@@ -44,7 +44,7 @@ impl Signals {
                 super::check(libc::sigaction(signal, &action, std::ptr::null_mut()))?;
             }
         }
-        Ok(Signals { pipe: File::from(reader) })
+        Ok(SignalPipe { pipe: File::from(reader) })
     }
 
     /// The number of a signal that has come, if any.
@@ -57,7 +57,7 @@ impl Signals {
     }
 }
 
-impl AsRawFd for Signals {
+impl AsRawFd for SignalPipe {
     fn as_raw_fd(&self) -> RawFd {
         self.pipe.as_raw_fd()
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Comparison, Expectation, Headers, Match, Range, Seen, Subject, Test, Watch, clip};
+use super::{Expectation, Headers, Match, Range, Seen, Subject, Test, ValueComparison, Watch, clip};
 use crate::proto::json;
 use crate::proto::url::without_user;
 
@@ -145,8 +145,8 @@ impl Expectation {
             }
             Subject::Json(path) => self.with_json(seen, path, |found| match found {
                 None => Err(format!("{of} is missing")),
-                Some(json::Found::String(text)) => self.judge_number(text.chars().count()),
-                Some(json::Found::Array(raw) | json::Found::Object(raw)) => self.judge_number(json::count(raw)),
+                Some(json::JsonFound::String(text)) => self.judge_number(text.chars().count()),
+                Some(json::JsonFound::Array(raw) | json::JsonFound::Object(raw)) => self.judge_number(json::count(raw)),
                 Some(found) => {
                     Err(format!("{of} is {}, which has no length", TestedValue::from_json(found).with_type()))
                 }
@@ -168,7 +168,7 @@ impl Expectation {
         &self,
         seen: &Seen<'_>,
         path: &json::Path,
-        judge: impl FnOnce(Option<&json::Found<'_>>) -> Result<(), String>,
+        judge: impl FnOnce(Option<&json::JsonFound<'_>>) -> Result<(), String>,
     ) -> Result<(), String> {
         if !seen.body_whole {
             let kept = seen.body.len();
@@ -194,7 +194,7 @@ impl Expectation {
 #[derive(Debug)]
 pub struct Document<'a> {
     paths: Vec<&'a json::Path>,
-    found: Result<Vec<Option<json::Found<'a>>>, json::JsonError>,
+    found: Result<Vec<Option<json::JsonFound<'a>>>, json::JsonError>,
 }
 
 impl<'a> Document<'a> {
@@ -205,7 +205,7 @@ impl<'a> Document<'a> {
     }
 
     /// What stands at one of the paths for which it was read.
-    fn at(&self, path: &json::Path) -> Result<Option<&json::Found<'a>>, &json::JsonError> {
+    fn at(&self, path: &json::Path) -> Result<Option<&json::JsonFound<'a>>, &json::JsonError> {
         let found = self.found.as_ref()?;
         let index = self.paths.iter().position(|known| *known == path);
         Ok(index.and_then(|index| found.get(index)?.as_ref()))
@@ -263,14 +263,14 @@ impl Test {
     }
 }
 
-impl Comparison {
+impl ValueComparison {
     fn holds(self, order: Ordering) -> bool {
         match self {
-            Comparison::Equal => order.is_eq(),
-            Comparison::Less => order.is_lt(),
-            Comparison::LessOrEqual => order.is_le(),
-            Comparison::Greater => order.is_gt(),
-            Comparison::GreaterOrEqual => order.is_ge(),
+            ValueComparison::Equal => order.is_eq(),
+            ValueComparison::Less => order.is_lt(),
+            ValueComparison::LessOrEqual => order.is_le(),
+            ValueComparison::Greater => order.is_gt(),
+            ValueComparison::GreaterOrEqual => order.is_ge(),
         }
     }
 }
@@ -351,14 +351,14 @@ impl Range {
 }
 
 impl<'a> TestedValue<'a> {
-    fn from_json(found: &'a json::Found<'a>) -> TestedValue<'a> {
+    fn from_json(found: &'a json::JsonFound<'a>) -> TestedValue<'a> {
         match found {
-            json::Found::Number(raw) => TestedValue::Number(raw),
-            json::Found::String(text) => TestedValue::Text(text.as_bytes()),
-            json::Found::Bool(value) => TestedValue::Bool(*value),
-            json::Found::Null => TestedValue::Null,
-            json::Found::Array(_) => TestedValue::Array,
-            json::Found::Object(_) => TestedValue::Object,
+            json::JsonFound::Number(raw) => TestedValue::Number(raw),
+            json::JsonFound::String(text) => TestedValue::Text(text.as_bytes()),
+            json::JsonFound::Bool(value) => TestedValue::Bool(*value),
+            json::JsonFound::Null => TestedValue::Null,
+            json::JsonFound::Array(_) => TestedValue::Array,
+            json::JsonFound::Object(_) => TestedValue::Object,
         }
     }
 

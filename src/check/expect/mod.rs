@@ -154,9 +154,9 @@ pub struct Mismatch {
 /// What is compared with the value. Numbers are kept as decimal text, so that none loses a digit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Test {
-    Number(Comparison, String),
+    Number(ValueComparison, String),
     In(Vec<Range>),
-    Time(Comparison, Duration),
+    Time(ValueComparison, Duration),
     Text(Match, Rc<str>),
     Bool(bool),
     Null,
@@ -165,7 +165,7 @@ enum Test {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+enum ValueComparison {
     Equal,
     Less,
     LessOrEqual,

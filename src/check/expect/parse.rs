@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Comparison, Expectation, Match, Range, Subject, Test, clip};
+use super::{Expectation, Match, Range, Subject, Test, ValueComparison, clip};
 use crate::check::units;
 use crate::proto::json;
 
@@ -72,7 +72,7 @@ struct Operator {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OperatorMeaning {
-    Compare(Comparison),
+    Compare(ValueComparison),
     In,
     Text(Match),
     Exists,
@@ -80,12 +80,12 @@ enum OperatorMeaning {
 
 /// Longer symbols first: `<` would hide `<=`. The last column says whether it is negated.
 const SYMBOLS: [(&str, OperatorMeaning, bool); 6] = [
-    ("==", OperatorMeaning::Compare(Comparison::Equal), false),
-    ("!=", OperatorMeaning::Compare(Comparison::Equal), true),
-    ("<=", OperatorMeaning::Compare(Comparison::LessOrEqual), false),
-    (">=", OperatorMeaning::Compare(Comparison::GreaterOrEqual), false),
-    ("<", OperatorMeaning::Compare(Comparison::Less), false),
-    (">", OperatorMeaning::Compare(Comparison::Greater), false),
+    ("==", OperatorMeaning::Compare(ValueComparison::Equal), false),
+    ("!=", OperatorMeaning::Compare(ValueComparison::Equal), true),
+    ("<=", OperatorMeaning::Compare(ValueComparison::LessOrEqual), false),
+    (">=", OperatorMeaning::Compare(ValueComparison::GreaterOrEqual), false),
+    ("<", OperatorMeaning::Compare(ValueComparison::Less), false),
+    (">", OperatorMeaning::Compare(ValueComparison::Greater), false),
 ];
 
 const WORDS: [(&str, OperatorMeaning); 5] = [
@@ -269,7 +269,7 @@ impl<'a> Parser<'a> {
                 ValueKind::Size => self.size_test(how),
                 ValueKind::Time => self.time_test(how),
                 ValueKind::Text => self.text_test(subject, Match::Equal),
-                ValueKind::Word | ValueKind::Json if quoted && how == Comparison::Equal => {
+                ValueKind::Word | ValueKind::Json if quoted && how == ValueComparison::Equal => {
                     self.text_test(subject, Match::Equal)
                 }
                 ValueKind::Word => self.word_test(subject, how),
@@ -278,7 +278,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn whole_test(&mut self, subject: &Subject, how: Comparison) -> Result<Test, ParseError> {
+    fn whole_test(&mut self, subject: &Subject, how: ValueComparison) -> Result<Test, ParseError> {
         let number = self.peek_bare();
         let digits = number.strip_prefix('-').unwrap_or(number);
         if !json::is_number(number) || !is_digits(digits) {
@@ -288,7 +288,7 @@ impl<'a> Parser<'a> {
         Ok(Test::Number(how, number.into()))
     }
 
-    fn size_test(&mut self, how: Comparison) -> Result<Test, ParseError> {
+    fn size_test(&mut self, how: ValueComparison) -> Result<Test, ParseError> {
         let word = self.peek_bare();
         match units::size(&repeat(word)) {
             Ok(bytes) => {
@@ -299,7 +299,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn time_test(&mut self, how: Comparison) -> Result<Test, ParseError> {
+    fn time_test(&mut self, how: ValueComparison) -> Result<Test, ParseError> {
         let word = self.peek_bare();
         match units::duration(&repeat(word)) {
             Ok(time) => {
@@ -311,7 +311,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A number; one in quotes is understood too, since `tls.version == "1.3"` makes `>= "1.2"` look right.
-    fn word_test(&mut self, subject: &Subject, how: Comparison) -> Result<Test, ParseError> {
+    fn word_test(&mut self, subject: &Subject, how: ValueComparison) -> Result<Test, ParseError> {
         let start = self.at;
         let number = if self.rest().starts_with('"') {
             self.string()?
@@ -323,20 +323,20 @@ impl<'a> Parser<'a> {
         }
         self.at = start;
         let wants = match how {
-            Comparison::Equal => "text in double quotes, or a number",
+            ValueComparison::Equal => "text in double quotes, or a number",
             _ => "a number here",
         };
         Err(self.wrong_value(subject, wants))
     }
 
-    fn json_test(&mut self, subject: &Subject, how: Comparison) -> Result<Test, ParseError> {
+    fn json_test(&mut self, subject: &Subject, how: ValueComparison) -> Result<Test, ParseError> {
         let word = self.peek_bare();
         let test = match (how, word) {
-            (Comparison::Equal, "true") => Test::Bool(true),
-            (Comparison::Equal, "false") => Test::Bool(false),
-            (Comparison::Equal, "null") => Test::Null,
+            (ValueComparison::Equal, "true") => Test::Bool(true),
+            (ValueComparison::Equal, "false") => Test::Bool(false),
+            (ValueComparison::Equal, "null") => Test::Null,
             _ if json::is_number(word) => Test::Number(how, word.into()),
-            (Comparison::Equal, _) => {
+            (ValueComparison::Equal, _) => {
                 return Err(self.wrong_value(subject, "a number, text in double quotes, true, false or null"));
             }
             _ => return Err(self.wrong_value(subject, "a number here")),
@@ -460,7 +460,7 @@ impl<'a> Parser<'a> {
 fn check_operator(subject: &Subject, operator: &Operator) -> Result<(), ParseError> {
     let kind = subject.kind();
     let (goes, needs) = match operator.meaning {
-        OperatorMeaning::Compare(Comparison::Equal) => return Ok(()),
+        OperatorMeaning::Compare(ValueComparison::Equal) => return Ok(()),
         OperatorMeaning::Compare(_) => (kind != ValueKind::Text, "a number"),
         OperatorMeaning::In => (!matches!(kind, ValueKind::Text | ValueKind::Time), "a number"),
         OperatorMeaning::Text(_) => (matches!(kind, ValueKind::Text | ValueKind::Word | ValueKind::Json), "text"),
@@ -490,11 +490,12 @@ fn never_holds(subject: &Subject, test: &Test, negated: bool) -> Option<&'static
         }
         // What has no upper end: a test that 0 fails can only be passed by something above it.
         (Subject::Redirects | Subject::BodyBytes | Subject::Length(_), Test::Number(how, with)) => {
-            let goes_up = negated || !matches!(how, Comparison::Less | Comparison::LessOrEqual | Comparison::Equal);
-            let reaches = *how == Comparison::Equal && json::compare_numbers(with, "0").is_ge();
+            let goes_up = negated
+                || !matches!(how, ValueComparison::Less | ValueComparison::LessOrEqual | ValueComparison::Equal);
+            let reaches = *how == ValueComparison::Equal && json::compare_numbers(with, "0").is_ge();
             ("never below 0", goes_up || reaches || holds("0"))
         }
-        (_, Test::Time(Comparison::Less, with)) => ("never below 0", negated || !with.is_zero()),
+        (_, Test::Time(ValueComparison::Less, with)) => ("never below 0", negated || !with.is_zero()),
         _ => return None,
     };
     (!possible).then_some(domain)

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::{FindVariable, LineError, QUOTED_MAX};
 use crate::check::expect::clip;
-use crate::proto::url::{Problem, Url, UrlError, user_info, without_user};
+use crate::proto::url::{Url, UrlError, UrlProblem, user_info, without_user};
 
 /// A word of a line, unquoted and with its variables filled in.
 pub(super) struct Word<'a> {
@@ -46,7 +46,7 @@ impl Word<'_> {
     pub(super) fn url_error(&self, offset: usize, error: UrlError) -> LineError {
         let shown = match error.problem {
             // Behind the colon may be the first half of a password with a space or a slash in it.
-            Problem::Port => &self.text[..offset],
+            UrlProblem::Port => &self.text[..offset],
             _ => &self.text,
         };
         let shown =

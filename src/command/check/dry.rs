@@ -1,11 +1,11 @@
 //! `--dry-run`: all input is read, and each target shown with what was said of it; nothing is sent.
 
-use super::options::{FLAGS, Options, What};
+use super::options::{CheckFlag, CheckOptions, FLAGS};
 use super::{Beside, nothing_checked};
 use crate::check::settings::Setting;
 use crate::check::target::Target;
 use crate::command::exit;
-use crate::command::input::{Input, Next};
+use crate::command::input::{Next, TargetInput};
 use crate::command::output::{print, say};
 use crate::engine::Tag;
 use crate::reactor::Reactor;
@@ -19,7 +19,11 @@ const PIECE: usize = 64 * 1024;
 ///
 /// # Errors
 /// What is wrong with the input.
-pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Tag<Beside>>) -> Result<u8, String> {
+pub(super) fn run(
+    options: &CheckOptions,
+    input: &mut TargetInput,
+    reactor: &mut Reactor<Tag<Beside>>,
+) -> Result<u8, String> {
     let wanted = options.outputs.wanted();
     if let Some(file) = wanted.iter().find_map(|wanted| wanted.file.as_deref()) {
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
@@ -54,7 +58,7 @@ pub(super) fn run(options: &Options, input: &mut Input, reactor: &mut Reactor<Ta
 fn said(target: &Target) -> Vec<(&'static str, Vec<&str>)> {
     let mut all: Vec<(&'static str, Vec<&str>)> = Vec::new();
     for (setting, text) in &target.settings.said {
-        let Some(flag) = FLAGS.iter().find(|flag| flag.id == What::Setting(*setting)) else { continue };
+        let Some(flag) = FLAGS.iter().find(|flag| flag.id == CheckFlag::Setting(*setting)) else { continue };
         let is_repeated = matches!(setting, Setting::Header | Setting::Data | Setting::Expect | Setting::Warn);
         match all.iter_mut().find(|(name, _)| *name == flag.long) {
             Some((_, texts)) if is_repeated => texts.push(text),

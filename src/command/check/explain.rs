@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::check::machine::Awaits;
 use crate::check::outcome::Reason;
-use crate::engine::journal::{Cause, Step};
+use crate::engine::journal::{Cause, StepTaken};
 use crate::report::TurnRecord;
 use crate::report::text::{short_time, shown};
 
@@ -28,7 +28,7 @@ pub(super) struct Explain {
 
 impl Explain {
     /// A turn that is over, and its steps; `left_out` is how many beside them nobody has kept.
-    pub(super) fn turn(&mut self, turn: &TurnRecord, steps: &[Step], left_out: u64) -> String {
+    pub(super) fn turn(&mut self, turn: &TurnRecord, steps: &[StepTaken], left_out: u64) -> String {
         let mut text = match turn.number {
             0 => "before the first turn: each target that there is room for begins\n".to_owned(),
             _ => headline(turn),
@@ -61,9 +61,9 @@ fn headline(turn: &TurnRecord) -> String {
 }
 
 /// Steps that are alike under one line, which says what they are. Each by itself, or how many.
-fn push_steps(steps: &[Step], each: bool, text: &mut String) {
-    let mut kinds: Vec<(&Step, Vec<&Step>)> = Vec::new();
-    let alike = |a: &Step, b: &Step| (a.cause, a.from, a.to) == (b.cause, b.from, b.to);
+fn push_steps(steps: &[StepTaken], each: bool, text: &mut String) {
+    let mut kinds: Vec<(&StepTaken, Vec<&StepTaken>)> = Vec::new();
+    let alike = |a: &StepTaken, b: &StepTaken| (a.cause, a.from, a.to) == (b.cause, b.from, b.to);
     for step in steps {
         match kinds.iter_mut().find(|(kind, _)| alike(kind, step)) {
             Some((_, others)) => others.push(step),
@@ -83,7 +83,7 @@ fn push_steps(steps: &[Step], each: bool, text: &mut String) {
 }
 
 /// What happened, and what was done.
-fn told(step: &Step) -> String {
+fn told(step: &StepTaken) -> String {
     let cause = match step.cause {
         Cause::Started => "begins",
         Cause::Io { readable: true, writable: true } => "readable and writable",
@@ -137,8 +137,8 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    fn step(number: u64, cause: Cause, from: Awaits, to: Awaits) -> Step {
-        Step { number, target: "http://a/".into(), cause, from, to }
+    fn step(number: u64, cause: Cause, from: Awaits, to: Awaits) -> StepTaken {
+        StepTaken { number, target: "http://a/".into(), cause, from, to }
     }
 
     const ALL: [Awaits; 9] = [
@@ -188,7 +188,7 @@ turn 4: slept 201 ms of 500 ms at most; 2 ready, 1 due; worked for 310 us, and n
     #[test]
     fn many_steps_are_summed_up() {
         let mut explain = Explain::default();
-        let steps: Vec<Step> =
+        let steps: Vec<StepTaken> =
             (0..TOLD_ONE_BY_ONE as u64).map(|n| step(n, Cause::Started, Awaits::Start, Awaits::Answer)).collect();
         let text = explain.turn(&TurnRecord::default(), &steps, 0);
         assert_eq!(text.lines().count(), 2 + TOLD_ONE_BY_ONE);

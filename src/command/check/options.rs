@@ -25,7 +25,7 @@ use crate::sys::plain;
 
 /// What a flag of `check` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum CheckFlag {
     /// How targets are checked; also an option on a target's line.
     Setting(Setting),
     /// A file of targets.
@@ -75,118 +75,118 @@ pub(super) enum What {
 
 /// The one table: flags, their environment names, their help, and the options on a target's line.
 #[rustfmt::skip]
-pub(super) const FLAGS: &[Flag<What>] = &[
-    Flag::new(What::File, "file", Some('f'), Some("FILE"), "Targets",
+pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
+    Flag::new(CheckFlag::File, "file", Some('f'), Some("FILE"), "Targets",
         "read targets from FILE, one a line, or Prometheus' file_sd JSON; - is standard input (repeatable)"),
-    Flag::new(What::Shard, "shard", None, Some("I/N"), "Targets",
+    Flag::new(CheckFlag::Shard, "shard", None, Some("I/N"), "Targets",
         "take share I of N of the targets, by a hash of name or target; `upcheck report` joins the results"),
-    Flag::new(What::Shards, "shards", None, Some("N"), "Targets",
+    Flag::new(CheckFlag::Shards, "shards", None, Some("N"), "Targets",
         "the same, with the share that Kubernetes, Slurm, AWS Batch or Cloud Run numbers this task with"),
-    Flag::new(What::DryRun, "dry-run", None, None, "Targets",
+    Flag::new(CheckFlag::DryRun, "dry-run", None, None, "Targets",
         "show each target with what was said of it, secrets as ***, and send nothing"),
-    Flag::new(What::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::Request), "request", Some('X'), Some("METHOD"), "Request",
         "the request method"),
-    Flag::new(What::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::Header), "header", Some('H'), Some("'NAME: VALUE'"), "Request",
         "send this header; 'NAME:' leaves a default out, @FILE reads lines (repeatable)"),
-    Flag::new(What::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::Data), "data", Some('d'), Some("DATA"), "Request",
         "send this body, or @FILE's (@- is standard input), with POST unless -X says otherwise"),
-    Flag::new(What::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::UserAgent), "user-agent", Some('A'), Some("TEXT"), "Request",
         "the User-Agent header"),
-    Flag::new(What::Setting(Setting::Head), "head", Some('I'), None, "Request",
+    Flag::new(CheckFlag::Setting(Setting::Head), "head", Some('I'), None, "Request",
         "ask with HEAD"),
-    Flag::new(What::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request",
         "basic authentication; taken out of the list of processes, as are the\n\
          passwords of targets, -x and -H 'Authorization: ...' (Linux)"),
-    Flag::new(What::Setting(Setting::Location), "location", Some('L'), None, "Request",
+    Flag::new(CheckFlag::Setting(Setting::Location), "location", Some('L'), None, "Request",
         "follow redirects; what -H, -u, --cert and --servername say is for\n\
          the target's own origin and goes to no other"),
-    Flag::new(What::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
         "how many [10]"),
-    Flag::new(What::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
+    Flag::new(CheckFlag::Setting(Setting::AllowDowngrade), "allow-downgrade", None, None, "Request",
         "follow redirects from https to http, too"),
-    Flag::new(What::Setting(Setting::Send), "send", None, Some("TEXT"), "Request",
+    Flag::new(CheckFlag::Setting(Setting::Send), "send", None, Some("TEXT"), "Request",
         "say this over tcp:// or tls:// (\\r \\n \\t \\xHH as in C); what comes back is the body"),
-    Flag::new(What::V4, "ipv4", Some('4'), None, "Where to",
+    Flag::new(CheckFlag::V4, "ipv4", Some('4'), None, "Where to",
         "look up IPv4 addresses only"),
-    Flag::new(What::V6, "ipv6", Some('6'), None, "Where to",
+    Flag::new(CheckFlag::V6, "ipv6", Some('6'), None, "Where to",
         "look up IPv6 addresses only"),
-    Flag::new(What::Resolve, "resolve", None, Some("HOST:PORT:ADDR"), "Where to",
+    Flag::new(CheckFlag::Resolve, "resolve", None, Some("HOST:PORT:ADDR"), "Where to",
         "connect to this address for this host (or *) and port; ADDR,ADDR for several (repeatable)"),
-    Flag::new(What::DnsServer, "dns-server", None, Some("IP[:PORT]"), "Where to",
+    Flag::new(CheckFlag::DnsServer, "dns-server", None, Some("IP[:PORT]"), "Where to",
         "ask this name server instead of those in /etc/resolv.conf (repeatable, up to 3)"),
-    Flag::new(What::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
+    Flag::new(CheckFlag::Setting(Setting::AllAddresses), "all-addresses", None, None, "Where to",
         "check each address of a name by itself"),
-    Flag::new(What::Setting(Setting::UnixSocket), "unix-socket", None, Some("PATH"), "Where to",
+    Flag::new(CheckFlag::Setting(Setting::UnixSocket), "unix-socket", None, Some("PATH"), "Where to",
         "connect to this unix socket, whatever host the URL names; redirects, too"),
-    Flag::new(What::Setting(Setting::Proxy), "proxy", Some('x'), Some("URL"), "Where to",
+    Flag::new(CheckFlag::Setting(Setting::Proxy), "proxy", Some('x'), Some("URL"), "Where to",
         "go through this proxy: http://[NAME:PASSWORD@]HOST:PORT, with CONNECT for https:// and tcp://;\n\
          '' for none (http_proxy and its kin are not read)"),
-    Flag::new(What::Setting(Setting::KeepAlive), "keepalive", None, None, "Where to",
+    Flag::new(CheckFlag::Setting(Setting::KeepAlive), "keepalive", None, None, "Where to",
         "use connections again for requests to the same origin, and resume TLS sessions (which\n\
          verifies no certificate again); not for POST and its like, nor where dns, connect or tls\n\
          is to be judged"),
-    Flag::new(What::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
+    Flag::new(CheckFlag::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
-    Flag::new(What::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
+    Flag::new(CheckFlag::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
         "trust the certificates in this PEM file instead of the built-in ones: issuers, or the server's\n\
          own (so does the environment's SSL_CERT_FILE; SSL_CERT_DIR adds the files in a folder)"),
-    Flag::new(What::Setting(Setting::CaNative), "ca-native", None, None, "TLS",
+    Flag::new(CheckFlag::Setting(Setting::CaNative), "ca-native", None, None, "TLS",
         "trust what this system trusts, besides"),
-    Flag::new(What::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS",
+    Flag::new(CheckFlag::Setting(Setting::Cert), "cert", None, Some("FILE"), "TLS",
         "our own certificate, PEM"),
-    Flag::new(What::Setting(Setting::Key), "key", None, Some("FILE"), "TLS",
+    Flag::new(CheckFlag::Setting(Setting::Key), "key", None, Some("FILE"), "TLS",
         "its key, PEM; without it the key stands in the same file"),
-    Flag::new(What::Setting(Setting::ServerName), "servername", None, Some("NAME"), "TLS",
+    Flag::new(CheckFlag::Setting(Setting::ServerName), "servername", None, Some("NAME"), "TLS",
         "ask for this name and expect it in the certificate"),
-    Flag::new(What::NoVerifyCache, "no-verify-cache", None, None, "TLS",
+    Flag::new(CheckFlag::NoVerifyCache, "no-verify-cache", None, None, "TLS",
         "verify every certificate chain, even one that was verified in this run"),
-    Flag::new(What::Setting(Setting::Timeout), "timeout", Some('t'), Some("TIME"), "Time",
+    Flag::new(CheckFlag::Setting(Setting::Timeout), "timeout", Some('t'), Some("TIME"), "Time",
         "the time for one attempt, from its start [5s]").also("max-time", Some('m')),
-    Flag::new(What::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
+    Flag::new(CheckFlag::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
         "the time in it for looking up the name and connecting"),
-    Flag::new(What::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
+    Flag::new(CheckFlag::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
         "try up to N times more what may pass later; passing then is 'degraded'\n\
          (not sooner than a server's Retry-After asks, up to --deadline or 5 minutes)"),
-    Flag::new(What::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
+    Flag::new(CheckFlag::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
         "wait so long before the first retry, then twice as long each time [1s]"),
-    Flag::new(What::Wait, "wait", None, Some("TIME"), "Time",
+    Flag::new(CheckFlag::Wait, "wait", None, Some("TIME"), "Time",
         "try every --retry-delay until all are up, at most so long (else exit 124);\n\
          then run COMMAND: upcheck --wait 60s TARGET... -- COMMAND ARG..."),
-    Flag::new(What::Deadline, "deadline", None, Some("TIME"), "Time",
+    Flag::new(CheckFlag::Deadline, "deadline", None, Some("TIME"), "Time",
         "the time for the whole run; what is unfinished then is 'unknown', and a reader who then takes\n\
          nothing for 2s gets no more of the results (exit 3)"),
-    Flag::new(What::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
+    Flag::new(CheckFlag::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
-    Flag::new(What::MaxMemory, "max-memory", None, Some("SIZE"), "Load",
+    Flag::new(CheckFlag::MaxMemory, "max-memory", None, Some("SIZE"), "Load",
         "for all bytes of answers that are kept at once; who needs more waits unread [64MiB]"),
-    Flag::new(What::PerHost, "concurrency-per-host", None, Some("N"), "Load",
+    Flag::new(CheckFlag::PerHost, "concurrency-per-host", None, Some("N"), "Load",
         "how many at once of one host [no cap]").also("parallel-max-host", None),
-    Flag::new(What::Rate, "rate", None, Some("N"), "Load",
+    Flag::new(CheckFlag::Rate, "rate", None, Some("N"), "Load",
         "how many starts a second, spread evenly [as fast as they go]"),
-    Flag::new(What::Spread, "spread", None, Some("TIME"), "Load",
+    Flag::new(CheckFlag::Spread, "spread", None, Some("TIME"), "Load",
         "spread the starts evenly over this time"),
-    Flag::new(What::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
+    Flag::new(CheckFlag::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
         "the most body that is read [1MiB]: more is too_large where an expectation is about the body,\n\
          else what came is judged"),
-    Flag::new(What::Setting(Setting::NoBody), "no-body", None, None, "Load",
+    Flag::new(CheckFlag::Setting(Setting::NoBody), "no-body", None, None, "Load",
         "judge as soon as the head is there: streams of events have no end"),
-    Flag::new(What::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
+    Flag::new(CheckFlag::Setting(Setting::Expect), "expect", Some('e'), Some("EXPR"), "Judging",
         "what must hold, or the target is down (repeatable) [status in 200-399]"),
-    Flag::new(What::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
+    Flag::new(CheckFlag::Setting(Setting::Warn), "warn", Some('w'), Some("EXPR"), "Judging",
         "what should hold, or the target is degraded (repeatable)"),
-    OutputFlag::Output.flag(What::Output(OutputFlag::Output)),
-    OutputFlag::Quiet.flag(What::Output(OutputFlag::Quiet)),
-    OutputFlag::Silent.flag(What::Output(OutputFlag::Silent)),
-    OutputFlag::Verbose.flag(What::Output(OutputFlag::Verbose)),
-    OutputFlag::Color.flag(What::Output(OutputFlag::Color)),
+    OutputFlag::Output.flag(CheckFlag::Output(OutputFlag::Output)),
+    OutputFlag::Quiet.flag(CheckFlag::Output(OutputFlag::Quiet)),
+    OutputFlag::Silent.flag(CheckFlag::Output(OutputFlag::Silent)),
+    OutputFlag::Verbose.flag(CheckFlag::Output(OutputFlag::Verbose)),
+    OutputFlag::Color.flag(CheckFlag::Output(OutputFlag::Color)),
     #[cfg(feature = "reports")]
-    Flag::new(What::Trace, "trace", None, Some("FILE"), "Output",
+    Flag::new(CheckFlag::Trace, "trace", None, Some("FILE"), "Output",
         "the loop's turns and each check's phases as Chrome trace events, which Perfetto opens"),
-    Flag::new(What::Explain, "explain", None, None, "Output",
+    Flag::new(CheckFlag::Explain, "explain", None, None, "Output",
         "the loop in words, a line a turn on standard error; from 200 events on it sums up"),
-    Flag::new(What::Generate, "generate", None, Some("WHAT"), "Output",
+    Flag::new(CheckFlag::Generate, "generate", None, Some("WHAT"), "Output",
         "print a man page or completions instead: man, bash, zsh or fish"),
-    Flag::new(What::NoProgress, "no-progress", None, None, "Output",
+    Flag::new(CheckFlag::NoProgress, "no-progress", None, None, "Output",
         "no progress line"),
 ];
 
@@ -252,7 +252,7 @@ Formats of -o (those with * keep up to 300 bytes a target until the end):
 
 /// What was asked for.
 #[derive(Debug)]
-pub(super) struct Options {
+pub(super) struct CheckOptions {
     pub(super) draft: Draft,
     pub(super) files: Vec<String>,
     pub(super) arguments: Vec<String>,
@@ -309,9 +309,9 @@ pub(super) const CONCURRENCY: usize = 1024;
 /// How many bytes of answers are kept at once, where nobody says.
 pub(in crate::command) const MEMORY: usize = 64 * 1024 * 1024;
 
-impl Options {
-    pub(super) fn of(flags: Vec<Given<What>>, arguments: Vec<String>) -> Result<Options, String> {
-        let mut options = Options {
+impl CheckOptions {
+    pub(super) fn of(flags: Vec<Given<CheckFlag>>, arguments: Vec<String>) -> Result<CheckOptions, String> {
+        let mut options = CheckOptions {
             draft: Draft::default(),
             files: Vec::new(),
             arguments,
@@ -331,7 +331,7 @@ impl Options {
             shard: None,
             dry_run: false,
         };
-        if flags.iter().any(|given| given.id == What::DryRun) {
+        if flags.iter().any(|given| given.id == CheckFlag::DryRun) {
             options.draft = options.draft.listing();
         }
         let mut readers = flags.iter().filter(|given| reads_standard_input(given.id, &given.value));
@@ -352,40 +352,40 @@ impl Options {
         Ok(options)
     }
 
-    fn take(&mut self, what: What, value: &str) -> Result<(), String> {
+    fn take(&mut self, what: CheckFlag, value: &str) -> Result<(), String> {
         match what {
-            What::Setting(setting) => self.draft.set(setting, value, read_file)?,
-            What::File => self.files.push(value.to_owned()),
-            What::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
-            What::MaxMemory => self.memory = usize::try_from(size(value)?).unwrap_or(usize::MAX),
-            What::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
-            What::Deadline => self.deadline = Some(positive_duration(value)?),
-            What::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
-            What::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
-            What::Wait => self.wait = Some(positive_duration(value)?),
-            What::Output(flag) => self.outputs.take(flag, value)?,
-            What::NoProgress => self.progress = false,
+            CheckFlag::Setting(setting) => self.draft.set(setting, value, read_file)?,
+            CheckFlag::File => self.files.push(value.to_owned()),
+            CheckFlag::Concurrency => self.concurrency = Some(number(value, COUNTS)? as usize),
+            CheckFlag::MaxMemory => self.memory = usize::try_from(size(value)?).unwrap_or(usize::MAX),
+            CheckFlag::PerHost => self.per_host = Some(number(value, COUNTS)? as usize),
+            CheckFlag::Deadline => self.deadline = Some(positive_duration(value)?),
+            CheckFlag::Rate => self.pace = Some(Pace::Interval(Duration::from_secs(1) / number(value, COUNTS)?)),
+            CheckFlag::Spread => self.pace = Some(Pace::Spread(positive_duration(value)?)),
+            CheckFlag::Wait => self.wait = Some(positive_duration(value)?),
+            CheckFlag::Output(flag) => self.outputs.take(flag, value)?,
+            CheckFlag::NoProgress => self.progress = false,
             #[cfg(feature = "reports")]
-            What::Trace if value.is_empty() => return Err("it needs the name of a file".to_owned()),
+            CheckFlag::Trace if value.is_empty() => return Err("it needs the name of a file".to_owned()),
             #[cfg(feature = "reports")]
-            What::Trace => self.trace = Some(value.to_owned()),
-            What::Explain => self.explain = true,
-            What::Shard => self.shard = Some(Shard::parse(value)?),
-            What::Shards => {
+            CheckFlag::Trace => self.trace = Some(value.to_owned()),
+            CheckFlag::Explain => self.explain = true,
+            CheckFlag::Shard => self.shard = Some(Shard::parse(value)?),
+            CheckFlag::Shards => {
                 let count = number(value, 1..=SHARDS_MAX)?;
                 self.shard = Some(share::from_scheduler(count, |name| std::env::var(name).ok())?);
             }
-            What::DryRun => self.dry_run = true,
+            CheckFlag::DryRun => self.dry_run = true,
             // It has been dealt with before anything else is looked at.
-            What::Generate => {}
-            What::NoVerifyCache => self.verify_cache = false,
-            What::V4 => self.names.families = Families::V4,
-            What::V6 => self.names.families = Families::V6,
-            What::Resolve => self.names.overrides.push(resolve_override(value)?),
-            What::DnsServer if self.names.servers.len() == DNS_SERVERS_MAX => {
+            CheckFlag::Generate => {}
+            CheckFlag::NoVerifyCache => self.verify_cache = false,
+            CheckFlag::V4 => self.names.families = Families::V4,
+            CheckFlag::V6 => self.names.families = Families::V6,
+            CheckFlag::Resolve => self.names.overrides.push(resolve_override(value)?),
+            CheckFlag::DnsServer if self.names.servers.len() == DNS_SERVERS_MAX => {
                 return Err(format!("more than {DNS_SERVERS_MAX} name servers"));
             }
-            What::DnsServer => self.names.servers.push(dns_server(value)?),
+            CheckFlag::DnsServer => self.names.servers.push(dns_server(value)?),
         }
         Ok(())
     }
@@ -429,15 +429,15 @@ fn resolve_override(value: &str) -> Result<Override, String> {
 
 pub(super) fn find_setting(name: &str) -> Option<Setting> {
     match flags::find(FLAGS, name)?.id {
-        What::Setting(setting) => Some(setting),
+        CheckFlag::Setting(setting) => Some(setting),
         _ => None,
     }
 }
 
-fn reads_standard_input(what: What, value: &str) -> bool {
+fn reads_standard_input(what: CheckFlag, value: &str) -> bool {
     match what {
-        What::Setting(Setting::Header | Setting::Data) => value == "@-",
-        What::Setting(Setting::CaCert | Setting::Cert | Setting::Key) | What::File => value == "-",
+        CheckFlag::Setting(Setting::Header | Setting::Data) => value == "@-",
+        CheckFlag::Setting(Setting::CaCert | Setting::Cert | Setting::Key) | CheckFlag::File => value == "-",
         _ => false,
     }
 }

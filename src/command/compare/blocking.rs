@@ -29,7 +29,7 @@ const BUFFER: usize = 16 * 1024;
 const ADDRESSES_MAX: usize = 8;
 
 /// What the threads did.
-pub(super) struct Done {
+pub(super) struct ThreadsDone {
     /// What came of the checks.
     pub(super) tallied: Tallied,
     /// The most threads that there were at once.
@@ -57,7 +57,7 @@ impl Threads {
 ///
 /// # Errors
 /// A thread could not be started.
-pub(super) fn run(threads: usize, work: &Work) -> Result<Done, String> {
+pub(super) fn run(threads: usize, work: &Work) -> Result<ThreadsDone, String> {
     let clock = Clock::start();
     let threads = threads.min(work.count()).max(1);
     let next = AtomicUsize::new(0);
@@ -82,7 +82,7 @@ pub(super) fn run(threads: usize, work: &Work) -> Result<Done, String> {
     })?;
     // A worker that panics ends the whole process, or this scope.
     let tallied = tallied.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done { tallied, threads: counted.most.into_inner() as u64 })
+    Ok(ThreadsDone { tallied, threads: counted.most.into_inner() as u64 })
 }
 
 /// One thread: takes the next check that nobody has taken, until there is none.
@@ -109,17 +109,17 @@ fn check(target: Target, clock: &Clock, buffer: &mut [u8]) -> Outcome {
     talk.tell(Input::Start);
     loop {
         match talk.next_step() {
-            Step::Resolve => talk.resolve(),
-            Step::Connect => talk.connect(),
-            Step::Read => talk.read(buffer),
-            Step::Finish => return talk.check.into_outcome(),
+            BlockingStep::Resolve => talk.resolve(),
+            BlockingStep::Connect => talk.connect(),
+            BlockingStep::Read => talk.read(buffer),
+            BlockingStep::Finish => return talk.check.into_outcome(),
         }
     }
 }
 
 /// The next call that blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum BlockingStep {
     Resolve,
     Connect,
     Read,
@@ -143,18 +143,18 @@ impl Talk<'_> {
     }
 
     /// Hears all that the check wants done. What it does not say is to be read.
-    fn next_step(&mut self) -> Step {
+    fn next_step(&mut self) -> BlockingStep {
         let now = self.clock.now();
-        let mut step = Step::Read;
+        let mut step = BlockingStep::Read;
         while let Some(action) = self.check.poll(now) {
             match action {
                 Action::Arm(at) => self.deadline = at,
                 Action::Send => self.sends = true,
-                Action::Resolve => step = Step::Resolve,
-                Action::Connect => step = Step::Connect,
+                Action::Resolve => step = BlockingStep::Resolve,
+                Action::Connect => step = BlockingStep::Connect,
                 // Behind a proxy only, and compare has none.
                 Action::Secure | Action::Say => {}
-                Action::Finish => step = Step::Finish,
+                Action::Finish => step = BlockingStep::Finish,
             }
         }
         step

@@ -34,20 +34,24 @@ pub(super) const CANNOT: &str = "cannot ";
 
 /// What the parent tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Id {
+enum ChildFlag {
     Strategy,
     Count,
     Timeout,
     File,
 }
 
-const fn flag(id: Id, long: &'static str) -> Flag<Id> {
+const fn flag(id: ChildFlag, long: &'static str) -> Flag<ChildFlag> {
     Flag::new(id, long, None, Some("VALUE"), "", "")
 }
 
 /// Between this program and itself: no environment names, no help.
-const FLAGS: &[Flag<Id>] =
-    &[flag(Id::Strategy, "strategy"), flag(Id::Count, "count"), flag(Id::Timeout, "timeout"), flag(Id::File, "file")];
+const FLAGS: &[Flag<ChildFlag>] = &[
+    flag(ChildFlag::Strategy, "strategy"),
+    flag(ChildFlag::Count, "count"),
+    flag(ChildFlag::Timeout, "timeout"),
+    flag(ChildFlag::File, "file"),
+];
 
 /// The arguments with which the program makes these checks of these URLs.
 pub(super) fn arguments_for_urls(strategy: Strategy, count: usize, timeout: Duration, urls: &[String]) -> Vec<String> {
@@ -91,10 +95,10 @@ fn read(arguments: Vec<OsString>) -> Result<(Strategy, Work), String> {
     let (mut strategy, mut count, mut timeout, mut files) = (None, None, None, Vec::new());
     for given in flags {
         match given.id {
-            Id::Strategy => strategy = Some(given.value.parse()?),
-            Id::Count => count = given.value.parse().ok().filter(|count| *count <= COUNT_MAX),
-            Id::Timeout => timeout = Some(units::duration(&given.value)?),
-            Id::File => files.push(given.value),
+            ChildFlag::Strategy => strategy = Some(given.value.parse()?),
+            ChildFlag::Count => count = given.value.parse().ok().filter(|count| *count <= COUNT_MAX),
+            ChildFlag::Timeout => timeout = Some(units::duration(&given.value)?),
+            ChildFlag::File => files.push(given.value),
         }
     }
     let strategy = strategy.ok_or_else(|| format!("{CHILD} needs a strategy"))?;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::figures::{Run, Spread};
+use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
 use super::strategy::Strategy;
 use crate::report::text::short_time;
@@ -37,23 +37,23 @@ pub(super) struct Case {
     /// How many checks.
     pub(super) count: usize,
     /// The strategies, in the order in which they were asked for.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ComparisonEntry>,
 }
 
 /// A strategy, and what came of it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ComparisonEntry {
     /// Which.
     pub(super) strategy: Strategy,
     /// Its runs.
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<MeasuredRun>,
     /// Why there are no more runs of it, where it could not be run.
-    pub(super) missing: Option<Missing>,
+    pub(super) missing: Option<NotMeasured>,
 }
 
 /// A strategy that could not be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(super) struct NotMeasured {
     /// Why not.
     pub(super) why: String,
     /// How long it should take by what its services take; never measured.
@@ -88,10 +88,10 @@ pub(super) enum Kept {
     Unknown,
 }
 
-impl Entry {
+impl ComparisonEntry {
     /// A strategy that has not been run yet.
-    pub(super) fn new(strategy: Strategy) -> Entry {
-        Entry { strategy, runs: Vec::new(), missing: None }
+    pub(super) fn new(strategy: Strategy) -> ComparisonEntry {
+        ComparisonEntry { strategy, runs: Vec::new(), missing: None }
     }
 
     /// The time from the start of the process to its end, in seconds.
@@ -100,7 +100,7 @@ impl Entry {
     }
 
     /// One figure over the runs. `None`: there are none.
-    pub(super) fn spread(&self, figure: &dyn Fn(&Run) -> f64) -> Option<Spread> {
+    pub(super) fn spread(&self, figure: &dyn Fn(&MeasuredRun) -> f64) -> Option<Spread> {
         Spread::of(&self.runs, figure)
     }
 
@@ -130,7 +130,7 @@ impl Entry {
 impl Case {
     /// How each strategy stands, in their order.
     pub(super) fn standings(&self) -> Vec<Standing> {
-        let walls: Vec<Option<Spread>> = self.entries.iter().map(Entry::wall).collect();
+        let walls: Vec<Option<Spread>> = self.entries.iter().map(ComparisonEntry::wall).collect();
         let medians = walls.iter().enumerate().filter_map(|(index, wall)| Some((index, (*wall)?)));
         let fastest = medians.min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median));
         let Some((first, fastest)) = fastest else { return vec![Standing::Unmeasured; walls.len()] };
@@ -183,10 +183,10 @@ impl Comparison {
         notes
     }
 
-    fn note_entry(&self, entry: &Entry, of: &str, count: usize, notes: &mut Vec<String>) {
+    fn note_entry(&self, entry: &ComparisonEntry, of: &str, count: usize, notes: &mut Vec<String>) {
         let name = format!("{}{of}", entry.strategy);
         let times = |number: usize| if number == 1 { "once".to_owned() } else { format!("{number} times") };
-        if let Some(Missing { why, estimate }) = &entry.missing {
+        if let Some(NotMeasured { why, estimate }) = &entry.missing {
             let estimate = match estimate {
                 Some(estimate) => format!("; ~{} is an estimate", short_time(*estimate)),
                 None => String::new(),
@@ -200,7 +200,7 @@ impl Comparison {
         if let (Strategy::LoopBlocking(_), Some(turn)) = (entry.strategy, turn) {
             notes.push(format!("{name} blocked its loop: one turn took {}, and everybody waited", short_time(turn)));
         }
-        let share = entry.runs.iter().filter_map(Run::served_share).fold(0.0, f64::max);
+        let share = entry.runs.iter().filter_map(MeasuredRun::served_share).fold(0.0, f64::max);
         if share > BUSY {
             let percent = share * 100.0;
             notes.push(format!("{name}: the services used {percent:.0} % of a core, and may be what was measured"));
@@ -216,7 +216,7 @@ impl Comparison {
 fn note_level(case: &Case, of: &str, notes: &mut Vec<String>) {
     let standings = case.standings();
     let level = case.entries.iter().zip(standings).filter(|(_, standing)| *standing == Standing::Level);
-    let level: Vec<&Entry> = level.map(|(entry, _)| entry).collect();
+    let level: Vec<&ComparisonEntry> = level.map(|(entry, _)| entry).collect();
     let names: Vec<String> = level.iter().map(|entry| entry.strategy.to_string()).collect();
     let [others @ .., last] = names.as_slice() else { return };
     if others.is_empty() {
@@ -237,18 +237,21 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn entry(strategy: Strategy, walls_ms: &[u32]) -> Entry {
+    fn entry(strategy: Strategy, walls_ms: &[u32]) -> ComparisonEntry {
         let served = Served { requests: 100, ..Served::default() };
-        let run = |wall: &u32| Run { wall: *wall * MS, served: Some(served), ..Run::default() };
-        Entry { runs: walls_ms.iter().map(run).collect(), ..Entry::new(strategy) }
+        let run = |wall: &u32| MeasuredRun { wall: *wall * MS, served: Some(served), ..MeasuredRun::default() };
+        ComparisonEntry { runs: walls_ms.iter().map(run).collect(), ..ComparisonEntry::new(strategy) }
     }
 
-    fn missing(strategy: Strategy, estimate_ms: u32) -> Entry {
+    fn missing(strategy: Strategy, estimate_ms: u32) -> ComparisonEntry {
         let why = "no".to_owned();
-        Entry { missing: Some(Missing { why, estimate: Some(estimate_ms * MS) }), ..Entry::new(strategy) }
+        ComparisonEntry {
+            missing: Some(NotMeasured { why, estimate: Some(estimate_ms * MS) }),
+            ..ComparisonEntry::new(strategy)
+        }
     }
 
-    fn comparison(entries: Vec<Entry>) -> Comparison {
+    fn comparison(entries: Vec<ComparisonEntry>) -> Comparison {
         let targets = Targets::Services { latency: 200 * MS, jitter: Duration::ZERO };
         let cases = vec![Case { count: 100, entries }];
         Comparison { targets, repeat: 3, budget: None, cases, interrupted: false }
@@ -281,12 +284,12 @@ mod tests {
         assert_eq!(entry(Strategy::Loop, &[200, 501]).keeps(budget), Kept::No, "once is enough");
         assert_eq!(missing(Strategy::Loop, 500).keeps(budget), Kept::Probably);
         assert_eq!(missing(Strategy::Loop, 501).keeps(budget), Kept::ProbablyNot);
-        assert_eq!(Entry::new(Strategy::Loop).keeps(budget), Kept::Unknown);
+        assert_eq!(ComparisonEntry::new(Strategy::Loop).keeps(budget), Kept::Unknown);
     }
 
     #[test]
     fn what_is_slow_is_not_repeated() {
-        assert!(Entry::new(Strategy::Loop).is_due(0));
+        assert!(ComparisonEntry::new(Strategy::Loop).is_due(0));
         assert!(entry(Strategy::Loop, &[200]).is_due(1) && !entry(Strategy::Loop, &[200]).is_due(0));
         assert!(!entry(Strategy::Sequential, &[20_000]).is_due(1));
         assert!(!missing(Strategy::Loop, 1).is_due(0));
@@ -317,7 +320,7 @@ mod tests {
         let single = vec![entry(Strategy::Loop, &[200]), entry(Strategy::Threads(1), &[20_000])];
         let notes = Comparison { repeat: 1, ..comparison(single) }.notes();
         assert_eq!(notes, ["loop and threads:1 are not ranked: one run each shows no spread"]);
-        let notes = Comparison { interrupted: true, ..comparison(vec![Entry::new(Strategy::Loop)]) }.notes();
+        let notes = Comparison { interrupted: true, ..comparison(vec![ComparisonEntry::new(Strategy::Loop)]) }.notes();
         assert_eq!(notes, ["interrupted before it was complete"]);
     }
 }

@@ -111,7 +111,7 @@ pub(super) struct Served {
 
 /// One run of one strategy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Run {
+pub(super) struct MeasuredRun {
     /// From the start of the process to its end.
     pub(super) wall: Duration,
     /// What the kernel counted.
@@ -122,7 +122,7 @@ pub(super) struct Run {
     pub(super) served: Option<Served>,
 }
 
-impl Run {
+impl MeasuredRun {
     /// CPU time, user and system.
     pub(super) fn cpu(&self) -> Duration {
         self.usage.user + self.usage.system
@@ -158,7 +158,7 @@ pub(super) struct Spread {
 
 impl Spread {
     /// `None`: there were no runs.
-    pub(super) fn of(runs: &[Run], figure: &dyn Fn(&Run) -> f64) -> Option<Spread> {
+    pub(super) fn of(runs: &[MeasuredRun], figure: &dyn Fn(&MeasuredRun) -> f64) -> Option<Spread> {
         let mut values: Vec<f64> = runs.iter().map(figure).collect();
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -181,8 +181,10 @@ mod tests {
     use super::*;
 
     fn spread(walls: &[u64]) -> Option<Spread> {
-        let runs: Vec<Run> =
-            walls.iter().map(|wall| Run { wall: Duration::from_secs(*wall), ..Run::default() }).collect();
+        let runs: Vec<MeasuredRun> = walls
+            .iter()
+            .map(|wall| MeasuredRun { wall: Duration::from_secs(*wall), ..MeasuredRun::default() })
+            .collect();
         Spread::of(&runs, &|run| run.wall.as_secs_f64())
     }
 
@@ -240,9 +242,10 @@ mod tests {
     fn shares_of_a_core() {
         let usage = Usage { user: Duration::from_millis(30), system: Duration::from_millis(20), ..Usage::default() };
         let served = Served { cpu: Duration::from_millis(190), ..Served::default() };
-        let run = Run { wall: Duration::from_millis(200), usage, served: Some(served), ..Run::default() };
+        let run =
+            MeasuredRun { wall: Duration::from_millis(200), usage, served: Some(served), ..MeasuredRun::default() };
         assert!((run.cpu_share() - 0.25).abs() < 1e-9);
         assert!((run.served_share().unwrap() - 0.95).abs() < 1e-9);
-        assert_eq!(Run::default().cpu_share(), 0.0);
+        assert_eq!(MeasuredRun::default().cpu_share(), 0.0);
     }
 }

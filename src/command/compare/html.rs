@@ -3,31 +3,31 @@
 
 use std::time::Duration;
 
-use super::comparison::{Case, Comparison, Entry, Standing};
-use super::figures::{Run, Spread};
+use super::comparison::{Case, Comparison, ComparisonEntry, Standing};
+use super::figures::{MeasuredRun, Spread};
 use super::tables::{Table, headline, standing_cell, tables};
 use crate::report::html::mebibytes;
-use crate::report::html::page::{Bar, joined, push, push_bar, push_decimal, push_foot, push_head, push_text};
+use crate::report::html::page::{PageBar, joined, push, push_bar, push_decimal, push_foot, push_head, push_text};
 use crate::report::html::svg::{Axis, WIDTH, push_label, push_open, push_path, push_plane, push_point};
 use crate::report::text::short_time;
 
 /// A figure that is drawn.
-struct Figure {
+struct ChartFigure {
     title: &'static str,
-    of: fn(&Run) -> f64,
+    of: fn(&MeasuredRun) -> f64,
     shown: fn(f64) -> String,
 }
 
 /// All of them. Times are in microseconds, memory is in MiB: their axes have round marks.
-const FIGURES: [Figure; 4] = [
-    Figure { title: "Wall time", of: |run| run.wall.as_micros() as f64, shown: time },
-    Figure { title: "CPU time", of: |run| run.cpu().as_micros() as f64, shown: time },
-    Figure {
+const FIGURES: [ChartFigure; 4] = [
+    ChartFigure { title: "Wall time", of: |run| run.wall.as_micros() as f64, shown: time },
+    ChartFigure { title: "CPU time", of: |run| run.cpu().as_micros() as f64, shown: time },
+    ChartFigure {
         title: "Memory at most",
         of: |run| run.own.memory as f64 / MIB,
         shown: |mib| mebibytes((mib * MIB) as u64),
     },
-    Figure {
+    ChartFigure {
         title: "Context switches",
         of: |run| (run.usage.voluntary_switches + run.usage.involuntary_switches) as f64,
         shown: |count| (count.round() as u64).to_string(),
@@ -110,13 +110,19 @@ fn push_case(case: &Case, out: &mut Vec<u8>) {
 
 /// How long a bar is: what was measured; of wall time, what was guessed where nothing was.
 #[inline(never)]
-fn value(entry: &Entry, figure: &Figure, or_guess: bool) -> Option<f64> {
+fn value(entry: &ComparisonEntry, figure: &ChartFigure, or_guess: bool) -> Option<f64> {
     let guess = || entry.estimate().filter(|_| or_guess).map(|time| time.as_micros() as f64);
     entry.spread(&figure.of).map(|spread| spread.median).or_else(guess)
 }
 
 /// `standing` is that of its wall time, where the bar is of that.
-fn push_entry(entry: &Entry, figure: &Figure, standing: Option<Standing>, longest: f64, out: &mut Vec<u8>) {
+fn push_entry(
+    entry: &ComparisonEntry,
+    figure: &ChartFigure,
+    standing: Option<Standing>,
+    longest: f64,
+    out: &mut Vec<u8>,
+) {
     let spread = entry.spread(&figure.of);
     let value = value(entry, figure, standing.is_some());
     let shown = match (value, spread) {
@@ -126,7 +132,7 @@ fn push_entry(entry: &Entry, figure: &Figure, standing: Option<Standing>, longes
     };
     let range = |spread: Spread| joined(&[&(figure.shown)(spread.min), "..", &(figure.shown)(spread.max)]);
     let is_first = matches!(standing, Some(Standing::Fastest | Standing::Level));
-    let bar = Bar {
+    let bar = PageBar {
         class: match spread {
             Some(_) if is_first => "up",
             Some(_) => "plain",
@@ -155,7 +161,7 @@ fn push_growth(cases: &[Case], out: &mut Vec<u8>) {
     push(out, "</div>\n");
 }
 
-fn push_lines(cases: &[Case], figure: &Figure, out: &mut Vec<u8>) {
+fn push_lines(cases: &[Case], figure: &ChartFigure, out: &mut Vec<u8>) {
     let counts = || cases.iter().map(|case| case.count as f64);
     let (fewest, most) = (counts().fold(f64::MAX, f64::min), counts().fold(1.0, f64::max));
     let x_axis = Axis::log(fewest, most);

@@ -1,15 +1,15 @@
 //! The comparison for a program: one JSON document. All keys are always there; times are in seconds, memory in bytes.
 
-use super::comparison::{Case, Comparison, Entry, Kept, Standing};
-use super::figures::{Run, Spread};
+use super::comparison::{Case, Comparison, ComparisonEntry, Kept, Standing};
+use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
 use crate::report::text::{push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null};
 
 /// A figure of a run, under its name. `None`: this run has none.
-type Figure = (&'static str, fn(&Run) -> Option<f64>);
+type JsonFigure = (&'static str, fn(&MeasuredRun) -> Option<f64>);
 
 /// Those that are told with their spread.
-const FIGURES: &[Figure] = &[
+const FIGURES: &[JsonFigure] = &[
     ("wall_seconds", |run| Some(run.wall.as_secs_f64())),
     ("user_seconds", |run| Some(run.usage.user.as_secs_f64())),
     ("system_seconds", |run| Some(run.usage.system.as_secs_f64())),
@@ -27,7 +27,7 @@ const FIGURES: &[Figure] = &[
     ("longest_turn_seconds", |run| run.own.longest_turn.map(|turn| turn.as_secs_f64())),
     ("services_requests", |run| run.served.map(|served| served.requests as f64)),
     ("services_most_in_flight", |run| run.served.map(|served| served.most_in_flight as f64)),
-    ("services_cpu_share", Run::served_share),
+    ("services_cpu_share", MeasuredRun::served_share),
 ];
 
 /// The document, with a line end.
@@ -71,12 +71,12 @@ fn push_case(comparison: &Comparison, case: &Case, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"count\":");
     push_number(case.count as u64, out);
     out.extend_from_slice(b",\"strategies\":[");
-    let entries: Vec<(&Entry, Standing)> = case.entries.iter().zip(case.standings()).collect();
+    let entries: Vec<(&ComparisonEntry, Standing)> = case.entries.iter().zip(case.standings()).collect();
     push_list(&entries, out, |(entry, standing), out| push_entry(comparison, entry, *standing, out));
     out.extend_from_slice(b"]}");
 }
 
-fn push_entry(comparison: &Comparison, entry: &Entry, standing: Standing, out: &mut Vec<u8>) {
+fn push_entry(comparison: &Comparison, entry: &ComparisonEntry, standing: Standing, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"strategy\":");
     push_json(&entry.strategy.to_string(), out);
     out.extend_from_slice(b",\"runs\":");
@@ -111,7 +111,7 @@ fn push_entry(comparison: &Comparison, entry: &Entry, standing: Standing, out: &
     out.push(b'}');
 }
 
-fn push_spread(entry: &Entry, figure: &fn(&Run) -> Option<f64>, out: &mut Vec<u8>) {
+fn push_spread(entry: &ComparisonEntry, figure: &fn(&MeasuredRun) -> Option<f64>, out: &mut Vec<u8>) {
     if entry.runs.iter().any(|run| figure(run).is_none()) {
         return out.extend_from_slice(b"null");
     }
@@ -154,15 +154,15 @@ mod tests {
     use super::super::tables::tests::sample;
     use super::*;
 
-    use crate::proto::json::{Found, Path, find};
+    use crate::proto::json::{JsonFound, Path, find};
 
     /// What stands at the path, as text; a document that is not JSON to its end fails.
     fn at(comparison: &Comparison, path: &str) -> String {
         let bytes = json(comparison);
         assert_eq!(bytes.iter().filter(|&&b| b == b'\n').count(), 1, "one line");
         match find(&bytes, &Path::parse(path).unwrap()).unwrap() {
-            Some(Found::Number(text)) => text.to_owned(),
-            Some(Found::String(text)) => text.into_owned(),
+            Some(JsonFound::Number(text)) => text.to_owned(),
+            Some(JsonFound::String(text)) => text.into_owned(),
             Some(other) => format!("{other:?}"),
             None => panic!("no {path}"),
         }

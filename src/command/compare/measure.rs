@@ -14,14 +14,14 @@ use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::child;
-use super::figures::{Own, Run, Served};
+use super::figures::{MeasuredRun, Own, Served};
 use super::strategy::Strategy;
 use crate::command::outputs::dumb;
 use crate::command::reports::Wake;
 use crate::command::services::{Process, Services};
 use crate::os::{Interest, Signals, SourceFd};
 
-use crate::proto::json::{self, Found, Path};
+use crate::proto::json::{self, JsonFound, Path};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::report::text::short_time;
@@ -46,7 +46,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(super) enum MeasureTag {
     Signal,
     /// What the measured process says.
     Child,
@@ -55,9 +55,9 @@ pub(super) enum Tag {
     Reports(Wake),
 }
 
-impl From<Wake> for Tag {
-    fn from(wake: Wake) -> Tag {
-        Tag::Reports(wake)
+impl From<Wake> for MeasureTag {
+    fn from(wake: Wake) -> MeasureTag {
+        MeasureTag::Reports(wake)
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) enum Targets {
 #[derive(Debug)]
 pub(super) enum Ended {
     /// It was made.
-    Done(Box<Run>),
+    Done(Box<MeasuredRun>),
     /// This machine does not let the strategy be run: why.
     Cannot(String),
     /// It took longer than it may, and was ended.
@@ -90,7 +90,7 @@ pub(super) enum Ended {
 
 /// Where runs are made.
 pub(super) struct Bench {
-    reactor: Reactor<Tag>,
+    reactor: Reactor<MeasureTag>,
     signals: Signals,
     /// The longest that one run may take.
     max: Duration,
@@ -104,13 +104,13 @@ impl Bench {
         let mut reactor = Reactor::new(Clock::start()).map_err(|error| format!("no event loop: {}", plain(&error)))?;
         let failed = |error: io::Error| format!("signals: {}", plain(&error));
         let mut signals = Signals::catch().map_err(failed)?;
-        let key = reactor.open(Tag::Signal);
+        let key = reactor.open(MeasureTag::Signal);
         reactor.watch(key, &mut signals, Interest::READABLE).map_err(failed)?;
         Ok(Bench { reactor, signals, max, progress: io::stderr().is_terminal() && !dumb() })
     }
 
-    /// The loop, for what else its owner waits for, under [`Tag::Reports`].
-    pub(super) fn reactor(&mut self) -> &mut Reactor<Tag> {
+    /// The loop, for what else its owner waits for, under [`MeasureTag::Reports`].
+    pub(super) fn reactor(&mut self) -> &mut Reactor<MeasureTag> {
         &mut self.reactor
     }
 
@@ -163,16 +163,16 @@ impl Bench {
         }
         let served = services.map(served).transpose().map_err(failed)?;
         Ok(match outcome(&said, status, count) {
-            Ok(own) => Ended::Done(Box::new(Run { wall, usage, own, served })),
+            Ok(own) => Ended::Done(Box::new(MeasuredRun { wall, usage, own, served })),
             Err(reason) => Ended::Cannot(reason),
         })
     }
 
     /// Listens to the measured process until it has no more to say.
     fn listen(&mut self, mut stdout: ChildStdout, label: &str, expected: Option<Duration>) -> io::Result<Heard> {
-        let child = self.reactor.open(Tag::Child);
-        let time_is_up = self.reactor.open(Tag::TimeIsUp);
-        let progress = self.reactor.open(Tag::Progress);
+        let child = self.reactor.open(MeasureTag::Child);
+        let time_is_up = self.reactor.open(MeasureTag::TimeIsUp);
+        let progress = self.reactor.open(MeasureTag::Progress);
         let heard = self.listen_with(&mut stdout, [child, time_is_up, progress], label, expected);
         self.erase_progress();
         for key in [child, time_is_up, progress] {
@@ -202,23 +202,23 @@ impl Bench {
             for event in events.drain(..) {
                 let (Ready::Io { tag, .. } | Ready::Deadline { tag, .. }) = event;
                 match tag {
-                    Tag::Signal => {
+                    MeasureTag::Signal => {
                         if let Some(number) = self.signals.taken() {
                             return Ok(Heard::Signal(number));
                         }
                     }
-                    Tag::Child if read(stdout, &mut said)? => {
+                    MeasureTag::Child if read(stdout, &mut said)? => {
                         return Ok(Heard::All(String::from_utf8_lossy(&said).into_owned()));
                     }
-                    Tag::TimeIsUp => return Ok(Heard::TooLong),
-                    Tag::Progress => {
+                    MeasureTag::TimeIsUp => return Ok(Heard::TooLong),
+                    MeasureTag::Progress => {
                         draw_progress(label, now.saturating_duration_since(started), expected);
                         self.reactor.arm(progress, now + PROGRESS_EVERY);
                     }
                     // It says that it has more to say in time.
-                    Tag::Child => {}
+                    MeasureTag::Child => {}
                     // Nothing is written while a run is made.
-                    Tag::Reports(_) => {}
+                    MeasureTag::Reports(_) => {}
                 }
             }
         }
@@ -286,7 +286,7 @@ fn served(services: Services) -> io::Result<Served> {
     let number = |name: &str| {
         let path = Path::parse(&format!(".{name}")).ok()?;
         match json::find(body.as_bytes(), &path).ok()?? {
-            Found::Number(number) => number.parse().ok(),
+            JsonFound::Number(number) => number.parse().ok(),
             _ => None,
         }
     };

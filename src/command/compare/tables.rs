@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::comparison::{Case, Comparison, Entry, Kept, Standing};
-use super::figures::{Run, Spread};
+use super::comparison::{Case, Comparison, ComparisonEntry, Kept, Standing};
+use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
 use crate::report::text::{push_shown, short_time};
 
@@ -21,12 +21,12 @@ pub(super) struct Table {
     pub(super) heads: Vec<&'static str>,
     pub(super) rows: Vec<Vec<String>>,
     /// What is drawn behind each row at a terminal.
-    bars: Vec<Bar>,
+    bars: Vec<TableBar>,
 }
 
 /// A bar: its length, what it is drawn with, whether it stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bar {
+struct TableBar {
     length: usize,
     ink: char,
     stands_out: bool,
@@ -129,13 +129,13 @@ fn wall(case: &Case, budget: Option<Duration>) -> Table {
     Table { title: format!("{} check{s}: wall time{budget}", case.count), heads, rows, bars }
 }
 
-fn bar(entry: &Entry, standing: Standing, longest: f64) -> Bar {
+fn bar(entry: &ComparisonEntry, standing: Standing, longest: f64) -> TableBar {
     let measured = entry.wall().map(|wall| wall.median);
     let value = measured.or_else(|| entry.estimate().map(|estimate| estimate.as_secs_f64())).unwrap_or(0.0);
     // What took time at all has a bar.
     let length = if value > 0.0 { ((value / longest * BAR as f64).round() as usize).clamp(1, BAR) } else { 0 };
     let stands_out = matches!(standing, Standing::Fastest | Standing::Level);
-    Bar { length, ink: if measured.is_some() { '#' } else { '.' }, stands_out }
+    TableBar { length, ink: if measured.is_some() { '#' } else { '.' }, stands_out }
 }
 
 fn latency(case: &Case) -> Table {
@@ -182,7 +182,7 @@ fn cost(case: &Case) -> Table {
                 number(entry, |run| run.own.threads),
                 number(entry, |run| run.usage.voluntary_switches),
                 number(entry, |run| run.usage.involuntary_switches),
-                percent(entry, Run::served_share),
+                percent(entry, MeasuredRun::served_share),
             ]
         }),
         bars: Vec::new(),
@@ -190,7 +190,7 @@ fn cost(case: &Case) -> Table {
 }
 
 /// A table with a column for each number of checks.
-fn growth(comparison: &Comparison, title: &str, cell: fn(&Entry) -> String) -> Table {
+fn growth(comparison: &Comparison, title: &str, cell: fn(&ComparisonEntry) -> String) -> Table {
     let mut heads: Vec<String> = vec!["strategy".to_owned()];
     heads.extend(comparison.cases.iter().map(|case| case.count.to_string()));
     let strategies = comparison.cases.first().map_or(0, |case| case.entries.len());
@@ -205,12 +205,12 @@ fn growth(comparison: &Comparison, title: &str, cell: fn(&Entry) -> String) -> T
     Table { title: title.to_owned(), heads: Vec::new(), rows, bars: Vec::new() }
 }
 
-fn rows(case: &Case, cells: fn(&Entry) -> Vec<String>) -> Vec<Vec<String>> {
-    let row = |entry: &Entry| std::iter::once(entry.strategy.to_string()).chain(cells(entry)).collect();
+fn rows(case: &Case, cells: fn(&ComparisonEntry) -> Vec<String>) -> Vec<Vec<String>> {
+    let row = |entry: &ComparisonEntry| std::iter::once(entry.strategy.to_string()).chain(cells(entry)).collect();
     case.entries.iter().map(row).collect()
 }
 
-fn wall_cell(entry: &Entry) -> String {
+fn wall_cell(entry: &ComparisonEntry) -> String {
     match (entry.wall(), entry.estimate()) {
         (Some(wall), _) => seconds(wall.median),
         (None, Some(estimate)) => format!("~{}", short_time(estimate)),
@@ -238,19 +238,19 @@ fn kept_cell(kept: Kept) -> &'static str {
     }
 }
 
-fn time(entry: &Entry, figure: fn(&Run) -> f64) -> String {
+fn time(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> f64) -> String {
     median(entry.spread(&figure), seconds)
 }
 
-fn number(entry: &Entry, figure: fn(&Run) -> u64) -> String {
+fn number(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> u64) -> String {
     median(entry.spread(&|run| figure(run) as f64), |number| format!("{number:.0}"))
 }
 
-fn size(entry: &Entry, figure: fn(&Run) -> u64) -> String {
+fn size(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> u64) -> String {
     median(entry.spread(&|run| figure(run) as f64), |bytes| format!("{:.1} MiB", bytes / 1_048_576.0))
 }
 
-fn percent(entry: &Entry, figure: fn(&Run) -> Option<f64>) -> String {
+fn percent(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> Option<f64>) -> String {
     let spread = entry.spread(&|run| figure(run).unwrap_or(f64::NAN)).filter(|spread| !spread.median.is_nan());
     median(spread, |share| format!("{:.1} %", share * 100.0))
 }
@@ -304,7 +304,7 @@ impl Table {
     }
 }
 
-impl Bar {
+impl TableBar {
     fn push(&self, color: bool, out: &mut String) {
         let ink = self.ink.to_string().repeat(self.length);
         let _ = match color && self.stands_out {
@@ -317,30 +317,30 @@ impl Bar {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::command::compare::comparison::Missing;
+    use crate::command::compare::comparison::NotMeasured;
     use crate::command::compare::figures::{Own, Served};
     use crate::command::compare::strategy::Strategy;
     use crate::sys::resource::Usage;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn run(wall_ms: u32, longest_turn: Option<Duration>) -> Run {
+    fn run(wall_ms: u32, longest_turn: Option<Duration>) -> MeasuredRun {
         let usage = Usage { user: 4 * MS, system: 6 * MS, voluntary_switches: 12, ..Usage::default() };
         let own = Own { up: 99, down: 1, threads: 7, memory: 3 << 20, p50: 200 * MS, longest_turn, ..Own::default() };
         let served = Served { requests: 100, most_in_flight: 100, cpu: 2 * MS };
-        Run { wall: wall_ms * MS, usage, own, served: Some(served) }
+        MeasuredRun { wall: wall_ms * MS, usage, own, served: Some(served) }
     }
 
     /// A comparison in which everything occurs.
     pub(in crate::command::compare) fn sample() -> Comparison {
-        let entry = |strategy, walls: &[u32], turn| Entry {
+        let entry = |strategy, walls: &[u32], turn| ComparisonEntry {
             runs: walls.iter().map(|wall| run(*wall, turn)).collect(),
-            ..Entry::new(strategy)
+            ..ComparisonEntry::new(strategy)
         };
-        let missing = Missing { why: "too \u{1b}long".to_owned(), estimate: Some(20_000 * MS) };
+        let missing = NotMeasured { why: "too \u{1b}long".to_owned(), estimate: Some(20_000 * MS) };
         let entries = || {
             vec![
-                Entry { missing: Some(missing.clone()), ..Entry::new(Strategy::Sequential) },
+                ComparisonEntry { missing: Some(missing.clone()), ..ComparisonEntry::new(Strategy::Sequential) },
                 entry(Strategy::Threads(30), &[800, 804, 802], None),
                 entry(Strategy::Loop, &[202, 201, 203], Some(2 * MS)),
             ]
@@ -402,8 +402,10 @@ pub(super) mod tests {
     #[test]
     fn bars_reach_from_the_shortest_to_the_longest() {
         let of = |walls: &[u32], longest| {
-            let entry =
-                Entry { runs: walls.iter().map(|wall| run(*wall, None)).collect(), ..Entry::new(Strategy::Loop) };
+            let entry = ComparisonEntry {
+                runs: walls.iter().map(|wall| run(*wall, None)).collect(),
+                ..ComparisonEntry::new(Strategy::Loop)
+            };
             bar(&entry, Standing::Fastest, longest).length
         };
         assert_eq!((of(&[1], 1000.0), of(&[1_000], 1.0), of(&[500], 1.0), of(&[], 1.0)), (1, BAR, BAR / 2, 0));

@@ -1,6 +1,6 @@
 //! What a path asks for, and the bytes that answer it. Pure: no sockets, no clock.
 //!
-//! An [`Answer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without
+//! A [`MockAnswer`] is a few parts, each some bytes said over and over up to a length. So a body of 4 GiB, or one without
 //! end, takes no more memory than a short one, and what a slow client has not taken yet is not kept anywhere: it is
 //! made again from where that client stands.
 
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::options::{Options, STATUSES};
+use super::options::{MockOptions, STATUSES};
 
 /// The status of the answers that `--fail-rate` turns into failures.
 const FAILURE: u16 = 503;
@@ -98,20 +98,20 @@ fn milliseconds(ms: u32) -> Duration {
 
 /// Some bytes, said over and over up to a length.
 #[derive(Debug)]
-struct Part {
+struct AnswerPart {
     /// Not empty, unless the length is 0.
     bytes: Cow<'static, [u8]>,
     length: u64,
 }
 
-impl Part {
-    fn once(bytes: impl Into<Cow<'static, [u8]>>) -> Part {
+impl AnswerPart {
+    fn once(bytes: impl Into<Cow<'static, [u8]>>) -> AnswerPart {
         let bytes = bytes.into();
-        Part { length: bytes.len() as u64, bytes }
+        AnswerPart { length: bytes.len() as u64, bytes }
     }
 
-    fn filling(length: u64) -> Part {
-        Part { bytes: FILLING.into(), length }
+    fn filling(length: u64) -> AnswerPart {
+        AnswerPart { bytes: FILLING.into(), length }
     }
 
     /// Copies what stands from offset `from` on, as much as fits: how many bytes.
@@ -144,8 +144,8 @@ pub(super) enum Then {
 
 /// All that is sent for one request.
 #[derive(Debug)]
-pub(super) struct Answer {
-    parts: Vec<Part>,
+pub(super) struct MockAnswer {
+    parts: Vec<AnswerPart>,
     /// How many bytes at the front are the head: all that a HEAD request is answered with.
     head: u64,
     /// `None`: as fast as it goes. Otherwise the time between one byte of the body and the next.
@@ -154,33 +154,38 @@ pub(super) struct Answer {
     pub(super) then: Then,
 }
 
-impl Answer {
+impl MockAnswer {
     /// An answer with a head and a body.
-    fn new(status: u16, fields: &str, body: Vec<Part>, keep_alive: bool) -> Answer {
+    fn new(status: u16, fields: &str, body: Vec<AnswerPart>, keep_alive: bool) -> MockAnswer {
         let connection = if keep_alive { "keep-alive" } else { "close" };
         let head = format!("HTTP/1.1 {status} {}\r\n{fields}Connection: {connection}\r\n\r\n", phrase(status));
-        let mut parts = vec![Part::once(head.into_bytes())];
+        let mut parts = vec![AnswerPart::once(head.into_bytes())];
         let head = parts[0].length;
         parts.extend(body);
-        Answer { parts, head, pace: None, then: if keep_alive { Then::NextRequest } else { Then::Close } }
+        MockAnswer { parts, head, pace: None, then: if keep_alive { Then::NextRequest } else { Then::Close } }
     }
 
     /// An answer that is no proper one, to HEAD no more than to any other request.
-    fn fault(parts: Vec<Part>, then: Then) -> Answer {
-        Answer { parts, head: u64::MAX, pace: None, then }
+    fn fault(parts: Vec<AnswerPart>, then: Then) -> MockAnswer {
+        MockAnswer { parts, head: u64::MAX, pace: None, then }
     }
 
     /// An answer with a short body in JSON, where a body is allowed (RFC 9110, 15.3.5, 15.4.5).
-    pub(super) fn json(status: u16, body: &str, keep_alive: bool) -> Answer {
+    pub(super) fn json(status: u16, body: &str, keep_alive: bool) -> MockAnswer {
         if matches!(status, 204 | 304) {
-            return Answer::new(status, "", Vec::new(), keep_alive);
+            return MockAnswer::new(status, "", Vec::new(), keep_alive);
         }
-        Answer::new(status, &sized(JSON, body.len() as u64), vec![Part::once(body.as_bytes().to_vec())], keep_alive)
+        MockAnswer::new(
+            status,
+            &sized(JSON, body.len() as u64),
+            vec![AnswerPart::once(body.as_bytes().to_vec())],
+            keep_alive,
+        )
     }
 
     /// The answer to a request that could not be read: nothing after it can be, either.
-    pub(super) fn refusal(status: u16) -> Answer {
-        Answer::json(status, FAILURE_BODY, false)
+    pub(super) fn refusal(status: u16) -> MockAnswer {
+        MockAnswer::json(status, FAILURE_BODY, false)
     }
 
     /// Where it ends. [`u64::MAX`] is never reached.
@@ -238,17 +243,21 @@ fn phrase(status: u16) -> &'static str {
     }
 }
 
-fn bytes(length: u32, keep_alive: bool) -> Answer {
+fn bytes(length: u32, keep_alive: bool) -> MockAnswer {
     let length = length.into();
-    Answer::new(200, &sized(TEXT, length), vec![Part::filling(length)], keep_alive)
+    MockAnswer::new(200, &sized(TEXT, length), vec![AnswerPart::filling(length)], keep_alive)
 }
 
-fn chunked(length: u32, keep_alive: bool) -> Answer {
+fn chunked(length: u32, keep_alive: bool) -> MockAnswer {
     let full = chunk(CHUNK);
     let all_full = full.len() as u64 * (u64::from(length) / CHUNK as u64);
     let rest = chunk(length as usize % CHUNK);
-    let body = vec![Part { bytes: full.into(), length: all_full }, Part::once(rest), Part::once(&b"0\r\n\r\n"[..])];
-    Answer::new(200, &format!("Content-Type: {TEXT}\r\nTransfer-Encoding: chunked\r\n"), body, keep_alive)
+    let body = vec![
+        AnswerPart { bytes: full.into(), length: all_full },
+        AnswerPart::once(rest),
+        AnswerPart::once(&b"0\r\n\r\n"[..]),
+    ];
+    MockAnswer::new(200, &format!("Content-Type: {TEXT}\r\nTransfer-Encoding: chunked\r\n"), body, keep_alive)
 }
 
 /// One chunk (RFC 9112, 7.1), or nothing: one of size 0 would be the last.
@@ -262,43 +271,43 @@ fn chunk(size: usize) -> Vec<u8> {
     chunk
 }
 
-fn redirect(count: u32, keep_alive: bool) -> Answer {
+fn redirect(count: u32, keep_alive: bool) -> MockAnswer {
     let location = if count > 1 { format!("/redirect/{}", count - 1) } else { "/health".to_owned() };
-    Answer::new(302, &format!("Location: {location}\r\nContent-Length: 0\r\n"), Vec::new(), keep_alive)
+    MockAnswer::new(302, &format!("Location: {location}\r\nContent-Length: 0\r\n"), Vec::new(), keep_alive)
 }
 
-fn garbage() -> Answer {
+fn garbage() -> MockAnswer {
     // A terminal escape and a NUL, so that whoever prints it is tried, too.
-    Answer::fault(vec![Part::once(&b"\x1b[31m\0\xff this is not HTTP \x07\r\n\r\n"[..])], Then::Close)
+    MockAnswer::fault(vec![AnswerPart::once(&b"\x1b[31m\0\xff this is not HTTP \x07\r\n\r\n"[..])], Then::Close)
 }
 
-fn endless_head() -> Answer {
-    let line = Part { bytes: b"X-Endless: 0123456789 0123456789 0123456789\r\n".into(), length: u64::MAX };
-    Answer::fault(vec![Part::once(&b"HTTP/1.1 200 OK\r\n"[..]), line], Then::Close)
+fn endless_head() -> MockAnswer {
+    let line = AnswerPart { bytes: b"X-Endless: 0123456789 0123456789 0123456789\r\n".into(), length: u64::MAX };
+    MockAnswer::fault(vec![AnswerPart::once(&b"HTTP/1.1 200 OK\r\n"[..]), line], Then::Close)
 }
 
-fn endless_body() -> Answer {
-    Answer::new(200, &format!("Content-Type: {TEXT}\r\n"), vec![Part::filling(u64::MAX)], false)
+fn endless_body() -> MockAnswer {
+    MockAnswer::new(200, &format!("Content-Type: {TEXT}\r\n"), vec![AnswerPart::filling(u64::MAX)], false)
 }
 
 /// What is answered to one request, and when.
 #[derive(Debug)]
 pub(super) struct Reply {
     /// The answer.
-    pub(super) answer: Rc<Answer>,
+    pub(super) answer: Rc<MockAnswer>,
     /// The time from the request to its first byte.
     pub(super) after: Duration,
 }
 
 /// An answer that is given again and again: without and with keep-alive.
-struct Prepared([Rc<Answer>; 2]);
+struct Prepared([Rc<MockAnswer>; 2]);
 
 impl Prepared {
     fn new(status: u16, body: &str) -> Prepared {
-        Prepared([false, true].map(|keep_alive| Rc::new(Answer::json(status, body, keep_alive))))
+        Prepared([false, true].map(|keep_alive| Rc::new(MockAnswer::json(status, body, keep_alive))))
     }
 
-    fn get(&self, keep_alive: bool) -> Rc<Answer> {
+    fn get(&self, keep_alive: bool) -> Rc<MockAnswer> {
         Rc::clone(&self.0[usize::from(keep_alive)])
     }
 }
@@ -311,12 +320,12 @@ pub(super) struct Script {
     latency: Duration,
     jitter: Duration,
     fail_rate: f64,
-    random: Random,
+    random: SeededRandom,
 }
 
 impl Script {
     /// A script by these options.
-    pub(super) fn new(options: &Options) -> Script {
+    pub(super) fn new(options: &MockOptions) -> Script {
         Script {
             ordinary: Prepared::new(options.status, &options.body),
             failure: Prepared::new(FAILURE, FAILURE_BODY),
@@ -324,7 +333,7 @@ impl Script {
             latency: options.latency,
             jitter: options.jitter,
             fail_rate: options.fail_rate,
-            random: Random(options.seed),
+            random: SeededRandom(options.seed),
         }
     }
 
@@ -346,32 +355,34 @@ impl Script {
     }
 
     /// An answer that is made for one request; `None` where the ordinary one will do.
-    fn unusual(&self, wish: Wish, keep_alive: bool) -> Option<Answer> {
+    fn unusual(&self, wish: Wish, keep_alive: bool) -> Option<MockAnswer> {
         Some(match wish {
             Wish::Ordinary | Wish::Delay(_) | Wish::Redirect(0) => return None,
-            Wish::Status(status @ 200..400) => Answer::json(status, &self.body, keep_alive),
-            Wish::Status(status) => Answer::json(status, FAILURE_BODY, keep_alive),
+            Wish::Status(status @ 200..400) => MockAnswer::json(status, &self.body, keep_alive),
+            Wish::Status(status) => MockAnswer::json(status, FAILURE_BODY, keep_alive),
             Wish::Bytes(length) => bytes(length, keep_alive),
             Wish::Chunked(length) => chunked(length, keep_alive),
-            Wish::Drip(length, pace) => Answer { pace: Some(pace), ..bytes(length, keep_alive) },
+            Wish::Drip(length, pace) => MockAnswer { pace: Some(pace), ..bytes(length, keep_alive) },
             Wish::Redirect(count) => redirect(count, keep_alive),
-            Wish::Hang => Answer::fault(Vec::new(), Then::Nothing),
-            Wish::Reset => Answer::fault(Vec::new(), Then::Reset),
-            Wish::Close => Answer::fault(Vec::new(), Then::Close),
-            Wish::Truncate => Answer::new(200, &sized(TEXT, TRUNCATED), vec![Part::filling(TRUNCATED / 2)], false),
+            Wish::Hang => MockAnswer::fault(Vec::new(), Then::Nothing),
+            Wish::Reset => MockAnswer::fault(Vec::new(), Then::Reset),
+            Wish::Close => MockAnswer::fault(Vec::new(), Then::Close),
+            Wish::Truncate => {
+                MockAnswer::new(200, &sized(TEXT, TRUNCATED), vec![AnswerPart::filling(TRUNCATED / 2)], false)
+            }
             Wish::Garbage => garbage(),
             Wish::EndlessHead => endless_head(),
             Wish::EndlessBody => endless_body(),
-            Wish::Misspelled => Answer::json(400, MISSPELLED_BODY, keep_alive),
+            Wish::Misspelled => MockAnswer::json(400, MISSPELLED_BODY, keep_alive),
         })
     }
 }
 
 /// Random numbers that anybody can have again: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
 /// Generators").
-struct Random(u64);
+struct SeededRandom(u64);
 
-impl Random {
+impl SeededRandom {
     /// The next number from 0 up to 1, without 1.
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -388,11 +399,11 @@ mod tests {
     use super::*;
 
     fn script() -> Script {
-        Script::new(&Options::default())
+        Script::new(&MockOptions::default())
     }
 
     /// Everything between two offsets, through a buffer of the given size.
-    fn read(answer: &Answer, mut from: u64, to: u64, buffer: usize) -> Vec<u8> {
+    fn read(answer: &MockAnswer, mut from: u64, to: u64, buffer: usize) -> Vec<u8> {
         let mut buffer = vec![0; buffer];
         let mut out = Vec::new();
         while from < to {
@@ -570,12 +581,12 @@ mod tests {
         let [latency, jitter] = [200, 50].map(Duration::from_millis);
         assert_eq!(script().reply("/", true).after, latency);
         assert_eq!(script().reply("/delay/7", true).after, Duration::from_millis(7));
-        let mut script = Script::new(&Options { jitter, ..Options::default() });
+        let mut script = Script::new(&MockOptions { jitter, ..MockOptions::default() });
         let times: Vec<_> = (0..1000).map(|_| script.reply("/", true).after).collect();
         let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
         assert!(*least >= latency - jitter && *least < latency - jitter * 9 / 10, "{least:?}");
         assert!(*most <= latency + jitter && *most > latency + jitter * 9 / 10, "{most:?}");
-        let wide = Options { jitter: latency * 2, ..Options::default() };
+        let wide = MockOptions { jitter: latency * 2, ..MockOptions::default() };
         let mut script = Script::new(&wide);
         assert!((0..100).any(|_| script.reply("/", true).after.is_zero()), "never less than nothing");
     }
@@ -583,7 +594,7 @@ mod tests {
     #[test]
     fn failures_are_as_frequent_as_asked_and_the_same_for_a_seed() {
         let failures = |fail_rate, seed| {
-            let mut script = Script::new(&Options { fail_rate, seed, ..Options::default() });
+            let mut script = Script::new(&MockOptions { fail_rate, seed, ..MockOptions::default() });
             let mut failed = Vec::new();
             for n in 0..1000 {
                 // What others ask for does not change anybody's luck.

@@ -1,4 +1,4 @@
-//! What `upcheck mock` can be told: its table of flags, and the [`Options`] that they come to.
+//! What `upcheck mock` can be told: its table of flags, and the [`MockOptions`] that they come to.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,7 +53,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000
 
 /// How the server is to behave.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Options {
+pub(super) struct MockOptions {
     /// The addresses to listen on. Port 0: one that the OS chooses.
     pub(super) listen: Vec<SocketAddr>,
     /// How long after a request its answer begins.
@@ -69,7 +69,7 @@ pub(super) struct Options {
     /// Where the random numbers begin.
     pub(super) seed: u64,
     /// How to speak TLS. `None`: not at all.
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<TlsWish>,
     /// How long a client may do nothing while it is waited for.
     pub(super) idle_timeout: Duration,
     /// Say nothing on standard error.
@@ -78,7 +78,7 @@ pub(super) struct Options {
 
 /// How to speak TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tls {
+pub(super) struct TlsWish {
     /// The file with the certificate.
     pub(super) cert: String,
     /// The file with its key. `None`: the same.
@@ -98,9 +98,9 @@ pub(super) enum TlsFault {
     Close,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for MockOptions {
+    fn default() -> MockOptions {
+        MockOptions {
             listen: vec![LISTEN],
             latency: Duration::from_millis(200),
             jitter: Duration::ZERO,
@@ -117,7 +117,7 @@ impl Default for Options {
 
 /// The flags by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Id {
+enum MockFlag {
     Listen,
     Ports,
     Latency,
@@ -127,7 +127,7 @@ enum Id {
     FailRate,
     Seed,
     IdleTimeout,
-    Tls,
+    TlsWish,
     Cert,
     Key,
     TlsFault,
@@ -135,50 +135,56 @@ enum Id {
 }
 
 /// A flag with nothing but a name, a value and a help text, as most are.
-const fn flag(id: Id, long: &'static str, value: &'static str, group: &'static str, help: &'static str) -> Flag<Id> {
+const fn flag(
+    id: MockFlag,
+    long: &'static str,
+    value: &'static str,
+    group: &'static str,
+    help: &'static str,
+) -> Flag<MockFlag> {
     Flag::new(id, long, None, Some(value), group, help)
 }
 
-const TABLE: &[Flag<Id>] = &[
+const TABLE: &[Flag<MockFlag>] = &[
     flag(
-        Id::Listen,
+        MockFlag::Listen,
         "listen",
         "ADDR:PORT",
         "Where",
         "where to listen; repeatable [127.0.0.1:8000]\nport 0 is one that the system chooses",
     ),
-    flag(Id::Ports, "ports", "N", "Where", "N ports from each --listen upwards [1]"),
-    flag(Id::Latency, "latency", "TIME", "Answer", "the time from a request to its answer [200ms]"),
-    flag(Id::Jitter, "jitter", "TIME", "Answer", "up to this much more or less of it, evenly spread [0]"),
-    flag(Id::Status, "status", "N", "Answer", "the status [200]"),
-    flag(Id::Body, "body", "TEXT", "Answer", "the body, sent as application/json [{\"status\": \"ok\"}]"),
-    flag(Id::FailRate, "fail-rate", "PERCENT", "Answer", "this share of the answers is a 503 (such as 5%) [0%]"),
+    flag(MockFlag::Ports, "ports", "N", "Where", "N ports from each --listen upwards [1]"),
+    flag(MockFlag::Latency, "latency", "TIME", "Answer", "the time from a request to its answer [200ms]"),
+    flag(MockFlag::Jitter, "jitter", "TIME", "Answer", "up to this much more or less of it, evenly spread [0]"),
+    flag(MockFlag::Status, "status", "N", "Answer", "the status [200]"),
+    flag(MockFlag::Body, "body", "TEXT", "Answer", "the body, sent as application/json [{\"status\": \"ok\"}]"),
+    flag(MockFlag::FailRate, "fail-rate", "PERCENT", "Answer", "this share of the answers is a 503 (such as 5%) [0%]"),
     flag(
-        Id::Seed,
+        MockFlag::Seed,
         "seed",
         "N",
         "Answer",
         "where the random numbers of --jitter and --fail-rate begin [0]\nthe same seed gives the n-th request the same answer",
     ),
-    flag(Id::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
-    Flag::new(Id::Tls, "tls", None, None, "TLS", "speak HTTPS (TLS 1.2 and 1.3) on every port"),
-    flag(Id::Cert, "cert", "FILE", "TLS", "the certificate, PEM, then what leads from it to a root"),
-    flag(Id::Key, "key", "FILE", "TLS", "its key, PEM; without it the key stands in the same file"),
+    flag(MockFlag::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
+    Flag::new(MockFlag::TlsWish, "tls", None, None, "TLS", "speak HTTPS (TLS 1.2 and 1.3) on every port"),
+    flag(MockFlag::Cert, "cert", "FILE", "TLS", "the certificate, PEM, then what leads from it to a root"),
+    flag(MockFlag::Key, "key", "FILE", "TLS", "its key, PEM; without it the key stands in the same file"),
     flag(
-        Id::TlsFault,
+        MockFlag::TlsFault,
         "tls-fault",
         "FAULT",
         "TLS",
         "fail every handshake after the client's first words:\nstall never answers, garbage answers with no TLS, close closes",
     ),
-    Flag::new(Id::Quiet, "quiet", Some('q'), None, "Output", "no summary at the end, no warnings"),
+    Flag::new(MockFlag::Quiet, "quiet", Some('q'), None, "Output", "no summary at the end, no warnings"),
 ];
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Asked {
+pub(super) enum MockAsked {
     /// To serve.
-    Serve(Options),
+    Serve(MockOptions),
     /// To be told this.
     Tell(String),
 }
@@ -190,34 +196,34 @@ pub(super) enum Asked {
 pub(super) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &[(OsString, OsString)],
-) -> Result<Asked, String> {
+) -> Result<MockAsked, String> {
     match flags::parse(TABLE, arguments, environment)? {
-        flags::Asked::Help => Ok(Asked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
-        flags::Asked::Version => Ok(Asked::Tell(version())),
+        flags::Asked::Help => Ok(MockAsked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
+        flags::Asked::Version => Ok(MockAsked::Tell(version())),
         flags::Asked::Run { flags, arguments } => match arguments.first() {
             Some(argument) => Err(format!("mock takes flags only, not '{}'", argument.escape_debug())),
-            None => gather(&flags).map(Asked::Serve),
+            None => gather(&flags).map(MockAsked::Serve),
         },
     }
 }
 
-fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
-    let mut options = Options::default();
+fn gather(flags: &[Given<MockFlag>]) -> Result<MockOptions, String> {
+    let mut options = MockOptions::default();
     let mut ports = 1;
     for given in flags {
         let said = |what: String| format!("{}: {what}", given.spelled);
         let value = given.value.as_str();
         match given.id {
-            Id::Listen | Id::Tls | Id::Cert | Id::Key | Id::TlsFault => {}
-            Id::Ports => ports = units::number(value, 1..=PORTS_MAX).map_err(said)?,
-            Id::Latency => options.latency = units::duration(value).map_err(said)?,
-            Id::Jitter => options.jitter = units::duration(value).map_err(said)?,
-            Id::Status => options.status = units::number(value, STATUSES).map_err(said)?,
-            Id::Body => options.body = given.value.clone(),
-            Id::FailRate => options.fail_rate = share(value).map_err(said)?,
-            Id::Seed => options.seed = units::number(value, 0..=u64::MAX).map_err(said)?,
-            Id::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
-            Id::Quiet => options.quiet = true,
+            MockFlag::Listen | MockFlag::TlsWish | MockFlag::Cert | MockFlag::Key | MockFlag::TlsFault => {}
+            MockFlag::Ports => ports = units::number(value, 1..=PORTS_MAX).map_err(said)?,
+            MockFlag::Latency => options.latency = units::duration(value).map_err(said)?,
+            MockFlag::Jitter => options.jitter = units::duration(value).map_err(said)?,
+            MockFlag::Status => options.status = units::number(value, STATUSES).map_err(said)?,
+            MockFlag::Body => options.body = given.value.clone(),
+            MockFlag::FailRate => options.fail_rate = share(value).map_err(said)?,
+            MockFlag::Seed => options.seed = units::number(value, 0..=u64::MAX).map_err(said)?,
+            MockFlag::IdleTimeout => options.idle_timeout = units::duration(value).map_err(said)?,
+            MockFlag::Quiet => options.quiet = true,
         }
     }
     options.listen = addresses(flags, ports)?;
@@ -227,21 +233,21 @@ fn gather(flags: &[Given<Id>]) -> Result<Options, String> {
 
 /// What is said of TLS. Certificates that the environment names for the checks are of no interest to a server without
 /// TLS.
-fn tls(flags: &[Given<Id>]) -> Result<Option<Tls>, String> {
-    let last = |id: Id| flags.iter().rfind(|given| given.id == id);
-    if last(Id::Tls).is_none() {
-        let mut useless = [Id::Cert, Id::Key, Id::TlsFault].into_iter().filter_map(last);
+fn tls(flags: &[Given<MockFlag>]) -> Result<Option<TlsWish>, String> {
+    let last = |id: MockFlag| flags.iter().rfind(|given| given.id == id);
+    if last(MockFlag::TlsWish).is_none() {
+        let mut useless = [MockFlag::Cert, MockFlag::Key, MockFlag::TlsFault].into_iter().filter_map(last);
         return match useless.find(|given| given.spelled.starts_with('-')) {
             Some(given) => Err(format!("{} says nothing without --tls", given.spelled)),
             None => Ok(None),
         };
     }
-    let cert = last(Id::Cert).ok_or("--tls needs a certificate: --cert FILE")?.value.clone();
-    let key = last(Id::Key).map(|given| given.value.clone());
-    Ok(Some(Tls { cert, key, fault: last(Id::TlsFault).map(fault).transpose()? }))
+    let cert = last(MockFlag::Cert).ok_or("--tls needs a certificate: --cert FILE")?.value.clone();
+    let key = last(MockFlag::Key).map(|given| given.value.clone());
+    Ok(Some(TlsWish { cert, key, fault: last(MockFlag::TlsFault).map(fault).transpose()? }))
 }
 
-fn fault(given: &Given<Id>) -> Result<TlsFault, String> {
+fn fault(given: &Given<MockFlag>) -> Result<TlsFault, String> {
     match given.value.as_str() {
         "stall" => Ok(TlsFault::Stall),
         "garbage" => Ok(TlsFault::Garbage),
@@ -252,8 +258,8 @@ fn fault(given: &Given<Id>) -> Result<TlsFault, String> {
 
 /// All addresses to listen on: those of the command line in place of those of the environment, each with the ports
 /// above it.
-fn addresses(flags: &[Given<Id>], ports: u16) -> Result<Vec<SocketAddr>, String> {
-    let listens = || flags.iter().filter(|given| given.id == Id::Listen);
+fn addresses(flags: &[Given<MockFlag>], ports: u16) -> Result<Vec<SocketAddr>, String> {
+    let listens = || flags.iter().filter(|given| given.id == MockFlag::Listen);
     let on_command_line = listens().any(|given| given.spelled.starts_with('-'));
     let mut all = Vec::new();
     for given in listens().filter(|given| given.spelled.starts_with('-') == on_command_line) {
@@ -288,14 +294,14 @@ fn share(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked, String> {
+    fn parse_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<MockAsked, String> {
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         parse(arguments.iter().map(OsString::from), &environment)
     }
 
-    fn options(arguments: &[&str]) -> Options {
+    fn options(arguments: &[&str]) -> MockOptions {
         match parse_with(arguments, &[]) {
-            Ok(Asked::Serve(options)) => options,
+            Ok(MockAsked::Serve(options)) => options,
             other => panic!("{other:?}"),
         }
     }
@@ -306,7 +312,7 @@ mod tests {
 
     #[test]
     fn nothing_said_is_the_default() {
-        assert_eq!(options(&[]), Options::default());
+        assert_eq!(options(&[]), MockOptions::default());
     }
 
     #[test]
@@ -315,7 +321,7 @@ mod tests {
             "--latency 1s --jitter 10ms --status 204 --body x --fail-rate 2.5% --seed 7 --idle-timeout 2 -q";
         assert_eq!(
             options(&arguments.split(' ').collect::<Vec<_>>()),
-            Options {
+            MockOptions {
                 listen: vec![LISTEN],
                 latency: Duration::from_secs(1),
                 jitter: Duration::from_millis(10),
@@ -333,16 +339,16 @@ mod tests {
     #[test]
     fn tls_takes_a_certificate_and_a_fault() {
         let tls = |arguments: &str| options(&arguments.split(' ').collect::<Vec<_>>()).tls.expect("TLS");
-        let plain = Tls { cert: "a".to_owned(), key: None, fault: None };
+        let plain = TlsWish { cert: "a".to_owned(), key: None, fault: None };
         assert_eq!(tls("--tls --cert a"), plain);
-        assert_eq!(tls("--cert=b --cert=a --key=k --tls"), Tls { key: Some("k".to_owned()), ..plain.clone() });
+        assert_eq!(tls("--cert=b --cert=a --key=k --tls"), TlsWish { key: Some("k".to_owned()), ..plain.clone() });
         for (word, fault) in [("stall", TlsFault::Stall), ("garbage", TlsFault::Garbage), ("close", TlsFault::Close)] {
-            let expected = Tls { fault: Some(fault), ..plain.clone() };
+            let expected = TlsWish { fault: Some(fault), ..plain.clone() };
             assert_eq!(tls(&format!("--tls --cert=a --tls-fault={word}")), expected);
         }
         // What the environment says for checks does not make a server speak TLS, or fail.
         match parse_with(&[], &[("UPCHECK_CERT", "a"), ("UPCHECK_KEY", "b")]) {
-            Ok(Asked::Serve(options)) => assert_eq!(options.tls, None),
+            Ok(MockAsked::Serve(options)) => assert_eq!(options.tls, None),
             other => panic!("{other:?}"),
         }
     }
@@ -360,7 +366,7 @@ mod tests {
         let environment = [("UPCHECK_LISTEN", "127.0.0.1:1")];
         for (arguments, port) in [(&[][..], 1), (&["--listen=127.0.0.1:2"], 2)] {
             match parse_with(arguments, &environment) {
-                Ok(Asked::Serve(options)) => assert_eq!(options.listen, [SocketAddr::new(LISTEN.ip(), port)]),
+                Ok(MockAsked::Serve(options)) => assert_eq!(options.listen, [SocketAddr::new(LISTEN.ip(), port)]),
                 other => panic!("{other:?}"),
             }
         }
@@ -401,7 +407,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_flag_and_fault() {
-        let Ok(Asked::Tell(help)) = parse_with(&["--help"], &[]) else { panic!("help was asked for") };
+        let Ok(MockAsked::Tell(help)) = parse_with(&["--help"], &[]) else { panic!("help was asked for") };
         for flag in TABLE {
             assert!(help.contains(&format!("--{}", flag.long)), "{}", flag.long);
         }
@@ -409,6 +415,6 @@ mod tests {
             assert!(help.contains(path), "{path}");
         }
         assert!(help.lines().all(|line| line.len() <= 100), "fits a terminal");
-        assert!(matches!(parse_with(&["-V"], &[]), Ok(Asked::Tell(_))));
+        assert!(matches!(parse_with(&["-V"], &[]), Ok(MockAsked::Tell(_))));
     }
 }

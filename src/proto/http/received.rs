@@ -8,7 +8,7 @@ use super::{HEAD_MAX, HEADERS_MAX, head_end};
 
 /// What a server needs of a request's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct RequestHead {
     /// The method, in the client's own case.
     pub method: String,
     /// The request target: path and query.
@@ -25,14 +25,14 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub u16);
 
-impl Head {
+impl RequestHead {
     /// Reads a request head from the start of `bytes`; `None` until all of it is there. Where two readers could differ
     /// over where the request ends or whom it is for, it is refused: what stands behind it might be taken for another.
     ///
     /// # Errors
     /// [`Refused`]: 400 for what cannot be read or is ambiguous, 431 for a head that is too large, 501 for a request body
     /// in the chunked coding. Nothing can be read behind either.
-    pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refused> {
+    pub fn parse(bytes: &[u8]) -> Result<Option<RequestHead>, Refused> {
         if bytes.len() > HEAD_MAX {
             return Err(Refused(431));
         }
@@ -52,7 +52,7 @@ impl Head {
         if has_bare_cr(&bytes[..used]) || !names_one_host(request.headers, is_old) {
             return Err(Refused(400));
         }
-        Ok(Some(Head {
+        Ok(Some(RequestHead {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
             keep_alive: keeps_alive(request.headers, is_old),
@@ -160,11 +160,11 @@ mod tests {
         let mut text = Vec::new();
         let template = Template::new("POST", &[], Some(&(*b"body").into()));
         template.encode(&url, None, Form::default(), &mut text);
-        let head = Head::parse(&text).unwrap().unwrap();
+        let head = RequestHead::parse(&text).unwrap().unwrap();
         assert_eq!((head.method.as_str(), head.target.as_str(), head.keep_alive), ("POST", "/x", false));
         assert_eq!((head.body_bytes, head.used), (4, text.len() - 4));
         for length in 0..head.used {
-            assert_eq!(Head::parse(&text[..length]), Ok(None), "{length}");
+            assert_eq!(RequestHead::parse(&text[..length]), Ok(None), "{length}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             ("GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n", false),
         ];
         for (text, keep_alive) in cases {
-            assert_eq!(Head::parse(text.as_bytes()).unwrap().unwrap().keep_alive, keep_alive, "{text}");
+            assert_eq!(RequestHead::parse(text.as_bytes()).unwrap().unwrap().keep_alive, keep_alive, "{text}");
         }
     }
 
@@ -188,14 +188,14 @@ mod tests {
         let large = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(HEAD_MAX));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HEADERS_MAX + 1));
         for (text, status) in [("\0\r\n\r\n", 400), (large.as_str(), 431), (many.as_str(), 431)] {
-            assert_eq!(Head::parse(text.as_bytes()), Err(Refused(status)));
+            assert_eq!(RequestHead::parse(text.as_bytes()), Err(Refused(status)));
         }
     }
 
     /// What is made of a POST with these fields beside its Host.
     fn framing(version: &str, fields: &str) -> Result<u64, u16> {
         let text = format!("POST / HTTP/{version}\r\nHost: h\r\n{fields}\r\n");
-        let head = Head::parse(text.as_bytes()).map_err(|Refused(status)| status)?;
+        let head = RequestHead::parse(text.as_bytes()).map_err(|Refused(status)| status)?;
         Ok(head.expect("it is all there").body_bytes)
     }
 
@@ -278,18 +278,18 @@ mod tests {
             "GET/ HTTP/1.1\r\nHost: h\r\n\r\n",
         ];
         for text in cases {
-            assert_eq!(Head::parse(text.as_bytes()), Err(Refused(400)), "{text:?}");
+            assert_eq!(RequestHead::parse(text.as_bytes()), Err(Refused(400)), "{text:?}");
         }
         // An empty line may stand before a request, and a lone LF may end any (RFC 9112, 2.2).
         for text in ["\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\nHost: h\n\n"] {
-            assert!(matches!(Head::parse(text.as_bytes()), Ok(Some(_))), "{text:?}");
+            assert!(matches!(RequestHead::parse(text.as_bytes()), Ok(Some(_))), "{text:?}");
         }
     }
 
     #[test]
     fn a_request_is_for_one_host() {
         let parse = |version: &str, fields: &str| {
-            Head::parse(format!("GET / HTTP/{version}\r\n{fields}\r\n").as_bytes()).map(|head| head.is_some())
+            RequestHead::parse(format!("GET / HTTP/{version}\r\n{fields}\r\n").as_bytes()).map(|head| head.is_some())
         };
         assert_eq!((parse("1.1", ""), parse("1.0", "")), (Err(Refused(400)), Ok(true)));
         let good =

@@ -28,7 +28,7 @@ const SHOWN_MAX: usize = 64;
 /// How the end of the body is found (RFC 9112, 6.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum DecoderState {
-    Head,
+    ResponseHead,
     Length { left: u64 },
     Chunked(Chunked),
     UntilClose,
@@ -88,7 +88,7 @@ impl Decoder {
     pub fn new(reading: Reading) -> Decoder {
         Decoder {
             reading,
-            state: if reading.raw { DecoderState::UntilClose } else { DecoderState::Head },
+            state: if reading.raw { DecoderState::UntilClose } else { DecoderState::ResponseHead },
             body_bytes: 0,
             framing_bytes: 0,
             interim: 0,
@@ -134,7 +134,7 @@ impl Decoder {
             return Ok(Step { used: 0, body: &[] });
         }
         match &mut self.state {
-            DecoderState::Head => self.head(input).map(|used| Step { used, body: &[] }),
+            DecoderState::ResponseHead => self.head(input).map(|used| Step { used, body: &[] }),
             DecoderState::Length { left } => {
                 let here = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= here as u64;
@@ -171,8 +171,8 @@ impl Decoder {
                 self.state = DecoderState::Done;
                 Ok(())
             }
-            DecoderState::Head if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
-            DecoderState::Head => Err(Cut::InHead),
+            DecoderState::ResponseHead if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
+            DecoderState::ResponseHead => Err(Cut::InHead),
             DecoderState::Length { left } => Err(Cut::InBody { came: self.body_bytes, missing: Some(*left) }),
             DecoderState::Chunked(_) => Err(Cut::InBody { came: self.body_bytes, missing: None }),
         }
@@ -224,7 +224,7 @@ impl Decoder {
         if self.partial.is_empty() {
             check_prefix(input)?;
             let most = &input[..input.len().min(HEAD_MAX)];
-            if let Ok(head) = Head::parse(most, self.reading.minds_connection) {
+            if let Ok(head) = ResponseHead::parse(most, self.reading.minds_connection) {
                 let length = head.length;
                 return self.take_head(head, &input[..length]).map(|()| length);
             }
@@ -238,7 +238,7 @@ impl Decoder {
         match head_end(&self.partial, before) {
             Some(end) => {
                 let bytes = std::mem::take(&mut self.partial);
-                let head = Head::parse(&bytes[..end], self.reading.minds_connection)?;
+                let head = ResponseHead::parse(&bytes[..end], self.reading.minds_connection)?;
                 // Another idea than ours of where the head ends is no head to believe.
                 if head.length != end {
                     return Err(Problem::HeaderField);
@@ -252,7 +252,7 @@ impl Decoder {
     }
 
     /// Takes one whole head and decides how the body ends.
-    fn take_head(&mut self, head: Head, bytes: &[u8]) -> Result<(), Problem> {
+    fn take_head(&mut self, head: ResponseHead, bytes: &[u8]) -> Result<(), Problem> {
         let is_upgrade = head.status == 101;
         if is_upgrade && !self.reading.upgrades {
             return Err(Problem::SwitchedProtocols);
@@ -288,7 +288,7 @@ impl Decoder {
 }
 
 /// What a whole head says.
-struct Head {
+struct ResponseHead {
     /// Its length in bytes, with its blank line.
     length: usize,
     status: u16,
@@ -298,9 +298,9 @@ struct Head {
     persists: Result<(), CloseReason>,
 }
 
-impl Head {
+impl ResponseHead {
     /// Reads the head at the start of `bytes`. One that is not all there is a [`Problem::HeaderField`].
-    fn parse(bytes: &[u8], minds_connection: bool) -> Result<Head, Problem> {
+    fn parse(bytes: &[u8], minds_connection: bool) -> Result<ResponseHead, Problem> {
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut []);
         let mut config = httparse::ParserConfig::default();
@@ -319,7 +319,7 @@ impl Head {
             true => reuse::persists(minor, connection.map(|header| header.value)),
             false => Err(CloseReason::Unfinished),
         };
-        Ok(Head {
+        Ok(ResponseHead {
             length,
             status: response.code.filter(|code| (100..=999).contains(code)).ok_or(Problem::StatusLine)?,
             minor,

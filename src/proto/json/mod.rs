@@ -31,7 +31,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The value at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum JsonFound<'a> {
     /// A number, as written: [`compare_numbers`] compares such texts without losing digits.
     Number(&'a str),
     /// A string, with its escapes resolved.
@@ -46,7 +46,7 @@ pub enum Found<'a> {
     Object(&'a str),
 }
 
-/// How many values stand in an array, or members in an object, which is given as it was [found](Found).
+/// How many values stand in an array, or members in an object, which is given as it was [found](JsonFound).
 pub fn count(raw: &str) -> usize {
     elements(raw).count()
 }
@@ -134,7 +134,7 @@ impl std::error::Error for JsonError {}
 ///
 /// # Errors
 /// A [`JsonError`] says where `text` stops being JSON: the first such place, be it the grammar or the encoding.
-pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<Found<'a>>, JsonError> {
+pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<JsonFound<'a>>, JsonError> {
     find_all(text, [path]).map(|mut found| found.pop().flatten())
 }
 
@@ -145,7 +145,7 @@ pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<Found<'a>>, JsonEr
 pub fn find_all<'a, 'p>(
     text: &'a [u8],
     paths: impl IntoIterator<Item = &'p Path>,
-) -> Result<Vec<Option<Found<'a>>>, JsonError> {
+) -> Result<Vec<Option<JsonFound<'a>>>, JsonError> {
     let (valid, tail) = valid_utf8(text);
     let mut reader = JsonReader::new(valid, tail);
     let ways = paths.into_iter().enumerate().map(|(path, Path { steps, .. })| PathLeft { path, steps }).collect();
@@ -237,7 +237,7 @@ struct PathLeft<'p> {
 struct Search<'a, 'p> {
     /// Those of the value that is read stand last; those of the values around it before them.
     ways: Vec<PathLeft<'p>>,
-    found: Vec<Option<Found<'a>>>,
+    found: Vec<Option<JsonFound<'a>>>,
 }
 
 impl<'p> Search<'_, 'p> {
@@ -277,7 +277,7 @@ impl<'a> JsonReader<'a> {
         JsonReader { text, tail, at: 0, depth: 0 }
     }
 
-    fn document(&mut self, ways: Vec<PathLeft<'_>>) -> Result<Vec<Option<Found<'a>>>, Box<JsonFault>> {
+    fn document(&mut self, ways: Vec<PathLeft<'_>>) -> Result<Vec<Option<JsonFound<'a>>>, Box<JsonFault>> {
         let mut search = Search { found: vec![None; ways.len()], ways };
         if self.text.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len_utf8();
@@ -333,7 +333,7 @@ impl<'a> JsonReader<'a> {
         }
         if from < search.ways.len() {
             for way in search.ways[from..].iter().filter(|way| way.steps.is_empty()) {
-                search.found[way.path] = Some(Found::from_raw(self.since(start)));
+                search.found[way.path] = Some(JsonFound::from_raw(self.since(start)));
             }
         }
         Ok(())
@@ -581,17 +581,17 @@ fn below_index(steps: &[PathStep], index: usize) -> Option<&[PathStep]> {
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> JsonFound<'a> {
     /// `raw` is one whole value that the reader has accepted, so its first byte tells its type.
-    fn from_raw(raw: &'a str) -> Found<'a> {
+    fn from_raw(raw: &'a str) -> JsonFound<'a> {
         match raw.as_bytes().first() {
-            Some(b'{') => Found::Object(raw),
-            Some(b'[') => Found::Array(raw),
-            Some(b'"') => Found::String(unescape(raw.get(1..raw.len() - 1).unwrap_or(""))),
-            Some(b't') => Found::Bool(true),
-            Some(b'f') => Found::Bool(false),
-            Some(b'n') => Found::Null,
-            _ => Found::Number(raw),
+            Some(b'{') => JsonFound::Object(raw),
+            Some(b'[') => JsonFound::Array(raw),
+            Some(b'"') => JsonFound::String(unescape(raw.get(1..raw.len() - 1).unwrap_or(""))),
+            Some(b't') => JsonFound::Bool(true),
+            Some(b'f') => JsonFound::Bool(false),
+            Some(b'n') => JsonFound::Null,
+            _ => JsonFound::Number(raw),
         }
     }
 }

@@ -6,12 +6,12 @@ fn path(text: &str) -> Path {
     Path::parse(text).unwrap()
 }
 
-fn get<'a>(text: &'a str, at: &str) -> Option<Found<'a>> {
+fn get<'a>(text: &'a str, at: &str) -> Option<JsonFound<'a>> {
     find(text.as_bytes(), &path(at)).unwrap()
 }
 
-fn string(text: &str) -> Option<Found<'_>> {
-    Some(Found::String(text.into()))
+fn string(text: &str) -> Option<JsonFound<'_>> {
+    Some(JsonFound::String(text.into()))
 }
 
 fn is_json(text: &[u8]) -> bool {
@@ -29,26 +29,26 @@ const DOCUMENT: &str = "{\"name\": \"caf\u{e9} \\ud83d\\ude00 \\n\",\r\n\t\"list
 fn finds_values_of_every_type() {
     let text = r#"{"s":"a\"b","n":-1.50e2,"t":true,"f":false,"z":null,"a":[ 1 ],"o":{"k" : 2}}"#;
     assert_eq!(get(text, ".s"), string("a\"b"));
-    assert_eq!(get(text, ".n"), Some(Found::Number("-1.50e2")));
-    assert_eq!(get(text, ".t"), Some(Found::Bool(true)));
-    assert_eq!(get(text, ".f"), Some(Found::Bool(false)));
-    assert_eq!(get(text, ".z"), Some(Found::Null));
-    assert_eq!(get(text, ".a"), Some(Found::Array("[ 1 ]")));
-    assert_eq!(get(text, ".o"), Some(Found::Object(r#"{"k" : 2}"#)));
+    assert_eq!(get(text, ".n"), Some(JsonFound::Number("-1.50e2")));
+    assert_eq!(get(text, ".t"), Some(JsonFound::Bool(true)));
+    assert_eq!(get(text, ".f"), Some(JsonFound::Bool(false)));
+    assert_eq!(get(text, ".z"), Some(JsonFound::Null));
+    assert_eq!(get(text, ".a"), Some(JsonFound::Array("[ 1 ]")));
+    assert_eq!(get(text, ".o"), Some(JsonFound::Object(r#"{"k" : 2}"#)));
 }
 
 #[test]
 fn follows_paths() {
     assert_eq!(get(DOCUMENT, ".name"), string("caf\u{e9} \u{1f600} \n"));
-    assert_eq!(get(DOCUMENT, ".list[1]"), Some(Found::Number("-2.5e+3")));
+    assert_eq!(get(DOCUMENT, ".list[1]"), Some(JsonFound::Number("-2.5e+3")));
     let inner = ".list[5][\"odd name\"]";
-    assert_eq!(get(DOCUMENT, inner), Some(Found::Array("[[], {}]")));
-    assert_eq!(get(DOCUMENT, &format!("{inner}[1]")), Some(Found::Object("{}")));
-    assert_eq!(get(DOCUMENT, "[\"z\\ud83d\\ude00\"]"), Some(Found::Number("0")));
-    assert_eq!(get("[[7]]", "[0][0]"), Some(Found::Number("7")));
-    assert_eq!(get("[[7]]", ".[0].[0]"), Some(Found::Number("7")));
-    assert_eq!(get(r#"{"\u0061":1}"#, ".a"), Some(Found::Number("1")));
-    assert_eq!(get(r#"{"":1}"#, r#"[""]"#), Some(Found::Number("1")));
+    assert_eq!(get(DOCUMENT, inner), Some(JsonFound::Array("[[], {}]")));
+    assert_eq!(get(DOCUMENT, &format!("{inner}[1]")), Some(JsonFound::Object("{}")));
+    assert_eq!(get(DOCUMENT, "[\"z\\ud83d\\ude00\"]"), Some(JsonFound::Number("0")));
+    assert_eq!(get("[[7]]", "[0][0]"), Some(JsonFound::Number("7")));
+    assert_eq!(get("[[7]]", ".[0].[0]"), Some(JsonFound::Number("7")));
+    assert_eq!(get(r#"{"\u0061":1}"#, ".a"), Some(JsonFound::Number("1")));
+    assert_eq!(get(r#"{"":1}"#, r#"[""]"#), Some(JsonFound::Number("1")));
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn what_is_absent_is_none() {
 #[test]
 fn the_last_of_equal_names_wins() {
     let text = r#"{"a":{"b":1},"a":{"b":2,"\u0062":3}}"#;
-    assert_eq!(get(text, ".a.b"), Some(Found::Number("3")));
+    assert_eq!(get(text, ".a.b"), Some(JsonFound::Number("3")));
     assert_eq!(get(r#"{"a":{"b":1},"a":{}}"#, ".a.b"), None);
     assert_eq!(get(r#"{"a":{"b":1},"a":2}"#, ".a.b"), None);
-    assert_eq!(get(r#"{"a":1,"a":null}"#, ".a"), Some(Found::Null));
+    assert_eq!(get(r#"{"a":1,"a":null}"#, ".a"), Some(JsonFound::Null));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn every_proper_prefix_of_a_document_is_an_error_at_its_end_or_before() {
 fn nesting_is_read_to_its_limit() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let deepest = "[0]".repeat(MAX_DEPTH - 1);
-    assert_eq!(get(&nested(MAX_DEPTH), &deepest), Some(Found::Array("[]")));
+    assert_eq!(get(&nested(MAX_DEPTH), &deepest), Some(JsonFound::Array("[]")));
     let too_deep = error(nested(MAX_DEPTH + 1).as_bytes());
     assert_eq!(too_deep.what, "nested deeper than 128");
     assert_eq!(too_deep.at, MAX_DEPTH);
@@ -314,12 +314,12 @@ fn many_paths_at_once_are_found_as_another_reader_finds_them() {
             let expected = expected.pointer(&pointer);
             let same = match (found, expected) {
                 (None, None) => true,
-                (Some(Found::Null), Some(serde_json::Value::Null)) => true,
-                (Some(Found::Bool(a)), Some(serde_json::Value::Bool(b))) => a == b,
-                (Some(Found::Number(a)), Some(serde_json::Value::Number(b))) => *a == b.to_string(),
-                (Some(Found::String(a)), Some(serde_json::Value::String(b))) => a == b,
-                (Some(Found::Array(raw)), Some(b @ serde_json::Value::Array(_)))
-                | (Some(Found::Object(raw)), Some(b @ serde_json::Value::Object(_))) => {
+                (Some(JsonFound::Null), Some(serde_json::Value::Null)) => true,
+                (Some(JsonFound::Bool(a)), Some(serde_json::Value::Bool(b))) => a == b,
+                (Some(JsonFound::Number(a)), Some(serde_json::Value::Number(b))) => *a == b.to_string(),
+                (Some(JsonFound::String(a)), Some(serde_json::Value::String(b))) => a == b,
+                (Some(JsonFound::Array(raw)), Some(b @ serde_json::Value::Array(_)))
+                | (Some(JsonFound::Object(raw)), Some(b @ serde_json::Value::Object(_))) => {
                     serde_json::from_str::<serde_json::Value>(raw).unwrap() == *b
                 }
                 _ => false,

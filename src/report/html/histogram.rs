@@ -4,7 +4,7 @@ use super::page::{joined, push, push_text};
 use super::svg::{
     Axis, WIDTH, push_axis, push_label, push_open, push_path, push_plane, push_point, push_rect, push_rule,
 };
-use super::{Kind, Timed};
+use super::{RowKind, Timed};
 use crate::report::Summary;
 use crate::report::text::short_time;
 
@@ -21,7 +21,7 @@ const ABOVE: f64 = 52.0;
 pub(super) fn push_histogram(timed: &[Timed], summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<h2>Latency</h2>\n");
     let mut answers = Vec::new();
-    answers.extend(timed.iter().filter(|timed| timed.kind == Kind::Answered).map(|timed| timed.total));
+    answers.extend(timed.iter().filter(|timed| timed.kind == RowKind::Answered).map(|timed| timed.total));
     let times = summary.tally.times();
     let marks = [("p50", times.percentile(50)), ("p90", times.percentile(90)), ("p99", times.percentile(99))];
     let (Some(min), Some(max)) = (answers.iter().min().copied().map(f64::from), times.max()) else {

@@ -26,7 +26,7 @@ use super::rows::WORST_FIRST;
 use super::text::{push_date, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{Phases, Verdict};
-use page::{Bar, joined, push, push_bar, push_count, push_text};
+use page::{PageBar, joined, push, push_bar, push_count, push_text};
 
 /// The most checks with a row and a bar of their own.
 const LISTED_MAX: usize = 2000;
@@ -44,7 +44,7 @@ pub struct Html {
     /// What their texts take.
     listed_bytes: usize,
     /// The worst that had to go. What is not worse has no place either.
-    cut: Option<Place>,
+    cut: Option<TableOrder>,
 }
 
 /// When a check went on.
@@ -55,12 +55,12 @@ struct Timed {
     /// In microseconds. An hour and more is an hour.
     total: u32,
     verdict: Verdict,
-    kind: Kind,
+    kind: RowKind,
 }
 
 /// How far a check came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum RowKind {
     /// It never began.
     Unbegun,
     /// It began, and got no whole answer.
@@ -70,12 +70,12 @@ enum Kind {
 }
 
 /// Where a check stands in the table: by its verdict, the longest first, then as they came.
-type Place = (u8, u32, u32);
+type TableOrder = (u8, u32, u32);
 
 /// A check with a row and a bar of its own.
 #[derive(Debug)]
 struct Listed {
-    place: Place,
+    place: TableOrder,
     timed: Timed,
     phases: Phases,
     /// Its row of the table.
@@ -113,9 +113,9 @@ impl Eq for Listed {}
 impl Timed {
     fn of(record: &Record<'_>) -> Timed {
         let kind = match record.attempts {
-            0 => Kind::Unbegun,
-            _ if record.reason.is_of_an_answer() => Kind::Answered,
-            _ => Kind::Unanswered,
+            0 => RowKind::Unbegun,
+            _ if record.reason.is_of_an_answer() => RowKind::Answered,
+            _ => RowKind::Unanswered,
         };
         Timed {
             started: record.started.as_millis() as u64,
@@ -126,7 +126,7 @@ impl Timed {
     }
 
     fn began(&self) -> bool {
-        self.kind != Kind::Unbegun
+        self.kind != RowKind::Unbegun
     }
 }
 
@@ -241,7 +241,7 @@ fn push_reasons(summary: &Summary, out: &mut Vec<u8>) {
     let most = reasons.first().map_or(1, |(_, count)| *count);
     push(out, "<h2>Reasons</h2>\n<p>Why a check was not simply up.</p>\n<table class=\"bars\">\n");
     for (reason, count) in reasons {
-        let bar = Bar {
+        let bar = PageBar {
             class: reason.verdict().as_str(),
             label: reason.as_str(),
             label_note: reason.explain(),

@@ -73,7 +73,7 @@ pub fn push_count(number: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends a row of a table of bars.
-pub fn push_bar(bar: &Bar<'_>, out: &mut Vec<u8>) {
+pub fn push_bar(bar: &PageBar<'_>, out: &mut Vec<u8>) {
     push(out, "<tr class=\"");
     push(out, bar.class);
     push(out, "\"><th scope=\"row\"><b>");
@@ -96,7 +96,7 @@ pub fn push_bar(bar: &Bar<'_>, out: &mut Vec<u8>) {
 
 /// A horizontal bar with its label and its value above it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bar<'a> {
+pub struct PageBar<'a> {
     /// Which colour: the word of a verdict, `plain`; `guess` beside it makes it hatched.
     pub class: &'a str,
     /// What it is of.

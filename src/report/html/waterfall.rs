@@ -40,17 +40,17 @@ const AXIS: f64 = 22.0;
 const PHASES: [(&str, &str); 5] = [("dns", "pd"), ("connect", "pc"), ("tls", "pt"), ("wait", "pw"), ("body", "pb")];
 
 /// The run's time: its first start in milliseconds since the Unix epoch, and an axis of microseconds since then.
-struct Span {
+struct ChartSpan {
     first: u64,
     axis: Axis,
 }
 
-impl Span {
-    fn of(timed: &[Timed]) -> Option<Span> {
+impl ChartSpan {
+    fn of(timed: &[Timed]) -> Option<ChartSpan> {
         let began = || timed.iter().filter(|timed| timed.began());
         let first = began().map(|timed| timed.started).min()?;
         let end = began().map(|timed| (timed.started - first) * 1000 + u64::from(timed.total)).max()?;
-        Some(Span { first, axis: Axis::up_to(end as f64) })
+        Some(ChartSpan { first, axis: Axis::up_to(end as f64) })
     }
 
     /// From when to when a check went on, on the plane.
@@ -63,7 +63,7 @@ impl Span {
 /// Appends it with its heading.
 pub(super) fn push_waterfall(timed: &[Timed], listed: &[Listed], summary: &Summary, out: &mut Vec<u8>) {
     push(out, "<h2>All at once</h2>\n");
-    let Some(span) = Span::of(timed) else { return push(out, "<p>No check began.</p>\n") };
+    let Some(span) = ChartSpan::of(timed) else { return push(out, "<p>No check began.</p>\n") };
     push_overlap(timed, summary, out);
     let is_whole = listed.len() == timed.len();
     let mut bars = Vec::new();
@@ -107,7 +107,7 @@ fn push_overlap(timed: &[Timed], summary: &Summary, out: &mut Vec<u8>) {
 
 /// Appends how many were in flight over time, and how many of those came to no good end. `most` is how many there were
 /// at once; of several runs together there may have been more.
-fn push_flight(span: &Span, timed: &[Timed], most: usize, height: f64, out: &mut Vec<u8>) {
+fn push_flight(span: &ChartSpan, timed: &[Timed], most: usize, height: f64, out: &mut Vec<u8>) {
     let (all, bad) = (flight(span, timed, |_| true), flight(span, timed, |verdict| !verdict.is_healthy()));
     let most = all.iter().copied().fold(most.max(1) as f64, f64::max);
     let top = 20.0;
@@ -128,7 +128,7 @@ fn push_flight(span: &Span, timed: &[Timed], most: usize, height: f64, out: &mut
 }
 
 /// How many were in flight during each step, on the mean: what was there for half of it counts half.
-fn flight(span: &Span, timed: &[Timed], counts: fn(Verdict) -> bool) -> Vec<f64> {
+fn flight(span: &ChartSpan, timed: &[Timed], counts: fn(Verdict) -> bool) -> Vec<f64> {
     // What is there for the whole of many steps is counted at the first, and taken off behind the last.
     let (mut part, mut change) = (vec![0.0; STEPS + 1], vec![0.0; STEPS + 2]);
     for timed in timed.iter().filter(|timed| timed.began() && counts(timed.verdict)) {
@@ -176,7 +176,7 @@ fn outline(steps: &[f64], most: f64, height: f64) -> Vec<u8> {
 }
 
 /// Appends a bar a check, with names where there is room for them.
-fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
+fn push_bars(span: &ChartSpan, bars: &[&Listed], out: &mut Vec<u8>) {
     let named = bars.len() <= NAMED_MAX;
     let pitch = if named { NAMED_PITCH } else { (BARS_HEIGHT / bars.len() as f64).clamp(0.5, PITCH_MAX) };
     let (above, thick) = if named { (16.0, 8.0) } else { (0.0, pitch * if pitch > 3.0 { 0.78 } else { 1.0 }) };
@@ -217,7 +217,7 @@ fn push_bars(span: &Span, bars: &[&Listed], out: &mut Vec<u8>) {
     push_legend(&paths, &ends, out);
 }
 
-fn push_phases(span: &Span, listed: &Listed, [y, thick]: [f64; 2], paths: &mut [Vec<u8>; PHASES.len()]) {
+fn push_phases(span: &ChartSpan, listed: &Listed, [y, thick]: [f64; 2], paths: &mut [Vec<u8>; PHASES.len()]) {
     let start = (listed.timed.started - span.first) as f64 * 1000.0;
     let mut from = start;
     for ((_, phase), path) in listed.phases.named().into_iter().zip(paths.iter_mut()) {
@@ -257,7 +257,7 @@ fn push_hit(listed: &Listed, y: f64, pitch: f64, out: &mut Vec<u8>) {
 }
 
 /// What is not up has a mark at its end, of the shape that its verdict has elsewhere: colour alone is not enough.
-fn push_marks(span: &Span, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
+fn push_marks(span: &ChartSpan, bars: &[&Listed], pitch: f64, middle: f64, out: &mut Vec<u8>) {
     for (index, listed) in bars.iter().enumerate() {
         let verdict = listed.timed.verdict;
         let (kind, shape): (_, &[u8]) = match verdict {

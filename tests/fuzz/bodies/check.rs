@@ -11,7 +11,7 @@ use upcheck::check::outcome::{Failure, Reason};
 use upcheck::check::settings::{Draft, Setting};
 use upcheck::check::target::{Reader, Target, World};
 use upcheck::proto::http::HEADERS_MAX;
-use upcheck::proto::http::received::Head;
+use upcheck::proto::http::received::RequestHead;
 use upcheck::proto::http::request::Form;
 use upcheck::proto::json;
 use upcheck::proto::url::{URL_MAX, Url};
@@ -116,7 +116,7 @@ fn check_target(target: &Target) {
     }
     let mut request = Vec::new();
     target.settings.template.encode(&target.url, target.user(), Form::default(), &mut request);
-    match Head::parse(&request) {
+    match RequestHead::parse(&request) {
         Ok(Some(head)) => assert_eq!(head.used as u64 + head.body_bytes, request.len() as u64, "{request:?}"),
         // Nothing stops a user from more headers, or a longer head, than our own server would take.
         Err(_) if request.len() > 8 * 1024 || request.split(|byte| *byte == b'\n').count() > HEADERS_MAX => {}

@@ -1,7 +1,7 @@
 //! Responses and request heads: a split of the bytes must not matter.
 
 use upcheck::proto::http::problem::{Cut, Problem};
-use upcheck::proto::http::received::Head;
+use upcheck::proto::http::received::RequestHead;
 use upcheck::proto::http::response::{Decoder, Reading};
 
 use super::Tape;
@@ -50,11 +50,11 @@ pub fn chunked(bytes: &[u8]) {
 
 /// The head of a request is read when all of it is there, and not a byte before.
 pub fn request_head(bytes: &[u8]) {
-    let Ok(Some(head)) = Head::parse(bytes) else { return };
+    let Ok(Some(head)) = RequestHead::parse(bytes) else { return };
     assert!(head.used <= bytes.len());
     assert!(!head.method.is_empty() && !head.target.is_empty());
-    assert_eq!(Head::parse(&bytes[..head.used]).as_ref(), Ok(&Some(head.clone())));
-    assert_eq!(Head::parse(&bytes[..head.used - 1]), Ok(None));
+    assert_eq!(RequestHead::parse(&bytes[..head.used]).as_ref(), Ok(&Some(head.clone())));
+    assert_eq!(RequestHead::parse(&bytes[..head.used - 1]), Ok(None));
 }
 
 /// All that a decoder told of a response.

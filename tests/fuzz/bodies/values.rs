@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use upcheck::proto::json::{self, Found, Path};
+use upcheck::proto::json::{self, JsonFound, Path};
 use upcheck::proto::x509::{self, MAX_CERTIFICATE, MAX_NAME_TEXT, MAX_NAMES, PublicKey, algorithm};
 
 use super::Tape;
@@ -23,9 +23,9 @@ pub fn json(bytes: &[u8]) {
     };
     let text = tape.rest();
     match json::find(text, &path) {
-        Ok(None | Some(Found::String(_) | Found::Bool(_) | Found::Null)) => {}
-        Ok(Some(Found::Number(number))) => numbers(number, &line),
-        Ok(Some(Found::Array(part) | Found::Object(part))) => {
+        Ok(None | Some(JsonFound::String(_) | JsonFound::Bool(_) | JsonFound::Null)) => {}
+        Ok(Some(JsonFound::Number(number))) => numbers(number, &line),
+        Ok(Some(JsonFound::Array(part) | JsonFound::Object(part))) => {
             assert!(json::find(part.as_bytes(), &path).is_ok(), "{part}");
         }
         Err(error) => {

@@ -8,7 +8,7 @@ fn parse(text: &str) -> Expectation {
     Expectation::parse(text).unwrap_or_else(|error| panic!("{}\n{error}", error.caret(text)))
 }
 
-fn number(how: Comparison, text: &str) -> Test {
+fn number(how: ValueComparison, text: &str) -> Test {
     Test::Number(how, text.into())
 }
 
@@ -73,7 +73,7 @@ fn lengths_and_existence() {
 
 #[test]
 fn every_subject_with_every_operator_that_goes_with_it() {
-    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
+    use ValueComparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
     let comparisons = [
         ("==", Equal, false),
         ("!=", Equal, true),
@@ -127,7 +127,7 @@ fn every_subject_with_every_operator_that_goes_with_it() {
 
 #[test]
 fn reads_values() {
-    use Comparison::{Equal, Greater, Less};
+    use ValueComparison::{Equal, Greater, Less};
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     for (source, test) in [
         ("cert.days > -3", number(Greater, "-3")),
@@ -168,9 +168,9 @@ fn reads_sets() {
 
 #[test]
 fn spaces_are_needed_only_between_words() {
-    assert_eq!(parse("status==200").test, number(Comparison::Equal, "200"));
+    assert_eq!(parse("status==200").test, number(ValueComparison::Equal, "200"));
     assert!(parse("header.x!=\"a\"").negated);
-    assert_eq!(parse("json.a[0]<=1").test, number(Comparison::LessOrEqual, "1"));
+    assert_eq!(parse("json.a[0]<=1").test, number(ValueComparison::LessOrEqual, "1"));
     let spaced = parse(" \t status\n == 200\r\n");
     assert_eq!(spaced.text(), "status\n == 200");
 }
