@@ -56,13 +56,13 @@ impl Hop {
 }
 
 impl Check {
-    /// The deadline of what is waited for now. [`Input::Deadline`] changes nothing before it.
+    /// The deadline of what is waited for now. [`Input::Deadline`](super::Input::Deadline) changes nothing before it.
     pub fn deadline(&self) -> Instant {
         self.hop.until
     }
 
     /// For so long this program did not run, or had no time for this check: the attempt may take so much longer. What was
-    /// named with the last [`Action::Arm`] has moved with it.
+    /// named with the last [`Action::Arm`](super::Action::Arm) has moved with it.
     pub fn excuse(&mut self, by: Duration) {
         self.excused += by;
         self.hop.until += by;

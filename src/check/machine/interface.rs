@@ -15,7 +15,7 @@ pub enum Input<'a> {
     /// The host's addresses are known to the one who connects.
     Resolved,
     /// The connection to this address stands; a unix socket has none. If something is [to be
-    /// sent](Check::opening) in the clear first, its first bytes are on their way.
+    /// sent](super::Check::opening) in the clear first, its first bytes are on their way.
     Connected(Option<SocketAddr>),
     /// A connection to this address from before stands, secured if it is to be, and the request is on its way.
     Reused(Option<SocketAddr>),
@@ -42,18 +42,18 @@ pub enum Input<'a> {
 pub enum Action {
     /// Tell me [`Input::Deadline`] at this time, and forget the time named before.
     Arm(Instant),
-    /// Find the addresses of [the host to connect to](Check::peer). A connection that stands from before is of no more
+    /// Find the addresses of [the host to connect to](super::Check::peer). A connection that stands from before is of no more
     /// use.
     Resolve,
     /// Connect to one of them, in place of any connection from before.
     Connect,
-    /// Send [the request](Check::encode_request) as soon as the connection stands, and is secured if it is to be.
+    /// Send [the request](super::Check::encode_request) as soon as the connection stands, and is secured if it is to be.
     Send,
     /// Begin TLS on the connection, which stands.
     Secure,
-    /// Send [the request](Check::encode_request) over the connection, which stands.
+    /// Send [the request](super::Check::encode_request) over the connection, which stands.
     Say,
-    /// It is over: take the [outcome](Check::into_outcome).
+    /// It is over: take the [outcome](super::Check::into_outcome).
     Finish,
 }
 
@@ -62,7 +62,7 @@ pub enum Action {
 pub enum Opening {
     /// Nothing: that it stands is all.
     Nothing,
-    /// What [`Check::encode_opening`] gives, in the clear.
+    /// What [`Check::encode_opening`](super::Check::encode_opening) gives, in the clear.
     Bytes,
     /// TLS's first flight.
     Tls,

@@ -65,7 +65,7 @@ impl Check {
     /// What came of it.
     ///
     /// # Panics
-    /// Before [`Action::Finish`]: there is no outcome yet.
+    /// Before [`Action::Finish`](super::Action::Finish): there is no outcome yet.
     // Two callers, and a move of it costs more than most calls.
     #[inline(always)]
     pub fn into_outcome(self) -> Outcome {

@@ -95,7 +95,7 @@ pub(in crate::engine) struct Ticket {
 pub(in crate::engine) enum Found {
     /// It is known already.
     Now(Result<Addresses, Trouble>),
-    /// A [`Done`] will say, unless [`Resolver::forget`] is told this.
+    /// A [`Done`] will say, unless [`Resolver::forget`](super::Resolver::forget) is told this.
     Later(Ticket),
 }
 

@@ -158,7 +158,7 @@ impl Failure {
     }
 
     /// What the two families of a name amount to. Absence has to be agreed on, or to be A's NXDOMAIN: see
-    /// [`Question::is_decisive`](super::question::Question::is_decisive).
+    /// `Question::is_decisive`.
     pub(super) fn of_families(aaaa: Failure, a: Failure) -> Failure {
         match (&aaaa, &a) {
             (_, Failure::NotFound { .. }) => a,
