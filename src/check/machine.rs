@@ -159,7 +159,7 @@ enum State {
     Ended(Ending),
 }
 
-/// How it ended.
+/// How it ended, and what did not hold.
 #[derive(Debug)]
 struct Ending {
     reason: Reason,
@@ -167,7 +167,7 @@ struct Ending {
     failed: Vec<Mismatch>,
 }
 
-/// The steps.
+/// The steps from one state to the next.
 impl Check {
     fn start(&mut self, now: Instant) {
         self.started = now;

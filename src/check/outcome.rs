@@ -229,7 +229,7 @@ pub struct TlsSeen {
 /// What a certificate says of itself. Everything in it comes from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateSeen {
-    /// Whose it is.
+    /// The name of whom it was issued to.
     pub subject: Box<str>,
     /// Who vouches for it.
     pub issuer: Box<str>,

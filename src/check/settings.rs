@@ -27,7 +27,7 @@ pub enum Setting {
     Data,
     /// The `User-Agent` header.
     UserAgent,
-    /// Ask with HEAD.
+    /// Ask with HEAD, for the head of the answer alone.
     Head,
     /// `name:password` for basic authentication.
     User,
@@ -59,7 +59,7 @@ pub enum Setting {
     Warn,
     /// Follow redirects.
     Location,
-    /// How many.
+    /// How many redirects are followed.
     MaxRedirs,
     /// Follow redirects from https to http, too.
     AllowDowngrade,
@@ -395,7 +395,7 @@ fn field(line: &str) -> Result<Field, String> {
     Field::parse(line).map_err(|error| error.to_string())
 }
 
-/// How to check.
+/// How a target is to be checked.
 #[derive(Debug)]
 pub struct Settings {
     /// The request without its target.
@@ -496,7 +496,7 @@ impl Settings {
 /// How redirects are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Redirects {
-    /// How many.
+    /// How many are followed.
     pub max: u32,
     /// From https to http, too.
     pub allow_downgrade: bool,

@@ -5,7 +5,7 @@
 
 use super::target::Target;
 
-/// The most shares.
+/// The most shares that a list may be cut into.
 pub const SHARDS_MAX: u32 = 100_000;
 
 /// One share of so many.

@@ -72,7 +72,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts one time.
+    /// Counts a time, to the bucket that it falls into.
     pub fn add(&mut self, time: Duration) {
         let bucket = Self::bucket(time.as_secs() * 1_000_000 + u64::from(time.subsec_micros()));
         if self.buckets.len() <= bucket {

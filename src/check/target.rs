@@ -36,7 +36,7 @@ const LABELS_MAX: usize = 64;
 /// Something to check, and how.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where.
+    /// Where it is, in its normal form.
     pub url: Url,
     /// The one address of the URL's host that is meant, where not all of them will do.
     pub pinned: Option<IpAddr>,
@@ -48,7 +48,7 @@ pub struct Target {
     pub user: Option<Box<[u8]>>,
     /// Name and labels, where it has any.
     pub tags: Option<Rc<Tags>>,
-    /// How.
+    /// How it is to be checked; lines that say the same share them.
     pub settings: Rc<Settings>,
 }
 
@@ -133,7 +133,7 @@ pub type FindVariable = fn(&str) -> Option<String>;
 pub struct World {
     /// The settings by the names that lines use.
     pub find_setting: FindSetting,
-    /// The environment.
+    /// Finds a variable of the environment, for `${NAME}`.
     pub find_variable: FindVariable,
     /// The files that values name.
     pub read_file: ReadFile,

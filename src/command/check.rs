@@ -209,7 +209,7 @@ pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
     }
 }
 
-/// A run under way.
+/// A run under way: the engine, and all that is waited for beside it.
 struct Run {
     engine: Engine<Beside>,
     input: TargetInput,

@@ -53,7 +53,7 @@ const STRATEGIES: &str = "sequential,threads:100,threads:30,loop,loop-blocking:5
 /// How often each runs, where nothing is said.
 const REPEAT: usize = 3;
 
-/// The most often.
+/// The most often that each may be asked to run.
 const REPEAT_MAX: usize = 1000;
 
 /// The longest that one run may take, where nothing is said.

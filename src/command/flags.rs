@@ -19,7 +19,7 @@ pub struct Flag<I: 'static> {
     pub long: &'static str,
     /// Another name and perhaps letter for the same, as another program has it.
     pub alias: Option<(&'static str, Option<char>)>,
-    /// Its letter.
+    /// Its letter, said behind one hyphen.
     pub short: Option<char>,
     /// What its value is called in the help; `None` for a switch.
     pub value: Option<&'static str>,
@@ -52,7 +52,7 @@ impl<I: Copy> Flag<I> {
 /// One flag as it was given.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Given<I> {
-    /// Which.
+    /// Which flag, by what the command calls it.
     pub id: I,
     /// Its value; empty for a switch.
     pub value: String,
@@ -63,7 +63,7 @@ pub struct Given<I> {
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked<I> {
-    /// To do it.
+    /// To do what the command does, with these.
     Run {
         /// The flags: first those of the environment that the command line does not give, then those of the command
         /// line, in their order.

@@ -164,7 +164,7 @@ struct MockClient {
     deadline: Option<Instant>,
 }
 
-/// What TLS needs.
+/// What a handshake needs: the certificate, and the time.
 struct MockTls {
     acceptor: TlsAcceptor,
     clock: WallClock,
@@ -182,7 +182,7 @@ impl MockTls {
     }
 }
 
-/// A port.
+/// A port on which clients are waited for.
 struct Listener {
     socket: TcpListener,
     key: Key,
@@ -216,7 +216,7 @@ impl MockStats {
     }
 }
 
-/// The server.
+/// The server: one loop, its ports, and all clients that are there.
 struct Server {
     reactor: Reactor<MockTag>,
     signals: Signals,

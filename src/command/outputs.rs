@@ -57,15 +57,15 @@ enum Color {
 /// The flags of output, each command's own and the same in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OutputFlag {
-    /// A report.
+    /// A report in one format, to one place.
     Output,
     /// Only what is not up.
     Quiet,
     /// Nothing but the exit status and what was asked for with `--output`.
     Silent,
-    /// More.
+    /// Phases, limits, and what the loop knows of itself.
     Verbose,
-    /// Colour.
+    /// Whether there is colour: always, never, or on a terminal.
     Color,
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Outputs {
     pub(super) quiet: bool,
     /// Nothing but what is wanted.
     pub(super) silent: bool,
-    /// More.
+    /// Phases, limits, and what the loop knows of itself are told, too.
     pub(super) verbose: bool,
 }
 
@@ -182,7 +182,7 @@ pub(super) enum LeftToWrite {
     More,
     /// What somebody has to take first.
     Waits,
-    /// Nothing.
+    /// Nothing: all has been written.
     Nothing,
 }
 

@@ -32,7 +32,7 @@ pub enum Wake {
 /// A report on its way to where it goes.
 #[derive(Debug)]
 pub struct Report<F> {
-    /// What writes it.
+    /// What turns records into its bytes.
     pub form: F,
     output: Output,
     place: String,

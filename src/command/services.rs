@@ -53,7 +53,7 @@ impl Drop for Process {
     }
 }
 
-/// The services.
+/// Services under way, all in one child process.
 #[derive(Debug)]
 pub(super) struct Services {
     process: Process,

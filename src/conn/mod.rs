@@ -22,7 +22,7 @@ use tls::TlsSession;
 /// A connection to a peer.
 #[derive(Debug)]
 pub struct Conn {
-    /// The socket.
+    /// The socket, which never blocks.
     pub stream: Stream,
     /// The TLS session on it. `None`: in the clear, or not begun yet.
     pub tls: Option<Box<TlsSession>>,

@@ -21,16 +21,16 @@ impl WallClock {
 pub struct Roots<'a> {
     /// These, or the built-in list.
     pub pem: Option<&'a [u8]>,
-    /// And these.
+    /// PEM of a system's store, besides.
     pub system: &'a [&'a [u8]],
 }
 
 /// A certificate and its key, both PEM.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    /// The certificate.
+    /// PEM of the certificate and its issuers.
     pub chain: &'a [u8],
-    /// Its key.
+    /// PEM of the key that belongs to it.
     pub key: &'a [u8],
 }
 
@@ -47,7 +47,7 @@ pub struct TlsOptions<'a> {
     pub verify_cache: bool,
     /// Resume sessions.
     pub resumption: bool,
-    /// The time.
+    /// What says whether a certificate is valid now.
     pub clock: WallClock,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for TlsSetupError {
 /// How often a known chain was met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounts {
-    /// It was known.
+    /// How often a chain was known already: never.
     pub hits: u64,
     /// It had to be verified.
     pub misses: u64,
@@ -76,12 +76,12 @@ pub enum TlsConfig {}
 
 impl TlsConfig {
     /// # Errors
-    /// Always.
+    /// Always: there is no TLS in this build.
     pub fn new(_options: &TlsOptions<'_>) -> Result<TlsConfig, TlsSetupError> {
         Err(TlsSetupError)
     }
 
-    /// Of nothing.
+    /// The counts of a cache that holds nothing.
     pub fn verify_cache(&self) -> CacheCounts {
         match *self {}
     }
@@ -93,7 +93,7 @@ pub enum TlsAcceptor {}
 
 impl TlsAcceptor {
     /// # Errors
-    /// Always.
+    /// Always: there is no TLS in this build.
     pub fn new(_identity: Identity<'_>, _clock: &WallClock) -> Result<TlsAcceptor, TlsSetupError> {
         Err(TlsSetupError)
     }
@@ -120,7 +120,7 @@ impl std::error::Error for TlsError {}
 /// How far a stream had come when it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamEnd {
-    /// Whole.
+    /// The peer said that it would say no more, and all has come.
     Clean,
     /// Perhaps cut short.
     Truncated,
@@ -131,7 +131,7 @@ pub enum StreamEnd {
 /// What a handshake showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFacts<'a> {
-    /// The version.
+    /// `"1.3"` or `"1.2"`, once it is agreed on.
     pub version: Option<&'static str>,
     /// The cipher suite.
     pub cipher: Option<Cow<'static, str>>,

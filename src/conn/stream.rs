@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::os::{self, Interest, LastWord, Registry, Source, TcpStream, Token, UnixStream};
 
-/// A stream socket.
+/// A stream socket that never blocks: TCP, or a unix socket.
 #[derive(Debug)]
 pub enum Stream {
     /// Across a network, or loopback.
@@ -22,7 +22,7 @@ impl Stream {
     /// The pending error, then whether there is a peer: facts 3 and 4 of [`tcp`](super::tcp).
     ///
     /// # Errors
-    /// Why it failed.
+    /// Why it could not be made: the pending error (SO_ERROR), which is told once.
     pub fn is_connected(&self) -> io::Result<bool> {
         let (pending, peer) = match self {
             Stream::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),

@@ -28,7 +28,7 @@ pub const SOCKET_PAUSE: Duration = Duration::from_millis(10);
 pub enum Place {
     /// An address and port.
     Ip(SocketAddr),
-    /// A unix socket.
+    /// A unix socket, by its path.
     Unix(Rc<str>),
 }
 
@@ -56,9 +56,9 @@ impl fmt::Display for Place {
 pub struct Attempt {
     /// Its identity in the reactor.
     pub key: Key,
-    /// The connection.
+    /// Its socket, and the TLS session on it.
     pub conn: Conn,
-    /// Where it leads.
+    /// The address or path that it leads to.
     pub place: Place,
 }
 

@@ -14,7 +14,7 @@ pub struct StepTaken {
     pub number: u64,
     /// The target as it is shown.
     pub target: Box<str>,
-    /// What happened.
+    /// What the check was told.
     pub cause: Cause,
     /// What it waited for until then.
     pub from: Awaits,
@@ -25,7 +25,7 @@ pub struct StepTaken {
 /// What happened to a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It was its turn.
+    /// The queue let it begin.
     Started,
     /// Its socket can be read, or written, or both.
     Io {

@@ -119,7 +119,7 @@ pub enum Event<O> {
     Finished {
         /// The number that the owner gave its target.
         number: u64,
-        /// What came of it.
+        /// All that is known of the check.
         outcome: Outcome,
     },
     /// While every target is tried until it is up: this one is not, for another reason than before.
@@ -128,7 +128,7 @@ pub enum Event<O> {
         number: u64,
         /// The target's URL.
         target: String,
-        /// Why not.
+        /// Why it is not up.
         failure: Failure,
     },
     /// Something that the owner registered is ready or due.

@@ -128,7 +128,7 @@ impl<T> Queue<T> {
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
     }
 
-    /// Brings one.
+    /// Brings one, which waits for its turn behind the others.
     pub fn push(&mut self, item: T) {
         self.waiting.push_back(item);
     }

@@ -30,7 +30,7 @@ pub struct Secure {
 pub struct Defaults {
     /// Instead of the built-in roots.
     pub roots: Option<Rc<[u8]>>,
-    /// Besides.
+    /// PEM of certificates that are trusted besides the built-in ones: `SSL_CERT_DIR`'s.
     pub besides: Option<Rc<[u8]>>,
 }
 

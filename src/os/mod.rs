@@ -45,7 +45,7 @@ use crate::sys::random::Numbers;
 use crate::sys::socket;
 pub use crate::sys::socket::{LastWord, interface};
 
-/// Monotonic time.
+/// The monotonic clock: it never goes back. The one place where it is read.
 pub fn now() -> Instant {
     #[cfg(test)]
     if let Some(now) = world::now() {

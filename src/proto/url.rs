@@ -194,7 +194,7 @@ impl Url {
         &self.text
     }
 
-    /// What to speak.
+    /// The scheme: what is spoken, and whether behind TLS.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }

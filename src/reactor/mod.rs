@@ -69,9 +69,9 @@ pub enum Ready<T> {
     /// The source may be read or written without waiting. An error or a hang-up shows as both, for a read or write to
     /// find.
     Io {
-        /// Whose.
+        /// The key that it happened to.
         key: Key,
-        /// The owner's tag.
+        /// What its owner called it, as given to [`Reactor::open`].
         tag: T,
         /// A read will not wait.
         readable: bool,
@@ -83,9 +83,9 @@ pub enum Ready<T> {
     },
     /// The deadline set with [`Reactor::arm`] has come. It is no longer armed.
     Deadline {
-        /// Whose.
+        /// The key that it happened to.
         key: Key,
-        /// The owner's tag.
+        /// What its owner called it, as given to [`Reactor::open`].
         tag: T,
     },
 }

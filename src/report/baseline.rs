@@ -30,7 +30,7 @@ pub enum Change {
     Recovered,
     /// It was not there.
     New,
-    /// It was there.
+    /// It was in the old run, and is not in the new one.
     Gone,
 }
 
@@ -80,7 +80,7 @@ impl BaselineResult {
 /// One target that is not as it was.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// How it differs.
+    /// What became of it since.
     pub change: Change,
     /// What it is joined by.
     title: Box<str>,

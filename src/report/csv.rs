@@ -10,7 +10,7 @@ use super::text::{Timestamps, push_address, push_date, push_hex, push_number, pu
 use super::{Sink, Summary};
 use crate::check::outcome::{CertificateSeen, TlsSeen};
 
-/// The format.
+/// The format. It keeps nothing.
 #[derive(Debug)]
 pub struct Csv;
 

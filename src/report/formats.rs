@@ -10,7 +10,7 @@ use super::{
 };
 use crate::check::tally::Tally;
 
-/// A format.
+/// A row of the table: a format, and what is to be known of it before it is made.
 #[derive(Debug)]
 pub struct Format {
     /// What it is called.
@@ -25,7 +25,7 @@ pub struct Format {
     pub exit: Option<fn(&Tally) -> u8>,
 }
 
-/// All of them.
+/// The table, in the order of the help. The first is what is written where nothing is said.
 pub const FORMATS: &[Format] = &[
     Format {
         name: "human",

@@ -26,7 +26,7 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// One check.
+    /// Takes the record of one check.
     pub fn check(&mut self, record: &Record<'_>) {
         self.rows += 1;
         self.tally.add(record.reason, &record.phases);
@@ -80,7 +80,7 @@ impl Joined {
         self.shares.iter().filter_map(told).collect()
     }
 
-    /// The sums.
+    /// The counts and times over all runs.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }

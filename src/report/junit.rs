@@ -16,10 +16,10 @@ use super::{PIECE, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
 
-/// The format.
+/// The format: it keeps the text of each test case, since the counts stand before them.
 #[derive(Debug, Default)]
 pub struct Junit {
-    /// The test cases.
+    /// The elements of the test cases so far.
     cases: Vec<u8>,
     /// The lines of `<system-out>`.
     notes: Vec<u8>,

@@ -19,7 +19,7 @@ use super::text::{push_format as push, push_shown, put, short_time};
 use super::{Sink, Summary};
 use crate::check::expect::clip;
 
-/// The format.
+/// The format: it keeps the worst rows, as many as the table shows.
 #[derive(Debug, Default)]
 pub struct Markdown {
     rows: Rows,

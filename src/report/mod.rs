@@ -53,7 +53,7 @@ const PIECE: usize = 64 * 1024;
 /// How a report is to look, as far as its format cares.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
-    /// In colour.
+    /// With the escapes of a terminal that make colours.
     pub color: bool,
     /// How many columns there are. `None`: it is no terminal.
     pub columns: Option<usize>,
@@ -63,7 +63,7 @@ pub struct Look {
     pub quiet: bool,
 }
 
-/// A format.
+/// A format: it is given records, one by one, and appends bytes.
 pub trait Sink {
     /// What stands before the first record.
     fn begin(&mut self, _out: &mut Vec<u8>) {}

@@ -18,7 +18,7 @@ use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
 use crate::check::tally::Tally;
 
-/// The format.
+/// The format: it keeps what is not up, as far as a line or a page has room for it.
 #[derive(Debug, Default)]
 pub struct Nagios {
     rows: Rows,

@@ -11,7 +11,7 @@ use super::{Sink, Summary};
 use crate::check::expect::Mismatch;
 use crate::check::outcome::{TlsSeen, Verdict};
 
-/// The format.
+/// The format. It keeps no check, only the date of the last.
 #[derive(Debug, Default)]
 pub struct Ndjson {
     timestamps: Timestamps,

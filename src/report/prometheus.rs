@@ -20,7 +20,7 @@ use super::text::{push_number, push_seconds, push_shown, put};
 use super::{PIECE, Sink, Summary};
 use crate::check::outcome::{Reason, Verdict};
 
-/// The format.
+/// The format: it keeps the figures of each target, since all samples of a metric stand together.
 #[derive(Debug, Default)]
 pub struct Prometheus {
     rows: Vec<Row>,

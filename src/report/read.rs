@@ -22,14 +22,14 @@ pub const LINE_MAX: usize = 1024 * 1024;
 /// The longest time that is read. Sums of it stay far from where times end.
 const SECONDS_MAX: u64 = 10_000_000_000;
 
-/// What a line is.
+/// A line of NDJSON that could be read.
 // Nearly all are the large variant.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum ResultLine<'a> {
-    /// One check.
+    /// The result of one check.
     Check(Record<'a>),
-    /// A whole run.
+    /// The summary of a run.
     Summary(Figures),
 }
 

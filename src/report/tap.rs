@@ -21,7 +21,7 @@ use super::{Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
 
-/// The format.
+/// The format: the number of the line that comes next is all that it keeps.
 #[derive(Debug, Default)]
 pub struct Tap {
     /// The number of the last test.

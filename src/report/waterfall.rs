@@ -38,7 +38,7 @@ const PHASES: [(&str, u8, &str); 5] =
 /// How many at once, from none to the most.
 const DENSITY: &[u8] = b" .:-=+*%@#";
 
-/// The format.
+/// The format: it keeps a bar of each check, and draws them all on one axis in the end.
 #[derive(Debug)]
 pub struct Waterfall {
     look: Look,

@@ -50,7 +50,7 @@ impl Expected {
     }
 }
 
-/// A run.
+/// A run: its targets, its peers, and what happens to it.
 pub struct Plan {
     pub world: World,
     pub flags: Vec<String>,

@@ -39,7 +39,7 @@ pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
 /// tick of its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastWord {
-    /// Its last bytes.
+    /// How long ago its last bytes came.
     pub bytes: Duration,
     /// The last acknowledgement: that of the connection itself, until something has been sent.
     pub acknowledgement: Duration,

@@ -133,7 +133,7 @@ pub struct Seen<'a> {
     pub cert_days: Option<i64>,
     /// The version of TLS, such as `1.3`.
     pub tls_version: Option<&'a str>,
-    /// The peer.
+    /// The address that it was connected to.
     pub address: Option<SocketAddr>,
 }
 

@@ -14,7 +14,7 @@ use crate::proto::http::request::{Form, encode_connect};
 use crate::proto::url::{Scheme, Url};
 
 impl Check {
-    /// What is checked.
+    /// The target that is checked.
     pub fn target(&self) -> &Target {
         &self.target
     }

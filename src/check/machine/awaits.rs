@@ -6,11 +6,11 @@ use crate::check::outcome::Reason;
 /// What a check is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaits {
-    /// To begin.
+    /// To be told [`Input::Start`](super::Input::Start).
     Start,
     /// The addresses of its name.
     Addresses,
-    /// A connection.
+    /// A connection, to its host or to its proxy.
     Connection,
     /// A proxy's answer to CONNECT.
     Tunnel,
@@ -18,7 +18,7 @@ pub enum Awaits {
     Tls,
     /// The first byte of an answer.
     Answer,
-    /// The rest of it.
+    /// The rest of the answer.
     Body,
     /// Nothing: it has ended so.
     Nothing(Reason),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::check::outcome::{Failure, TlsSeen};
 
-/// What happened.
+/// What happened: what a check is told.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// The attempt begins.
@@ -31,13 +31,13 @@ pub enum Input<'a> {
     Truncated,
     /// Something worth saying that changes nothing: an address that did not answer before another did.
     Noted(Box<str>),
-    /// It cannot go on.
+    /// It cannot go on, for this reason.
     Failed(Failure),
     /// The time given with the last [`Action::Arm`] has come.
     Deadline,
 }
 
-/// What to do next.
+/// What a check wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Tell me [`Input::Deadline`] at this time, and forget the time named before.

@@ -47,7 +47,7 @@ impl Check {
     /// Whether the connection of the exchange that is over can carry another request.
     ///
     /// # Errors
-    /// Why not.
+    /// Why the connection cannot carry another request.
     pub fn keeps(&self) -> Result<(), CloseReason> {
         self.hop.keeps
     }

@@ -51,7 +51,7 @@ pub(super) enum CheckFlag {
     V6,
     /// The addresses of a name and port.
     Resolve,
-    /// A name server.
+    /// A name server to ask in place of those of the system.
     DnsServer,
     /// The bytes of answers that are kept at once.
     MaxMemory,

@@ -34,7 +34,7 @@ pub(super) struct Comparison {
 /// The strategies with the same number of checks.
 #[derive(Debug)]
 pub(super) struct Case {
-    /// How many checks.
+    /// How many checks each strategy made.
     pub(super) count: usize,
     /// The strategies, in the order in which they were asked for.
     pub(super) entries: Vec<ComparisonEntry>,
@@ -43,9 +43,9 @@ pub(super) struct Case {
 /// A strategy, and what came of it.
 #[derive(Debug)]
 pub(super) struct ComparisonEntry {
-    /// Which.
+    /// How the checks were waited for.
     pub(super) strategy: Strategy,
-    /// Its runs.
+    /// The runs that were measured, in their order.
     pub(super) runs: Vec<MeasuredRun>,
     /// Why there are no more runs of it, where it could not be run.
     pub(super) missing: Option<NotMeasured>,
@@ -54,7 +54,7 @@ pub(super) struct ComparisonEntry {
 /// A strategy that could not be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NotMeasured {
-    /// Why not.
+    /// Why it was not measured, in words.
     pub(super) why: String,
     /// How long it should take by what its services take; never measured.
     pub(super) estimate: Option<Duration>,
@@ -76,7 +76,7 @@ pub(super) enum Standing {
 /// Whether a strategy keeps the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// In every run.
+    /// Every run was in time.
     Yes,
     /// Not in every run.
     No,
@@ -84,7 +84,7 @@ pub(super) enum Kept {
     Probably,
     /// By the estimate, it would not.
     ProbablyNot,
-    /// Nobody knows.
+    /// It was neither measured nor can it be estimated.
     Unknown,
 }
 

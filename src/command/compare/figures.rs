@@ -16,7 +16,7 @@ pub(super) const DIFFERENCE_MIN: f64 = 0.02;
 /// What came of the checks so far, and when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tallied {
-    /// The verdicts.
+    /// The verdicts, counted.
     pub(super) tally: Tally,
     latencies: Histogram,
     sum: Duration,
@@ -42,9 +42,9 @@ pub(super) struct Own {
     pub(super) p50: Duration,
     /// 99 in 100 took no longer.
     pub(super) p99: Duration,
-    /// The longest.
+    /// The longest time that a check took.
     pub(super) max: Duration,
-    /// The mean.
+    /// The mean time that a check took.
     pub(super) mean: Duration,
     /// The most threads at once.
     pub(super) threads: u64,
@@ -79,7 +79,7 @@ impl Own {
         format!("figures {} {} {times} {} {} {turn}\n", self.up, self.down, self.threads, self.memory)
     }
 
-    /// Reads the line.
+    /// Reads the line that a measured process prints in the end.
     pub(super) fn parse(line: &str) -> Option<Own> {
         let mut words = line.trim_end().strip_prefix("figures ")?.split(' ');
         let (numbers, turn): (Vec<&str>, &str) = (words.by_ref().take(8).collect(), words.next()?);
@@ -148,9 +148,9 @@ fn share(part: Duration, whole: Duration) -> f64 {
 pub(super) struct Spread {
     /// The one in the middle, or the mean of the two there.
     pub(super) median: f64,
-    /// The smallest.
+    /// The smallest over all runs.
     pub(super) min: f64,
-    /// The largest.
+    /// The largest over all runs.
     pub(super) max: f64,
     /// Of how many runs.
     pub(super) runs: usize,

@@ -61,7 +61,7 @@ fn time(micros: f64) -> String {
     short_time(Duration::from_micros(micros as u64))
 }
 
-/// The page.
+/// The whole page, in one file.
 pub(super) fn html(comparison: &Comparison) -> Vec<u8> {
     let mut out = Vec::new();
     let headline = headline(comparison);

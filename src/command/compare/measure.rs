@@ -61,7 +61,7 @@ impl From<Wake> for MeasureTag {
     }
 }
 
-/// What is checked.
+/// What the checks are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Targets {
     /// Services of our own.
@@ -75,10 +75,10 @@ pub(super) enum Targets {
     Files(Vec<String>),
 }
 
-/// How a run ended.
+/// What came of a run that was to be measured.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// It was made.
+    /// All checks were made, and it was measured.
     Done(Box<MeasuredRun>),
     /// This machine does not let the strategy be run: why.
     Cannot(String),

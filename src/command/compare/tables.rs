@@ -87,7 +87,7 @@ fn push_notes(before: &str, bullet: &str, comparison: &Comparison, out: &mut Str
     }
 }
 
-/// All of them.
+/// All tables of a comparison, in their order.
 pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
     let mut tables = Vec::new();
     for case in &comparison.cases {
@@ -218,7 +218,7 @@ fn wall_cell(entry: &ComparisonEntry) -> String {
     }
 }
 
-/// In words.
+/// How it stands beside the fastest, in a word or a factor.
 pub(super) fn standing_cell(standing: Standing) -> String {
     match standing {
         Standing::Fastest => "fastest".to_owned(),

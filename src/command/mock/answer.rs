@@ -293,7 +293,7 @@ fn endless_body() -> MockAnswer {
 /// What is answered to one request, and when.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// The answer.
+    /// What is said, as bytes.
     pub(super) answer: Rc<MockAnswer>,
     /// The time from the request to its first byte.
     pub(super) after: Duration,

@@ -183,9 +183,9 @@ const TABLE: &[Flag<MockFlag>] = &[
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum MockAsked {
-    /// To serve.
+    /// To serve, like this.
     Serve(MockOptions),
-    /// To be told this.
+    /// To be told this text, and nothing else.
     Tell(String),
 }
 

@@ -72,7 +72,7 @@ pub struct TlsOptions<'a> {
     /// Resume earlier sessions. **A resumed session verifies no certificate**, not even that it has
     /// ended since: leave it off where the certificate is part of what is checked.
     pub resumption: bool,
-    /// The time.
+    /// What says whether a certificate is valid now.
     pub clock: WallClock,
 }
 

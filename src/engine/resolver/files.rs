@@ -27,7 +27,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads both.
+    /// Reads `resolv.conf` and `hosts`, each up to its bound.
     pub(super) fn read() -> Files {
         Files {
             conf: text("/etc/resolv.conf", RESOLV_CONF_MAX).map(|text| ResolvConf::parse(&text, os::interface)),

@@ -104,6 +104,6 @@ pub(in crate::engine) enum Found {
 pub(in crate::engine) struct Done {
     /// Everybody who waited for it.
     pub(in crate::engine) waiters: Vec<Waiter>,
-    /// What came of it.
+    /// The addresses, or why there are none.
     pub(in crate::engine) result: Result<Addresses, Trouble>,
 }

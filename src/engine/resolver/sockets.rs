@@ -119,7 +119,7 @@ pub(super) struct Sockets {
 enum Whereabouts {
     /// In the queue, under this number.
     Waits(u64),
-    /// In this place.
+    /// It is open, and in this place of the table.
     Open(u32),
 }
 

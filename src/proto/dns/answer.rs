@@ -73,14 +73,14 @@ pub enum LookupFailure {
     BadName(NameError),
     /// There is no such name.
     NotFound {
-        /// Who said so.
+        /// The server that said so.
         server: SocketAddr,
         /// How long that may be remembered, if the server said.
         ttl: Option<Duration>,
     },
     /// There is the name, but it has no address of the wanted families.
     NoAddresses {
-        /// Who said so.
+        /// The server that said so.
         server: SocketAddr,
         /// How long that may be remembered, if the server said.
         ttl: Option<Duration>,
@@ -91,34 +91,34 @@ pub enum LookupFailure {
     },
     /// The server failed.
     ServerFailed {
-        /// Which one.
+        /// The server that it is about.
         server: SocketAddr,
-        /// What it said.
+        /// Its response code (RFC 1035, 4.1.1).
         rcode: Rcode,
     },
     /// The server refused to answer.
     Refused {
-        /// Which one.
+        /// The server that it is about.
         server: SocketAddr,
     },
     /// The server only pointed to other servers.
     Referral {
-        /// Which one.
+        /// The server that it is about.
         server: SocketAddr,
     },
     /// Datagrams do not get through to the server.
     Unreachable {
-        /// Which one.
+        /// The server that it is about.
         server: SocketAddr,
     },
     /// The server cut its answer short and did not give the whole over TCP.
     TcpFailed {
-        /// Which one.
+        /// The server that it is about.
         server: SocketAddr,
     },
     /// This machine did not let the question out.
     NotSent {
-        /// Whom it was for.
+        /// The server that it was to be sent to.
         server: SocketAddr,
         /// The system's words.
         why: Box<str>,
@@ -132,7 +132,7 @@ pub enum LookupFailure {
     TimedOut {
         /// The servers that were asked.
         servers: Vec<SocketAddr>,
-        /// How often each.
+        /// How often each of them was asked.
         attempts: u32,
     },
     /// The name leads to another and so on for more than [`MAX_CNAMES`] names.
@@ -281,7 +281,7 @@ impl fmt::Display for Missing {
 /// The messages that came and were not true answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// How many.
+    /// How many messages were dropped for this reason.
     pub count: u32,
     /// What was wrong with the last of them.
     pub last: Option<DropReason>,

@@ -28,26 +28,26 @@ pub(super) enum Chunked {
     Extension { size: u64, length: usize },
     /// The LF of the size line.
     SizeLf { size: u64 },
-    /// Body.
+    /// Bytes of the body, so many of which are still to come in this chunk.
     Data { left: u64 },
     /// The CR behind a chunk's data.
     DataCr,
     /// The LF behind a chunk's data.
     DataLf,
     /// Trailer fields up to the blank line.
-    Trailer { length: usize, line: ChunkLine },
+    Trailer { length: usize, line: TrailerLine },
     /// Nothing: the body is over.
     Ended,
 }
 
 /// Where in a trailer line we stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChunkLine {
+pub(super) enum TrailerLine {
     /// At its first byte.
     Start,
-    /// Inside it.
+    /// Some of it has come, and no CR yet.
     Middle,
-    /// Behind its CR.
+    /// All of it has come but the LF behind its CR.
     Cr,
     /// Behind the CR of the blank line.
     BlankCr,
@@ -117,22 +117,22 @@ impl Chunked {
 
     fn size_lf(size: u64, byte: u8) -> Result<Chunked, Problem> {
         let next = match size {
-            0 => Chunked::Trailer { length: 0, line: ChunkLine::Start },
+            0 => Chunked::Trailer { length: 0, line: TrailerLine::Start },
             left => Chunked::Data { left },
         };
         Self::expect(byte, b'\n', next)
     }
 
-    fn trailer(length: usize, line: ChunkLine, byte: u8) -> Result<Chunked, Problem> {
+    fn trailer(length: usize, line: TrailerLine, byte: u8) -> Result<Chunked, Problem> {
         if length == HEAD_MAX {
             return Err(Problem::HeadTooLarge);
         }
         let line = match (line, byte) {
-            (ChunkLine::Start, b'\r') => ChunkLine::BlankCr,
-            (ChunkLine::BlankCr, b'\n') => return Ok(Chunked::Ended),
-            (ChunkLine::Middle, b'\r') => ChunkLine::Cr,
-            (ChunkLine::Cr, b'\n') => ChunkLine::Start,
-            (ChunkLine::Start | ChunkLine::Middle, byte) if byte != b'\n' => ChunkLine::Middle,
+            (TrailerLine::Start, b'\r') => TrailerLine::BlankCr,
+            (TrailerLine::BlankCr, b'\n') => return Ok(Chunked::Ended),
+            (TrailerLine::Middle, b'\r') => TrailerLine::Cr,
+            (TrailerLine::Cr, b'\n') => TrailerLine::Start,
+            (TrailerLine::Start | TrailerLine::Middle, byte) if byte != b'\n' => TrailerLine::Middle,
             _ => return Err(Problem::ChunkLine),
         };
         Ok(Chunked::Trailer { length: length + 1, line })

@@ -97,9 +97,9 @@ fn not_http(shown: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 pub enum Cut {
     /// Before its first byte.
     BeforeAnswer,
-    /// In its head.
+    /// Before the empty line that ends its head.
     InHead,
-    /// In its body.
+    /// Behind its head, before the body was whole.
     InBody {
         /// How many bytes of body had come.
         came: u64,

@@ -25,7 +25,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// All of them.
+    /// Every reason, in the order in which they are counted and told.
     pub const ALL: [CloseReason; 9] = [
         CloseReason::Unfinished,
         CloseReason::Request,
@@ -38,7 +38,7 @@ impl CloseReason {
         CloseReason::Room,
     ];
 
-    /// For a person.
+    /// The reason in a few words, for a person.
     pub fn explain(self) -> &'static str {
         match self {
             CloseReason::Unfinished => "the exchange was not whole",

@@ -34,7 +34,7 @@ const LISTED_MAX: usize = 2000;
 /// The most bytes of all rows: what a server says may be longer than it should.
 const LISTED_BYTES_MAX: usize = 1 << 20;
 
-/// The format.
+/// The format: it keeps a short row of each check, and writes the page in the end.
 #[derive(Debug, Default)]
 pub struct Html {
     /// All checks, in the order in which they finished.
@@ -61,7 +61,7 @@ struct Timed {
 /// How far a check came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowKind {
-    /// It never began.
+    /// The check never began, so it has no bar.
     Unbegun,
     /// It began, and got no whole answer.
     Unanswered,

@@ -99,13 +99,13 @@ pub fn push_bar(bar: &PageBar<'_>, out: &mut Vec<u8>) {
 pub struct PageBar<'a> {
     /// Which colour: the word of a verdict, `plain`; `guess` beside it makes it hatched.
     pub class: &'a str,
-    /// What it is of.
+    /// What the bar stands for, as text beside it.
     pub label: &'a str,
     /// In small letters behind that.
     pub label_note: &'a str,
     /// Its length, from 0 to 1. What is not nothing is to be seen.
     pub share: f64,
-    /// How much it is.
+    /// Its length in words, as text behind it.
     pub value: &'a str,
     /// In small letters before that.
     pub value_note: &'a str,

@@ -15,7 +15,7 @@ const TARGET_MAX: usize = 300;
 /// Of a name, and of a label with its name.
 const NAME_MAX: usize = 100;
 
-/// The most labels.
+/// The most labels of a target that its row shows.
 const LABELS_MAX: usize = 8;
 
 /// The most characters of a detail.

@@ -15,9 +15,9 @@ pub enum LookupInput<'a> {
     Start,
     /// A datagram came.
     Datagram {
-        /// Who sent it.
+        /// The server that it came from, as the kernel says.
         from: SocketAddr,
-        /// All of it.
+        /// The whole datagram.
         bytes: &'a [u8],
     },
     /// A whole message came over the TCP connection of this record type; see
@@ -35,12 +35,12 @@ pub enum LookupInput<'a> {
     },
     /// No datagram gets through to this server: sending failed, or an ICMP error came back.
     Unreachable {
-        /// The server.
+        /// The server that it is about.
         server: SocketAddr,
     },
     /// This machine did not let a datagram to this server out.
     NotSent {
-        /// The server.
+        /// The server that it is about.
         server: SocketAddr,
         /// The system's words.
         why: &'a str,
@@ -71,7 +71,7 @@ pub enum LookupAction<'a> {
         server: SocketAddr,
         /// The id its answer will carry. The two questions of a lookup never have the same.
         id: u16,
-        /// The datagram.
+        /// The datagram, to be sent as it is.
         bytes: &'a [u8],
     },
     /// Connect, send, and hand back one message. There is one connection a record type at most.

@@ -12,7 +12,7 @@ use crate::proto::dns::manners::Manners;
 /// Whom to ask, how long and how often.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// At least one.
+    /// The servers to ask, in order of preference: at least one.
     pub(super) servers: Vec<SocketAddr>,
     timeout: Duration,
     first_timeout: Duration,
