@@ -13,11 +13,11 @@
 mod dry;
 pub(super) mod explain;
 mod options;
+mod progress;
 mod share;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -29,11 +29,10 @@ use super::input::{Next, TargetInput};
 use super::output::{print, say};
 #[cfg(feature = "mock")]
 use super::outputs::OutputFlag;
-use super::outputs::{LeftToWrite, ReportForm, dumb, write_rest};
+use super::outputs::{LeftToWrite, ReportForm, write_rest};
 use super::reports::{Report, Reports, Wake};
 use super::secrets;
-use crate::check::expect::clip;
-use crate::check::outcome::{Failure, Outcome, Reason, Verdict};
+use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::tally::Tally;
 use crate::check::target::{Reader, World};
 use crate::engine::queue::Limits;
@@ -41,15 +40,15 @@ use crate::engine::retry::Persistence;
 use crate::engine::secure::{Defaults, Secure};
 use crate::engine::{Config, Engine, Event, Tag};
 use crate::os::{Interest, Signals};
+use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
-use crate::reactor::{Key, Reactor};
 use crate::report::record::Record;
 use crate::report::text::short_time;
 #[cfg(feature = "reports")]
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
 use crate::sys::arguments::{self, Secret};
-use crate::sys::{fd, plain, resource, signal};
+use crate::sys::{plain, resource, signal};
 use explain::{Explain, OPENING};
 #[cfg(feature = "compare")]
 pub(super) use options::MEMORY;
@@ -58,6 +57,7 @@ pub(super) use options::read_file;
 use options::{
     CONCURRENCY, CheckFlag, CheckOptions, FLAGS, HINT, environment_roots, find_setting, help, read_file_for_line, usage,
 };
+use progress::Progress;
 
 /// How many checks are started before the loop looks round again: starting ten thousand in one go would keep the first
 /// answers waiting.
@@ -69,9 +69,6 @@ const BRING_FOR: Duration = Duration::from_millis(1);
 
 /// Descriptors that are not checks': standard input and output, the loop's own, signals, files.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 16;
-
-/// How often the progress line is drawn at most.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// What is waited for beside the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -539,7 +536,7 @@ impl Run {
         let in_flight = self.engine.queue().in_flight();
         let clock = *self.engine.reactor().clock();
         progress.draw(&self.tally, self.input.known(), in_flight, now - clock.started(), &mut self.reports);
-        self.engine.reactor().arm(progress.key, now + PROGRESS_EVERY);
+        progress.arm(self.engine.reactor());
     }
 
     /// Writes the summaries and waits until everything has been read. Then says how it went.
@@ -657,55 +654,6 @@ impl Run {
                 "this program did not run for {}; no target was charged with it",
                 short_time(stats.absent)
             ));
-        }
-    }
-}
-
-/// The line on a terminal that says how far it is.
-struct Progress {
-    key: Key,
-    shown: bool,
-    /// All are being waited for: what counts is how many are up.
-    waits: bool,
-}
-
-impl Progress {
-    fn new(options: &CheckOptions, reactor: &mut Reactor<Tag<Beside>>) -> Option<Progress> {
-        let wanted =
-            options.progress && !options.explain && !options.outputs.silent && io::stderr().is_terminal() && !dumb();
-        wanted.then(|| {
-            let key = reactor.open(Tag::Owner(Beside::Progress));
-            let now = reactor.clock().now();
-            reactor.arm(key, now + PROGRESS_EVERY);
-            Progress { key, shown: false, waits: options.wait.is_some() }
-        })
-    }
-
-    fn draw(
-        &mut self,
-        tally: &Tally,
-        known: Option<u64>,
-        in_flight: usize,
-        elapsed: Duration,
-        reports: &mut Reports<ReportForm>,
-    ) {
-        let of = known.map_or(String::new(), |known| format!("/{known}"));
-        let (total, elapsed) = (tally.total(), short_time(elapsed));
-        let bad = total - tally.verdict(Verdict::Up);
-        let healthy = tally.verdict(Verdict::Up) + tally.verdict(Verdict::Degraded);
-        let how_far = match self.waits {
-            true => format!("{healthy}{of} up, waiting for the others"),
-            false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
-        };
-        // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
-        let room = fd::columns(io::stderr().as_fd()).map_or(usize::MAX, |columns| columns - 1);
-        reports.put(&format!("\r\x1b[K{}", clip(&format!("{how_far}, {elapsed}"), room)));
-        self.shown = true;
-    }
-
-    fn erase(&mut self, reports: &mut Reports<ReportForm>) {
-        if std::mem::take(&mut self.shown) {
-            reports.put("\r\x1b[K");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Deadlines: at most one a slot, the earliest found at once, any of them replaced or withdrawn at once.
+//! Deadlines: at most one a slot. The earliest is found at once; one that is replaced or withdrawn counts no more from then
+//! on, though its entry goes later.
 //!
 //! A heap that is cleaned lazily: what is withdrawn stays in it as a dead entry, is passed over when its time is near, and
 //! swept out when the dead outnumber the living. Nearly all deadlines are withdrawn long before they are near, since
@@ -27,12 +28,12 @@ pub(super) struct Timers {
     alive: usize,
 }
 
-/// A deadline as it was set: alive while its slot still counts this turn.
+/// A deadline as it was set: alive while its slot still counts this generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct TimerEntry {
     at: Instant,
     slot: u32,
-    turn: u32,
+    generation: u32,
 }
 
 impl Timers {
@@ -47,11 +48,11 @@ impl Timers {
         if self.current.len() <= slot as usize {
             self.current.resize(slot as usize + 1, 0);
         }
-        let turn = &mut self.current[slot as usize];
-        let was_set = is_odd(*turn);
-        *turn = turn.wrapping_add(if was_set { 2 } else { 1 });
+        let generation = &mut self.current[slot as usize];
+        let was_set = is_odd(*generation);
+        *generation = generation.wrapping_add(if was_set { 2 } else { 1 });
         self.alive += usize::from(!was_set);
-        self.heap.push(Reverse(TimerEntry { at, slot, turn: *turn }));
+        self.heap.push(Reverse(TimerEntry { at, slot, generation: *generation }));
         if was_set {
             self.sweep();
         }
@@ -67,7 +68,7 @@ impl Timers {
 
     /// Whether the slot has a deadline.
     pub(super) fn is_set(&self, slot: u32) -> bool {
-        self.current.get(slot as usize).is_some_and(|turn| is_odd(*turn))
+        self.current.get(slot as usize).is_some_and(|generation| is_odd(*generation))
     }
 
     /// Whether there is any.
@@ -91,7 +92,7 @@ impl Timers {
     /// The earliest entry that is alive, if it is not later than this. Dead ones on the way to it are taken out.
     fn first(&mut self, until: Instant) -> Option<TimerEntry> {
         while let Some(Reverse(entry)) = self.heap.peek().filter(|Reverse(entry)| entry.at <= until) {
-            if self.current[entry.slot as usize] == entry.turn {
+            if self.current[entry.slot as usize] == entry.generation {
                 return Some(*entry);
             }
             self.heap.pop();
@@ -107,8 +108,8 @@ impl Timers {
     }
 
     fn die(&mut self, slot: u32) {
-        let turn = &mut self.current[slot as usize];
-        *turn = turn.wrapping_add(1);
+        let generation = &mut self.current[slot as usize];
+        *generation = generation.wrapping_add(1);
         self.alive -= 1;
     }
 
@@ -116,13 +117,13 @@ impl Timers {
     fn sweep(&mut self) {
         if self.heap.len() > 2 * self.alive + SWEEP_FROM {
             let current = &self.current;
-            self.heap.retain(|Reverse(entry)| current[entry.slot as usize] == entry.turn);
+            self.heap.retain(|Reverse(entry)| current[entry.slot as usize] == entry.generation);
         }
     }
 }
 
-fn is_odd(turn: u32) -> bool {
-    turn % 2 == 1
+fn is_odd(generation: u32) -> bool {
+    generation % 2 == 1
 }
 
 #[cfg(test)]

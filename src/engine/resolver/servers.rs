@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// The servers, those that answer first. At most a few.
+/// The servers, those that answer first: at most as many as `resolv.conf` may name, or `--dns-server` be given.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     list: Vec<NameServer>,

@@ -109,7 +109,7 @@ pub(super) struct Sockets {
     waits: u64,
     /// Those that had to wait and are being made now, whose lookups have not been told.
     begun: VecDeque<(Ticket, RecordType)>,
-    /// At most a few a lookup; drained after every input.
+    /// In the order in which they happened; told, and so gone, after every input.
     faults: VecDeque<(Ticket, SocketFault)>,
     most: usize,
 }
