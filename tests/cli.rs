@@ -1,6 +1,6 @@
 //! The command line: flags, environment, help, exit codes, errors.
 
-use crate::support::{Server, Step, Upcheck, has_program, ms, refused_address, skipped};
+use crate::support::{Server, Step, TempDir, Upcheck, has_program, ms, refused_address, skipped};
 
 #[test]
 fn no_arguments_get_a_short_help() {
@@ -72,6 +72,46 @@ fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
         }
     }
     assert_eq!(help.out().contains("--trace"), cfg!(feature = "reports"), "{help:?}");
+}
+
+#[test]
+fn a_bare_word_near_a_command_is_no_host_to_be_looked_up() {
+    for (word, hint) in [
+        ("dmeo", "did you mean 'demo'?"),
+        ("dem", "did you mean 'demo'?"),
+        ("comapre", "did you mean 'compare'?"),
+        ("reports", "did you mean 'report'?"),
+        ("chekc", "did you mean 'check'?"),
+        ("mocks", "did you mean 'mock'?"),
+        ("help", "'upcheck --help'"),
+        ("version", "'upcheck --version'"),
+        ("completions", "'upcheck --generate"),
+        ("-", "-f - reads targets from standard input"),
+    ] {
+        let output = Upcheck::new().arg(word).run();
+        output.expect_code(3);
+        assert!(output.err().contains(hint), "{word}: {output:?}");
+        assert_eq!(output.out(), "", "{word}");
+    }
+    // These are hosts, whoever looks them up.
+    for word in ["localhost", "web", "dmeo.invalid", "http://dmeo.invalid", "demo:80", "db1"] {
+        let output = Upcheck::new().args([word, "--dry-run"]).run();
+        output.expect_code(0);
+        assert!(output.out().contains(word), "{output:?}");
+    }
+}
+
+#[test]
+fn what_the_environment_says_is_enough_to_run() {
+    let server = Server::ok();
+    let folder = TempDir::new();
+    let list = folder.write("targets", format!("{}\n", server.url("/")));
+    let output = Upcheck::new().env("UPCHECK_FILE", &list).run();
+    output.expect_code(0);
+    assert!(output.out().contains("1 checked: 1 up"), "{output:?}");
+    let output = Upcheck::new().env("UPCHECK_TIMEOUT", "3s").run();
+    output.expect_code(3);
+    assert!(output.err().contains("no targets"), "{output:?}");
 }
 
 #[test]

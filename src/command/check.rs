@@ -111,7 +111,7 @@ pub(super) const WORLD: World =
 /// # Errors
 /// Why it could not run.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
-    if arguments.is_empty() {
+    if arguments.is_empty() && flags::environment().is_empty() {
         print_error(&usage());
         return Ok(exit::CANNOT_RUN);
     }
@@ -235,6 +235,8 @@ struct Run {
     trap: Option<fn(&Outcome)>,
     /// The rule by which the report on standard output has the exit status.
     exit_rule: Option<fn(&Tally) -> u8>,
+    /// Somebody is told how much memory it took.
+    tells_memory: bool,
 }
 
 fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
@@ -286,6 +288,7 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
         names: options.names,
         secure: Secure::new(options.verify_cache, defaults),
         memory: options.memory,
+        expected: input.known().map(|known| usize::try_from(known).unwrap_or(usize::MAX)),
     };
     let mut engine = Engine::new(reactor, config);
     if options.explain {
@@ -310,6 +313,7 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
         explain: options.explain.then(Explain::default),
         trap: options.trap,
         exit_rule: options.outputs.exit_rule(),
+        tells_memory: options.outputs.tell_memory(),
     };
     run.until_done()?;
     run.finish()
@@ -606,7 +610,8 @@ impl Run {
     fn summary(&mut self) -> Summary {
         let reactor = self.engine.reactor();
         let (clock, stats) = (*reactor.clock(), reactor.stats());
-        let usage = resource::usage();
+        // What nobody is told is not asked for.
+        let usage = if self.tells_memory { resource::usage_with_peak() } else { resource::usage() };
         Summary {
             tally: self.tally.clone(),
             wall: clock.now() - clock.started(),

@@ -5,6 +5,8 @@
 
 use std::ffi::OsString;
 
+use crate::sys::resource;
+
 pub mod check;
 #[cfg(feature = "compare")]
 pub mod compare;
@@ -89,6 +91,7 @@ pub const COMMANDS: &[Command] = &[
 /// # Errors
 /// Why it could not run.
 pub fn run(mut arguments: Vec<OsString>) -> Result {
+    resource::count_from_here();
     let first = arguments.first().and_then(|argument| argument.to_str());
     let run = match (first, COMMANDS.iter().find(|command| Some(command.name) == first)) {
         (Some("check"), _) => check::run,
@@ -97,10 +100,37 @@ pub fn run(mut arguments: Vec<OsString>) -> Result {
             return Err(format!("'{name}' is not built into this upcheck (its feature is '{feature}')"));
         }
         // A target or a flag.
-        (_, None) => return check::run(arguments),
+        (_, None) => return first.and_then(mistaken).map_or_else(|| check::run(arguments), Err),
     };
     arguments.remove(0);
     run(arguments)
+}
+
+/// What is wrong with a first argument that names no command, if it was meant to: a bare word that is near a command is no
+/// host to be looked up.
+fn mistaken(word: &str) -> Option<String> {
+    match word {
+        "-" => return Some("'-' is no target: -f - reads targets from standard input".to_owned()),
+        "help" => return Some("there is no command 'help': 'upcheck --help' lists everything".to_owned()),
+        "version" => return Some("there is no command 'version': 'upcheck --version' tells it".to_owned()),
+        "completion" | "completions" | "man" => {
+            return Some(format!("there is no command '{word}': 'upcheck --generate man|bash|zsh|fish' prints those"));
+        }
+        _ => {}
+    }
+    if !word.bytes().all(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    let letters = |text: &str| {
+        let mut letters = text.as_bytes().to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    // One letter too many, too few or wrong; in longer words two; or all of them in another order.
+    let most = if word.len() > 5 { 2 } else { 1 };
+    let is_near = |name: &str| flags::distance(word, name) <= most || letters(word) == letters(name);
+    let near = COMMANDS.iter().map(|command| command.name).chain(["check"]).find(|name| is_near(name))?;
+    Some(format!("there is no command '{word}'; did you mean '{near}'? (a host of that name is http://{word})"))
 }
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

@@ -144,6 +144,11 @@ impl Outputs {
         self.wanted().iter().find(|wanted| wanted.file.is_none()).and_then(|wanted| wanted.format.exit)
     }
 
+    /// Whether any of them tells how much memory the run took. For a person only `-v` does.
+    pub(super) fn tell_memory(&self) -> bool {
+        self.verbose || self.wanted().iter().any(|wanted| wanted.format.name != "human")
+    }
+
     /// Opens and begins them all.
     ///
     /// # Errors

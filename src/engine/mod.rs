@@ -228,6 +228,8 @@ pub struct Config {
     pub secure: Secure,
     /// How many bytes of answers may be kept at once, over all checks.
     pub memory: usize,
+    /// How many targets there are, where that is known: there need not be room for more.
+    pub expected: Option<usize>,
 }
 
 /// Drives checks over sockets. See the module's text.
@@ -270,7 +272,8 @@ impl<O: Copy> Engine<O> {
     pub fn new(mut reactor: Reactor<Tag<O>>, config: Config) -> Engine<O> {
         let mut numbers = os::numbers();
         let started = reactor.clock().started();
-        let at_first = config.limits.in_flight.min(JOBS_AT_FIRST);
+        let expected = config.expected.unwrap_or(JOBS_AT_FIRST);
+        let at_first = config.limits.in_flight.min(JOBS_AT_FIRST).min(expected);
         reactor.reserve(2 * at_first + KEYS_BESIDE);
         Engine {
             queue_key: reactor.open(Tag::Queue),
@@ -286,7 +289,7 @@ impl<O: Copy> Engine<O> {
             free: Vec::with_capacity(at_first),
             finished: Vec::new(),
             abandoning: None,
-            backlog: VecDeque::with_capacity(BACKLOG_AT_FIRST),
+            backlog: VecDeque::with_capacity(BACKLOG_AT_FIRST.min(4 * at_first)),
             starved: VecDeque::new(),
             named: VecDeque::new(),
             absences: Absences::default(),

@@ -59,7 +59,14 @@ fn engine(limits: Limits) -> Engine<Own> {
     let (persistence, names) = (Persistence::default(), Names::default());
     Engine::new(
         reactor,
-        Config { limits, persistence, names, secure: Secure::new(false, Defaults::default()), memory: 1 << 20 },
+        Config {
+            limits,
+            persistence,
+            names,
+            secure: Secure::new(false, Defaults::default()),
+            memory: 1 << 20,
+            expected: None,
+        },
     )
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -77,8 +78,32 @@ pub struct Usage {
     pub involuntary_switches: u64,
 }
 
+/// What this process had used of the CPU when [`count_from_here`] was called.
+static BEFORE: OnceLock<(Duration, Duration)> = OnceLock::new();
+
+/// Has [`usage`] leave out the CPU time until now: what the process did before it became this program is not this
+/// program's. Only the first call counts.
+pub fn count_from_here() {
+    BEFORE.get_or_init(|| {
+        let Usage { user, system, .. } = used();
+        (user, system)
+    });
+}
+
 /// What this process has used so far.
 pub fn usage() -> Usage {
+    let used = used();
+    let (user, system) = BEFORE.get().copied().unwrap_or_default();
+    Usage { user: used.user.saturating_sub(user), system: used.system.saturating_sub(system), ..used }
+}
+
+/// The same, with the peak of this program's own memory, which costs a few more calls.
+pub fn usage_with_peak() -> Usage {
+    let usage = usage();
+    Usage { peak_memory: peak_resident().unwrap_or(usage.peak_memory), ..usage }
+}
+
+fn used() -> Usage {
     // SAFETY: all bits zero are a valid rusage, and getrusage writes a whole one. It fails only for a wrong `who` or
     // pointer.
     let usage = unsafe {
@@ -86,8 +111,7 @@ pub fn usage() -> Usage {
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
         usage
     };
-    let usage = usage_of(&usage);
-    Usage { peak_memory: peak_resident().unwrap_or(usage.peak_memory), ..usage }
+    usage_of(&usage)
 }
 
 /// Waits for the end of a child process of ours: how it ended, and what it and the children that it waited for used.
@@ -168,7 +192,7 @@ mod tests {
 
     #[test]
     fn usage_is_there_and_grows() {
-        let before = usage();
+        let before = usage_with_peak();
         assert!(before.peak_memory > 100_000);
         assert!(usage().user >= before.user);
     }

@@ -146,7 +146,7 @@ fn figures(tallied: &Tallied, threads: u64, longest_turn: Option<Duration>) -> R
         tally.reasons().into_iter().map(|(reason, _)| reason).find(|reason| reason.verdict() == Verdict::Unknown);
     match reason {
         Some(reason) => Err(format!("{unknown} of {} checks could not be made: {}", tally.total(), reason.explain())),
-        None => Ok(Own::new(tallied, &resource::usage(), threads, longest_turn)),
+        None => Ok(Own::new(tallied, &resource::usage_with_peak(), threads, longest_turn)),
     }
 }
 
@@ -165,6 +165,7 @@ fn event_loop(work: &Work, limit: usize, block: Option<Duration>) -> Result<Own,
         names: Names::default(),
         secure: Secure::new(true, Defaults::default()),
         memory: MEMORY,
+        expected: None,
     };
     let mut engine = Engine::new(reactor, config);
     let mut reader = work.reader();
