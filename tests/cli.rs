@@ -77,16 +77,16 @@ fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
 #[test]
 fn a_bare_word_near_a_command_is_no_host_to_be_looked_up() {
     for (word, hint) in [
-        ("dmeo", "did you mean 'demo'?"),
-        ("dem", "did you mean 'demo'?"),
-        ("comapre", "did you mean 'compare'?"),
-        ("reports", "did you mean 'report'?"),
-        ("chekc", "did you mean 'check'?"),
-        ("mocks", "did you mean 'mock'?"),
-        ("help", "'upcheck --help'"),
-        ("version", "'upcheck --version'"),
-        ("completions", "'upcheck --generate"),
-        ("-", "-f - reads targets from standard input"),
+        ("dmeo", "did you mean 'upcheck demo'?"),
+        ("dem", "did you mean 'upcheck demo'?"),
+        ("comapre", "did you mean 'upcheck compare'?"),
+        ("reports", "did you mean 'upcheck report'?"),
+        ("chekc", "did you mean 'upcheck check'?"),
+        ("mocks", "did you mean 'upcheck mock'?"),
+        ("help", "did you mean 'upcheck --help'?"),
+        ("version", "did you mean 'upcheck --version'?"),
+        ("completions", "did you mean 'upcheck --generate bash'?"),
+        ("-", "did you mean 'upcheck -f -'?"),
     ] {
         let output = Upcheck::new().arg(word).run();
         output.expect_code(3);

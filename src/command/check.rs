@@ -111,13 +111,14 @@ pub(super) const WORLD: World =
 /// # Errors
 /// Why it could not run.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
-    if arguments.is_empty() && flags::environment().is_empty() {
+    let environment = flags::environment();
+    if arguments.is_empty() && environment.is_empty() {
         print_error(&usage());
         return Ok(exit::CANNOT_RUN);
     }
     let (arguments, then) = split_command(arguments);
     let as_given = arguments.clone();
-    match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
+    match flags::parse(FLAGS, arguments, &environment).map_err(|error| format!("{error}\n{HINT}"))? {
         Asked::Help => print(&flags::fitted(&help())),
         Asked::Version => print(&version()),
         Asked::Run { flags, arguments } => {
@@ -610,8 +611,7 @@ impl Run {
     fn summary(&mut self) -> Summary {
         let reactor = self.engine.reactor();
         let (clock, stats) = (*reactor.clock(), reactor.stats());
-        // What nobody is told is not asked for.
-        let usage = if self.tells_memory { resource::usage_with_peak() } else { resource::usage() };
+        let usage = resource::usage(self.tells_memory);
         Summary {
             tally: self.tally.clone(),
             wall: clock.now() - clock.started(),

@@ -276,6 +276,8 @@ fn help_of(table: &[Flag<usize>]) -> String {
 }
 
 /// How many letters must be changed, added or left out to make one word of the other (Levenshtein).
+// Called from two places that are in no hurry.
+#[inline(never)]
 pub(super) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -106,31 +106,31 @@ pub fn run(mut arguments: Vec<OsString>) -> Result {
     run(arguments)
 }
 
+/// What may be typed in place of a command, and what is meant.
+const MEANT: [(&str, &str); 5] = [
+    ("-", "-f -"),
+    ("help", "--help"),
+    ("version", "--version"),
+    ("completions", "--generate bash"),
+    ("man", "--generate man"),
+];
+
 /// What is wrong with a first argument that names no command, if it was meant to: a bare word that is near a command is no
 /// host to be looked up.
+#[cold]
 fn mistaken(word: &str) -> Option<String> {
-    match word {
-        "-" => return Some("'-' is no target: -f - reads targets from standard input".to_owned()),
-        "help" => return Some("there is no command 'help': 'upcheck --help' lists everything".to_owned()),
-        "version" => return Some("there is no command 'version': 'upcheck --version' tells it".to_owned()),
-        "completion" | "completions" | "man" => {
-            return Some(format!("there is no command '{word}': 'upcheck --generate man|bash|zsh|fish' prints those"));
-        }
-        _ => {}
-    }
-    if !word.bytes().all(|b| b.is_ascii_lowercase()) {
-        return None;
-    }
-    let letters = |text: &str| {
-        let mut letters = text.as_bytes().to_vec();
-        letters.sort_unstable();
-        letters
-    };
-    // One letter too many, too few or wrong; in longer words two; or all of them in another order.
-    let most = if word.len() > 5 { 2 } else { 1 };
-    let is_near = |name: &str| flags::distance(word, name) <= most || letters(word) == letters(name);
-    let near = COMMANDS.iter().map(|command| command.name).chain(["check"]).find(|name| is_near(name))?;
-    Some(format!("there is no command '{word}'; did you mean '{near}'? (a host of that name is http://{word})"))
+    let meant = MEANT.iter().find(|(typed, _)| *typed == word).map(|(_, meant)| *meant);
+    let is_bare = word.bytes().all(|b| b.is_ascii_lowercase());
+    let near =
+        || ["check", "demo", "compare", "report", "mock"].into_iter().find(|name| is_bare && is_near(word, name));
+    let meant = meant.or_else(near)?;
+    Some(format!("there is no command '{word}': did you mean 'upcheck {meant}'? (as a host, it is 'http://{word}')"))
+}
+
+/// One letter too many, too few or wrong; in longer words two; or as many letters, and the same.
+fn is_near(word: &str, name: &str) -> bool {
+    let is_mixed_up = || name.len() == word.len() && word.chars().all(|letter| name.contains(letter));
+    flags::distance(word, name) <= if word.len() > 5 { 2 } else { 1 } || is_mixed_up()
 }
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

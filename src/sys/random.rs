@@ -17,7 +17,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The bytes fetched at once. Up to 256 both calls below give all of them or none.
 const FETCH: usize = 256;
@@ -119,7 +119,7 @@ fn read_device(path: &str, bytes: &mut [u8; FETCH]) -> io::Result<()> {
 /// all of it: what the kernel gave is also what the C library guards its stack with, and must not be read back from a
 /// number that was sent to somebody.
 fn guess(bytes: &mut [u8; FETCH]) {
-    static CALLS: AtomicU64 = AtomicU64::new(0);
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     // Where the system put stack, code and data, unless it puts them always in the same place.
     let places = [&raw const call as usize, guess as fn(&mut [u8; FETCH]) as usize, &raw const CALLS as usize];

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The soft limit that this process was started with; 0 while it has not been raised.
-static SOFT_LIMIT: AtomicU64 = AtomicU64::new(0);
+static SOFT_LIMIT: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets the soft limit on open descriptors back to what it was before it was raised, for a program that takes our
 /// place.
@@ -20,7 +19,7 @@ pub fn restore_descriptor_limit() {
     // does no harm.
     unsafe {
         if before > 0 && libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
-            limit.rlim_cur = before;
+            limit.rlim_cur = before as libc::rlim_t;
             libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
         }
     }
@@ -32,7 +31,9 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     // SAFETY: `limit` is a valid rlimit to be written.
     super::check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     let before = limit.rlim_cur;
-    let _ = SOFT_LIMIT.compare_exchange(0, before, Ordering::Relaxed, Ordering::Relaxed);
+    // What has no room in it is no limit.
+    let kept = usize::try_from(before).unwrap_or(usize::MAX);
+    let _ = SOFT_LIMIT.compare_exchange(0, kept, Ordering::Relaxed, Ordering::Relaxed);
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
         // SAFETY: `limit` is a valid rlimit to be read. A refusal leaves the limit as it was, which is reported.
@@ -78,31 +79,34 @@ pub struct Usage {
     pub involuntary_switches: u64,
 }
 
-/// What this process had used of the CPU when [`count_from_here`] was called.
-static BEFORE: OnceLock<(Duration, Duration)> = OnceLock::new();
+/// What this process had used of the CPU when [`count_from_here`] was called, in its own code and in the kernel, in
+/// microseconds.
+static BEFORE: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 /// Has [`usage`] leave out the CPU time until now: what the process did before it became this program is not this
-/// program's. Only the first call counts.
+/// program's.
 pub fn count_from_here() {
-    BEFORE.get_or_init(|| {
-        let Usage { user, system, .. } = used();
-        (user, system)
-    });
+    let Usage { user, system, .. } = used();
+    for (before, time) in BEFORE.iter().zip([user, system]) {
+        before.store(time.as_micros() as usize, Ordering::Relaxed);
+    }
 }
 
-/// What this process has used so far.
-pub fn usage() -> Usage {
+/// What this process has used so far. The peak of this program's own memory costs a few calls more: whoever tells nobody
+/// needs no `precise_memory`, and gets what may be that of the process that started us.
+pub fn usage(precise_memory: bool) -> Usage {
     let used = used();
-    let (user, system) = BEFORE.get().copied().unwrap_or_default();
-    Usage { user: used.user.saturating_sub(user), system: used.system.saturating_sub(system), ..used }
+    let [user, system] = BEFORE.each_ref().map(|before| Duration::from_micros(before.load(Ordering::Relaxed) as u64));
+    let peak = if precise_memory { peak_resident() } else { None };
+    Usage {
+        user: used.user.saturating_sub(user),
+        system: used.system.saturating_sub(system),
+        peak_memory: peak.unwrap_or(used.peak_memory),
+        ..used
+    }
 }
 
-/// The same, with the peak of this program's own memory, which costs a few more calls.
-pub fn usage_with_peak() -> Usage {
-    let usage = usage();
-    Usage { peak_memory: peak_resident().unwrap_or(usage.peak_memory), ..usage }
-}
-
+#[inline(never)]
 fn used() -> Usage {
     // SAFETY: all bits zero are a valid rusage, and getrusage writes a whole one. It fails only for a wrong `who` or
     // pointer.
@@ -192,9 +196,9 @@ mod tests {
 
     #[test]
     fn usage_is_there_and_grows() {
-        let before = usage_with_peak();
+        let before = usage(true);
         assert!(before.peak_memory > 100_000);
-        assert!(usage().user >= before.user);
+        assert!(usage(false).user >= before.user);
     }
 
     // `wait` is what waits for it.

@@ -146,7 +146,7 @@ fn figures(tallied: &Tallied, threads: u64, longest_turn: Option<Duration>) -> R
         tally.reasons().into_iter().map(|(reason, _)| reason).find(|reason| reason.verdict() == Verdict::Unknown);
     match reason {
         Some(reason) => Err(format!("{unknown} of {} checks could not be made: {}", tally.total(), reason.explain())),
-        None => Ok(Own::new(tallied, &resource::usage_with_peak(), threads, longest_turn)),
+        None => Ok(Own::new(tallied, &resource::usage(true), threads, longest_turn)),
     }
 }
 
