@@ -40,7 +40,7 @@ use crate::check::machine::{Action, Check, Input, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
 use crate::os;
-use crate::proto::http::reuse::CloseReason;
+use crate::proto::http::close_reason::CloseReason;
 use crate::reactor::{Key, Reactor, Ready};
 use crate::sys::random::Numbers;
 use budget::Budget;

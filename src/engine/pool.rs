@@ -13,7 +13,7 @@ use super::secure;
 use crate::check::machine::Check;
 use crate::check::route::Route;
 use crate::check::settings::TlsWanted;
-use crate::proto::http::reuse::CloseReason;
+use crate::proto::http::close_reason::CloseReason;
 use crate::proto::url::Scheme;
 
 /// The most connections that lie idle.

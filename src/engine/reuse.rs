@@ -14,7 +14,7 @@ use crate::check::machine::{Check, Input};
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::{Conn, would_block};
 use crate::os::Interest;
-use crate::proto::http::reuse::CloseReason;
+use crate::proto::http::close_reason::CloseReason;
 
 /// A connection that lies idle. Its socket is still registered with the loop, under a key that is closed.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use super::{Check, State};
 use crate::check::expect::Watch;
 use crate::check::outcome::TlsSeen;
 use crate::check::target::Target;
+use crate::proto::http::close_reason::CloseReason;
 use crate::proto::http::request::Form;
 use crate::proto::http::response::{Decoder, Reading};
-use crate::proto::http::reuse::CloseReason;
 
 /// One exchange with one place: all that is known of its connection and its answer. A redirect or a fresh connection
 /// replaces it whole, so that nothing of what is over is left for what follows.

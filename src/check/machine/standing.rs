@@ -8,8 +8,8 @@ use super::{Check, Ending, State, Try};
 use crate::check::expect::Headers;
 use crate::check::outcome::{Outcome, Reason};
 use crate::check::target::Target;
+use crate::proto::http::close_reason::CloseReason;
 use crate::proto::http::date::retry_after;
-use crate::proto::http::reuse::CloseReason;
 
 impl Check {
     /// Which attempt this is.

@@ -1,12 +1,12 @@
 //! HTTP/1.1 as bytes (RFC 9112): what a client writes, what it reads, and nothing of how the bytes travel.
 
 pub mod chunked;
+pub mod close_reason;
 pub mod date;
 pub mod problem;
 pub mod received;
 pub mod request;
 pub mod response;
-pub mod reuse;
 
 /// The longest message head, and the longest trailer section, in bytes.
 pub const HEAD_MAX: usize = 64 * 1024;

@@ -11,8 +11,8 @@
 use std::mem::MaybeUninit;
 
 use super::chunked::Chunked;
+use super::close_reason::{self, CloseReason};
 use super::problem::{Cut, Problem};
-use super::reuse::{self, CloseReason};
 use super::{HEAD_MAX, HEADERS_MAX, INTERIM_MAX, head_end};
 
 /// The most framing of chunks, in bytes, beyond twice the body that is in them: sizes, extensions, line ends. Work that a
@@ -316,7 +316,7 @@ impl ResponseHead {
         let minor = response.version.unwrap_or(1);
         let connection = response.headers.iter().filter(|header| is_named(header, "Connection"));
         let persists = match minds_connection {
-            true => reuse::persists(minor, connection.map(|header| header.value)),
+            true => close_reason::persists(minor, connection.map(|header| header.value)),
             false => Err(CloseReason::Unfinished),
         };
         Ok(ResponseHead {
