@@ -84,7 +84,7 @@
 //!
 //! # Reading order, for who came to learn event loops
 //!
-//! 1. `src/lib.rs`: this map.
+//! 1. `src/lib.rs`: the map.
 //! 2. `src/reactor/examples/echo.rs`: a whole server on the loop, in a hundred lines (`cargo run --example echo`).
 //! 3. `src/os/mod.rs`: what an event loop needs from a system, on one page. `src/reactor/mod.rs`: the loop itself, "next deadline
 //!    -> wait -> what time is it -> who is ready -> whose time is up". `src/reactor/token.rs`: why an event for a socket just

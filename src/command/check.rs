@@ -11,7 +11,7 @@
 //! ```
 
 mod dry;
-pub(super) mod explain;
+mod explain;
 mod options;
 mod progress;
 mod share;

@@ -1,6 +1,8 @@
 //! What the engine did, a step a line, for whoever wants to watch it work. Nobody does, as a rule, and then it costs a look at
 //! an empty option.
 
+use std::mem;
+
 use super::{Engine, Event};
 use crate::check::machine::Awaits;
 
@@ -67,8 +69,10 @@ impl<O: Copy> Engine<O> {
 
     /// The steps that were made since this was last asked, and how many beside them were only counted.
     pub fn take_steps(&mut self) -> (Vec<StepTaken>, u64) {
-        let Journal { steps, left_out } = *self.journal.as_mut().map(std::mem::take).unwrap_or_default();
-        (steps, left_out)
+        self.journal
+            .as_deref_mut()
+            .map(|journal| (mem::take(&mut journal.steps), mem::take(&mut journal.left_out)))
+            .unwrap_or_default()
     }
 
     /// Makes a step of the check in this slot, and writes down how far it took it.

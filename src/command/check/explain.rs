@@ -1,7 +1,7 @@
-//! `--explain`: the loop in words, a line a turn, and below it what each check did with what it was told.
+//! `--explain`: the loop in words, a line a turn, and below it what the checks did with what they were told: those that did
+//! the same together, each by its name up to [`TOLD_ONE_BY_ONE`] steps, and beyond that how many.
 //!
-//! It is told what happened and makes text of it; who prints that is not its concern. Beyond [`TOLD_ONE_BY_ONE`] steps,
-//! those of a turn that are alike become one line.
+//! It is told what happened and makes text of it; who prints that is not its concern.
 
 use std::fmt::Write;
 
@@ -11,11 +11,11 @@ use crate::engine::journal::{Cause, StepTaken};
 use crate::report::TurnRecord;
 use crate::report::text::{short_time, shown};
 
-/// So many steps are told one by one.
+/// In so many steps of a run each check is named.
 const TOLD_ONE_BY_ONE: usize = 200;
 
 /// What stands before the first turn.
-pub(in crate::command) const OPENING: &str = "\
+pub(super) const OPENING: &str = "\
 One thread, one loop (src/reactor/mod.rs). In every turn it asks the system which sockets are ready, and
 sleeps until one is or the next deadline comes. Each check whose socket is ready then goes one step.
 ";
