@@ -67,6 +67,8 @@ const PRECISION_BITS: u32 = 7;
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     buckets: Vec<u32>,
+    /// None below it has any.
+    first: usize,
     count: u64,
     max: Duration,
 }
@@ -76,8 +78,12 @@ impl Histogram {
     pub fn add(&mut self, time: Duration) {
         let bucket = Self::bucket(time.as_secs() * 1_000_000 + u64::from(time.subsec_micros()));
         if self.buckets.len() <= bucket {
-            self.buckets.resize(bucket + 1, 0);
+            // Most are never used: the system gives zeros for nothing.
+            let mut wider = vec![0; bucket + 1];
+            wider[..self.buckets.len()].copy_from_slice(&self.buckets);
+            self.buckets = wider;
         }
+        self.first = if self.count == 0 { bucket } else { self.first.min(bucket) };
         self.buckets[bucket] = self.buckets[bucket].saturating_add(1);
         self.count += 1;
         self.max = self.max.max(time);
@@ -88,11 +94,11 @@ impl Histogram {
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let rank = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
-        let bucket = self.buckets.iter().position(|count| {
+        let behind_first = self.buckets.get(self.first..)?.iter().position(|count| {
             seen += u64::from(*count);
             seen >= rank
         })?;
-        Some(Duration::from_micros(Self::upper_bound(bucket)).min(self.max))
+        Some(Duration::from_micros(Self::upper_bound(self.first + behind_first)).min(self.max))
     }
 
     /// The largest, exactly. `None` without any.

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// The longest duration that is taken: ten years. Beyond lies arithmetic that could overflow, and no health check.
 const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
 
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 /// Reads a duration. A bare number is seconds; fractions are taken (`1.5s`, `.5`).
 ///
 /// # Errors
@@ -15,18 +18,28 @@ const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86400);
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("'{text}' is not a duration (such as 250ms, 5s, 1m, 2h, 7d)");
     let (number, unit) = split_unit(text);
-    let seconds_in_unit = match unit {
-        "us" => 1e-6,
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86400.0,
+    let unit = match unit {
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "" | "s" => SECOND,
+        "m" => 60 * SECOND,
+        "h" => 3600 * SECOND,
+        "d" => 86400 * SECOND,
         _ => return Err(wrong()),
     };
-    let number = decimal(number).ok_or_else(wrong)?;
-    Duration::try_from_secs_f64(number * seconds_in_unit)
-        .ok()
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_decimal =
+        whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) && whole.len() + fraction.len() > 0;
+    if !is_decimal {
+        return Err(wrong());
+    }
+    let nanos =
+        whole.bytes().try_fold(0u64, |nanos, digit| nanos.checked_mul(10)?.checked_add(u64::from(digit - b'0') * unit));
+    let (part, _) =
+        fraction.bytes().fold((0, unit), |(sum, unit), digit| (sum + u64::from(digit - b'0') * unit / 10, unit / 10));
+    nanos
+        .and_then(|nanos| nanos.checked_add(part))
+        .map(Duration::from_nanos)
         .filter(|duration| *duration <= DURATION_MAX)
         .ok_or_else(|| format!("'{text}' is longer than ten years"))
 }
@@ -89,12 +102,6 @@ pub fn civil_date(days: u64) -> (u32, u32, u32) {
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     text.split_at(end)
-}
-
-/// Digits with at most one point: no sign, no exponent, no `inf`.
-fn decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.bytes().any(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| plain)
 }
 
 #[cfg(test)]

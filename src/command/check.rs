@@ -18,8 +18,6 @@ mod share;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::exit;
@@ -48,6 +46,7 @@ use crate::report::text::short_time;
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
 use crate::sys::arguments::{self, Secret};
+use crate::sys::exec::become_program;
 use crate::sys::{plain, resource, signal};
 use explain::{Explain, OPENING};
 #[cfg(feature = "compare")]
@@ -166,13 +165,8 @@ fn become_command(command: &[OsString]) -> super::Result {
     // What was raised for the checks is not the command's to have: programs that use select() rely on the limit being
     // low.
     resource::restore_descriptor_limit();
-    let mut becoming = Command::new(&command[0]);
-    becoming.args(&command[1..]);
     // What was said to this program, passwords among it, is not the command's to know.
-    for (name, _) in flags::environment() {
-        becoming.env_remove(name);
-    }
-    let error = becoming.exec();
+    let error = become_program(command, flags::PREFIX);
     Err(format!("{}: {}", command[0].to_string_lossy(), plain(&error)))
 }
 

@@ -78,7 +78,7 @@ pub enum Asked<I> {
 }
 
 /// What the names of this program's own environment variables begin with.
-const PREFIX: &str = "UPCHECK_";
+pub const PREFIX: &str = "UPCHECK_";
 
 /// The environment variables that are meant for this program, each with its value.
 pub fn environment() -> Vec<(OsString, OsString)> {

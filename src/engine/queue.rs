@@ -11,7 +11,8 @@
 //! and given back what it held: it is not the target's fault. Where all need what is lacking (descriptors), it is put back
 //! and nothing else starts; where only some do (ports to one destination), it is held and lets others pass.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,35 @@ impl Limits {
 /// system has no random numbers.
 type ByHost<V> = HashMap<Box<str>, V, BuildHasherDefault<DefaultHasher>>;
 
+/// One that must not start before its time. The number keeps those of one time in their order.
+#[derive(Debug)]
+struct Later<T> {
+    at: Instant,
+    number: u64,
+    item: T,
+}
+
+impl<T> Ord for Later<T> {
+    /// The earliest is the greatest, which a heap has on top.
+    fn cmp(&self, other: &Later<T>) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl<T> PartialOrd for Later<T> {
+    fn partial_cmp(&self, other: &Later<T>) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Later<T> {
+    fn eq(&self, other: &Later<T>) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<T> Eq for Later<T> {}
+
 /// What waits for its turn, and how many are under way.
 #[derive(Debug)]
 pub struct Queue<T> {
@@ -62,8 +92,8 @@ pub struct Queue<T> {
     parked_count: usize,
     /// Hosts of which one has ended while others were parked.
     freed: VecDeque<Box<str>>,
-    /// By the time before which they must not start; the number keeps those of one time apart.
-    later: BTreeMap<(Instant, u64), T>,
+    /// The first to start is on top.
+    later: BinaryHeap<Later<T>>,
     laters: u64,
     /// How many of each host are under way, where that is capped.
     hosts: ByHost<usize>,
@@ -90,7 +120,7 @@ impl<T> Queue<T> {
             parked: ByHost::default(),
             parked_count: 0,
             freed: VecDeque::new(),
-            later: BTreeMap::new(),
+            later: BinaryHeap::new(),
             laters: 0,
             hosts: ByHost::default(),
             next_start: None,
@@ -136,13 +166,13 @@ impl<T> Queue<T> {
     /// Brings one that must not start before `at`.
     pub fn push_later(&mut self, item: T, at: Instant) {
         self.laters += 1;
-        self.later.insert((at, self.laters), item);
+        self.later.push(Later { at, number: self.laters, item });
     }
 
     /// The next that may start. It counts as under way until [`ended`](Self::ended) or [`put_back`](Self::put_back).
     pub fn start(&mut self, now: Instant) -> Option<T> {
-        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
-            self.waiting.push_back(first.remove());
+        while self.later.peek().is_some_and(|first| first.at <= now) {
+            self.waiting.extend(self.later.pop().map(|first| first.item));
         }
         if self.short || self.in_flight >= self.limits.in_flight || self.next_start.is_some_and(|at| now < at) {
             return None;
@@ -192,7 +222,7 @@ impl<T> Queue<T> {
 
     /// When it makes sense to ask again, if nothing else happens: a not-before time comes, or the rate lets one start.
     pub fn next_time(&self) -> Option<Instant> {
-        let later = self.later.first_key_value().map(|((at, _), _)| *at);
+        let later = self.later.peek().map(|first| first.at);
         // Where the cap or a shortage keeps all from starting, it takes an end of another, and no time will help.
         let could_start = !self.short && self.in_flight < self.limits.in_flight;
         let some_wait = !self.waiting.is_empty() || !self.freed.is_empty() || self.retries > 0;
@@ -288,14 +318,14 @@ impl<T> Queue<T> {
         if let Some(host) = self.parked.keys().next().cloned() {
             return self.unpark(&host);
         }
-        self.later.pop_first().map(|(_, item)| item)
+        self.later.pop().map(|first| first.item)
     }
 
     /// Forgets those that wait and are meant.
     pub fn forget(&mut self, is_meant: impl Fn(&T) -> bool) {
         self.waiting.retain(|item| !is_meant(item));
         self.held.retain(|item| !is_meant(item));
-        self.later.retain(|_, item| !is_meant(item));
+        self.later.retain(|later| !is_meant(&later.item));
         self.parked.retain(|_, items| {
             items.retain(|item| !is_meant(item));
             !items.is_empty()

@@ -205,13 +205,15 @@ pub fn push_seconds_or_null(time: Option<Duration>, out: &mut Vec<u8>) {
 
 /// A time for a person, in four to seven characters: `734 us`, `203 ms`, `1.48 s`, `25.0 s`.
 pub fn short_time(time: Duration) -> String {
-    let micros = time.as_micros();
+    // A time of 500,000 years is shown as such.
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX - 1_000_000);
+    let rounded = |to: u64| (micros + to / 2) / to;
     match micros {
         0..1_000 => format!("{micros} us"),
-        1_000..10_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
-        10_000..999_500 => format!("{:.0} ms", time.as_secs_f64() * 1e3),
-        999_500..10_000_000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => format!("{:.1} s", time.as_secs_f64()),
+        1_000..9_950 => format!("{}.{} ms", rounded(100) / 10, rounded(100) % 10),
+        9_950..999_500 => format!("{} ms", rounded(1_000)),
+        999_500..9_995_000 => format!("{}.{:02} s", rounded(10_000) / 100, rounded(10_000) % 100),
+        _ => format!("{}.{} s", rounded(100_000) / 10, rounded(100_000) % 10),
     }
 }
 

@@ -7,50 +7,71 @@ use std::os::unix::ffi::OsStrExt;
 #[cfg(not(target_vendor = "apple"))]
 unsafe extern "C" {
     // POSIX, Base Definitions 8.1.
-    static environ: *const *const c_char;
+    static mut environ: *const *const c_char;
 }
 
-/// Where the list of variables begins. Null: there is none.
+/// Where it is written where the list of variables begins, which is null where there is none.
 #[cfg(not(target_vendor = "apple"))]
-fn start() -> *const *const c_char {
-    // SAFETY: reading a pointer that the C library has set before `main`. Nothing in this program changes the environment.
-    unsafe { environ }
+fn place() -> *mut *const *const c_char {
+    &raw mut environ
 }
 
-/// Where the list of variables begins. Null: there is none.
+/// Where it is written where the list of variables begins, which is null where there is none.
 #[cfg(target_vendor = "apple")]
-fn start() -> *const *const c_char {
-    // SAFETY: it takes nothing and gives a pointer to the list's place, which is there as long as the process.
-    unsafe { (*libc::_NSGetEnviron()).cast_const().cast() }
+fn place() -> *mut *const *const c_char {
+    // SAFETY: it takes nothing and gives a pointer that is good as long as the process.
+    unsafe { libc::_NSGetEnviron() }.cast()
+}
+
+/// The variables as the system keeps them: `NAME=value`, each with a zero behind it.
+fn all() -> impl Iterator<Item = *const c_char> {
+    // SAFETY: reading a pointer that the C library has set before `main`, and that only `replace` changes.
+    let mut at = unsafe { *place() };
+    std::iter::from_fn(move || {
+        if at.is_null() {
+            return None;
+        }
+        // SAFETY: the list ends with a null pointer, which has not been passed, and is not changed by anybody.
+        let variable = unsafe { *at };
+        if variable.is_null() {
+            return None;
+        }
+        // SAFETY: that was not the null pointer, so there is a next entry.
+        at = unsafe { at.add(1) };
+        Some(variable)
+    })
 }
 
 /// The variables whose names begin with this, in the order in which they stand. Where one stands there twice, the first
 /// is the one that counts.
 pub fn starting_with(prefix: &str) -> Vec<(OsString, OsString)> {
-    let mut found = Vec::new();
-    let mut at = start();
-    if at.is_null() {
-        return found;
-    }
-    loop {
-        // SAFETY: the list ends with a null pointer, which has not been passed, and is not changed by anybody.
-        let variable = unsafe { *at };
-        if variable.is_null() {
-            return found;
-        }
-        // SAFETY: each entry is a string that ends with a zero, and stays as it is.
-        let starts = unsafe { begins_with(variable, prefix.as_bytes()) };
-        if starts {
-            // SAFETY: as above.
-            let bytes = unsafe { CStr::from_ptr(variable) }.to_bytes();
-            if let Some(equals) = bytes.iter().position(|&byte| byte == b'=') {
-                let part = |bytes| OsStr::from_bytes(bytes).to_owned();
-                found.push((part(&bytes[..equals]), part(&bytes[equals + 1..])));
-            }
-        }
-        // SAFETY: the null pointer has not been reached, so there is a next entry.
-        at = unsafe { at.add(1) };
-    }
+    let part = |bytes| OsStr::from_bytes(bytes).to_owned();
+    // SAFETY: each entry is a string that ends with a zero, and stays as it is.
+    let those = all().filter(|&variable| unsafe { begins_with(variable, prefix.as_bytes()) });
+    let split = |variable| {
+        // SAFETY: as above.
+        let bytes = unsafe { CStr::from_ptr(variable) }.to_bytes();
+        let equals = bytes.iter().position(|&byte| byte == b'=')?;
+        Some((part(&bytes[..equals]), part(&bytes[equals + 1..])))
+    };
+    those.filter_map(split).collect()
+}
+
+/// All variables but those whose names begin with this, and a null pointer at the end: an environment for another program.
+pub(super) fn without(prefix: &str) -> Vec<*const c_char> {
+    // SAFETY: as above.
+    let others = all().filter(|&variable| !unsafe { begins_with(variable, prefix.as_bytes()) });
+    others.chain([std::ptr::null()]).collect()
+}
+
+/// Makes another list the environment. Gives the one that was.
+///
+/// # Safety
+/// The list must end with a null pointer, be made of strings that end with a zero, and stay there as long as it is the
+/// environment. No other thread may look meanwhile.
+pub(super) unsafe fn replace(list: *const *const c_char) -> *const *const c_char {
+    // SAFETY: it is the C library's own variable, and nobody else looks.
+    unsafe { std::ptr::replace(place(), list) }
 }
 
 /// Whether a string that ends with a zero begins with these bytes, none of which is zero.

@@ -6,6 +6,7 @@
 
 pub mod arguments;
 pub mod environment;
+pub mod exec;
 pub mod fd;
 pub mod random;
 pub mod resource;

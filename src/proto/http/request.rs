@@ -102,8 +102,9 @@ pub struct Template {
     body: Option<Rc<[u8]>>,
     /// For the origin that the user named.
     at_home: HeaderLines,
-    /// For any other that a redirect leads to. What the user said of one origin is not told to the next.
-    elsewhere: HeaderLines,
+    /// For any other that a redirect leads to: what the user said of one origin is not told to the next. `None`: nothing was
+    /// said that is not for all.
+    elsewhere: Option<HeaderLines>,
 }
 
 /// The header lines of a request.
@@ -117,15 +118,16 @@ struct HeaderLines {
     /// It asks for another protocol.
     upgrades: bool,
     /// All other header lines, but for the next.
-    fields: Box<[u8]>,
+    fields: Vec<u8>,
     /// Those that belong to the body.
-    body_fields: Box<[u8]>,
+    body_fields: Vec<u8>,
 }
 
 impl HeaderLines {
     /// `body`: how long it is; `None`: there is none. `says_none`: then that is said, too.
     fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<usize>, says_none: bool) -> HeaderLines {
-        let (mut lines, mut body_lines) = (Vec::new(), Vec::new());
+        // Room for the default ones and a few of the user's.
+        let (mut lines, mut body_lines) = (Vec::with_capacity(192), Vec::new());
         let (mut host, mut authorized, mut closes, mut upgrades) = (None, false, false, false);
         let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
         for (name, value) in DEFAULTS {
@@ -151,7 +153,7 @@ impl HeaderLines {
         if let Some(length) = body.or(says_none.then_some(0)) {
             push_field(&mut body_lines, "Content-Length", &length.to_string());
         }
-        HeaderLines { host, authorized, closes, upgrades, fields: lines.into(), body_fields: body_lines.into() }
+        HeaderLines { host, authorized, closes, upgrades, fields: lines, body_fields: body_lines }
     }
 }
 
@@ -176,12 +178,13 @@ impl Template {
             method: method.into(),
             body: body.cloned(),
             at_home: HeaderLines::new(fields.iter(), length, says_none),
-            elsewhere: HeaderLines::new(fields.iter().filter(goes_along), length, says_none),
+            elsewhere: (!fields.iter().all(|field| goes_along(&field)))
+                .then(|| HeaderLines::new(fields.iter().filter(goes_along), length, says_none)),
         }
     }
 
     fn lines(&self, form: Form) -> &HeaderLines {
-        if form.elsewhere { &self.elsewhere } else { &self.at_home }
+        self.elsewhere.as_ref().filter(|_| form.elsewhere).unwrap_or(&self.at_home)
     }
 
     /// Whether the answer will have no body, whatever its head says.
