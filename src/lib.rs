@@ -28,8 +28,8 @@
 //! | [`command`] | what a user asks for | everything but `conn`, except `mock` |
 //!
 //! No two files know each other, by whatever way round, and no two types have one name. A test reads the sources and fails on
-//! an import against this table or in a circle, on `unsafe` outside `sys`, on a clock read outside [`os`], on a file opened
-//! where nobody named it, and on a name in this text that the code does not have.
+//! an import against this table or in a circle, on `unsafe` outside `sys` (C's `main` aside), on a clock read outside [`os`],
+//! on a file opened where nobody named it, and on a name in this text that the code does not have.
 //!
 //! # One check, step by step
 //!

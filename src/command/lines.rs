@@ -207,7 +207,7 @@ fn line_end(rest: &[u8]) -> Option<usize> {
 /// It cannot be opened, or is a folder.
 pub(super) fn open(name: &str) -> io::Result<(String, File, bool)> {
     let (name, file) = match name {
-        "-" => ("<stdin>".to_owned(), File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+        "-" => ("<stdin>".to_owned(), fd::standard_input().try_clone_to_owned()?.into()),
         path => (path.escape_debug().to_string(), fd::open_without_waiting(path)?),
     };
     let about = file.metadata()?;

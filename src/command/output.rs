@@ -12,7 +12,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -80,10 +80,10 @@ impl Output {
         match place.metadata() {
             Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             // Such as /dev/stdout: what the shell has opened is not ours to replace.
-            Ok(there) if is_open_as(io::stdout().as_fd(), &there) => {
+            Ok(there) if is_open_as(fd::standard_output(), &there) => {
                 return Output::to(Outlet::standard_output()?, reactor, tag);
             }
-            Ok(there) if is_open_as(io::stderr().as_fd(), &there) => {
+            Ok(there) if is_open_as(fd::standard_error(), &there) => {
                 return Output::to(Outlet::standard_error()?, reactor, tag);
             }
             Ok(there) if !there.is_file() => {
@@ -336,9 +336,8 @@ fn make_beside(place: &Path) -> io::Result<(File, PathBuf)> {
 
 /// Standard output, for what is said before there is a loop or after it.
 pub fn print(text: &str) {
-    let mut out = io::stdout().lock();
     // A reader that has gone has read enough.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = Outlet::standard_output().and_then(|mut out| out.write_all(text.as_bytes()));
 }
 
 /// Whether the descriptor is open on this very file.

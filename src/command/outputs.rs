@@ -1,8 +1,6 @@
 //! Which reports are wanted and how they are to look: what the commands that write results have in common.
 
 use std::borrow::Cow;
-use std::io;
-use std::os::fd::AsFd;
 
 use super::flags::Flag;
 use super::reports::{Report, Reports, Wake};
@@ -174,7 +172,7 @@ impl Outputs {
                 Color::Never => false,
                 Color::Auto => is_terminal && wants_color(),
             },
-            columns: is_terminal.then(|| fd::columns(io::stdout().as_fd())).flatten(),
+            columns: is_terminal.then(|| fd::columns(fd::standard_output())).flatten(),
             verbose: self.verbose,
             quiet: self.quiet,
         }

@@ -31,7 +31,7 @@ impl Outlet {
     /// # Errors
     /// There is none.
     pub fn standard_output() -> io::Result<Outlet> {
-        io::stdout().as_fd().try_clone_to_owned().map(|fd| Outlet(fd.into()))
+        fd::standard_output().try_clone_to_owned().map(|fd| Outlet(fd.into()))
     }
 
     /// Standard error. Dropping it leaves standard error open.
@@ -39,7 +39,7 @@ impl Outlet {
     /// # Errors
     /// There is none.
     pub fn standard_error() -> io::Result<Outlet> {
-        io::stderr().as_fd().try_clone_to_owned().map(|fd| Outlet(fd.into()))
+        fd::standard_error().try_clone_to_owned().map(|fd| Outlet(fd.into()))
     }
 
     /// Whether it is a regular file, which never makes anybody wait.

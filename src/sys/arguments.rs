@@ -16,7 +16,7 @@ pub struct Secret {
 }
 
 /// Writes spaces over these parts of all arguments that have them. Call it while there is one thread, and when all
-/// arguments have been read: `std::env::args_os` gives the spaces from then on.
+/// arguments have been read.
 ///
 /// Where anything is not just as it should be, nothing is touched.
 pub fn blank(secrets: &[Secret]) {
@@ -28,18 +28,16 @@ pub fn blank(secrets: &[Secret]) {
 
 #[cfg(target_os = "linux")]
 fn overwrite(secrets: &[Secret]) -> Option<()> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
     let memory = bounds(&std::fs::read("/proc/self/stat").ok()?)?;
     let there = std::fs::read("/proc/self/cmdline").ok()?;
-    let (laid_out, places) = layout(&arguments, secrets);
-    if there != laid_out || memory.len() != laid_out.len() {
+    if memory.len() != there.len() {
         return None;
     }
     let start = std::ptr::with_exposed_provenance_mut::<u8>(memory.start);
-    for place in places.into_iter().flatten() {
-        // SAFETY: `place` is within `laid_out`, as long as which the memory is that the kernel laid the arguments out in.
-        // It is the process's own, writable, and there until it ends; what is in it was read just now, and is what was
-        // expected. Nobody else looks there: std makes a copy whenever it is asked, and there is no other thread.
+    for place in places(&there, secrets).into_iter().flatten() {
+        // SAFETY: `place` is within `there`, which is what the kernel has just read in that very memory. It is the process's
+        // own, writable, and there until it ends. Nobody else looks there: the program has copied its arguments, std makes a
+        // copy whenever it is asked, and there is no other thread.
         unsafe { start.add(place).write_volatile(b' ') };
     }
     Some(())
@@ -67,21 +65,19 @@ fn bounds(stat: &[u8]) -> Option<Range<usize>> {
     }
 }
 
-/// The arguments as the kernel lays them out, each with a zero behind it, and where in that the secrets stand.
+/// Where in a list of arguments, each with a zero behind it, the secrets stand.
 #[cfg(any(target_os = "linux", test))]
-fn layout(arguments: &[OsString], secrets: &[Secret]) -> (Vec<u8>, Vec<Range<usize>>) {
-    let (mut laid_out, mut places) = (Vec::new(), Vec::new());
-    for argument in arguments {
-        let bytes = argument.as_encoded_bytes();
-        for Secret { range, .. } in secrets.iter().filter(|secret| secret.argument == *argument) {
-            if range.end <= bytes.len() {
-                places.push(laid_out.len() + range.start..laid_out.len() + range.end);
+fn places(arguments: &[u8], secrets: &[Secret]) -> Vec<Range<usize>> {
+    let (mut places, mut start) = (Vec::new(), 0);
+    for argument in arguments.split(|&byte| byte == 0) {
+        for Secret { range, .. } in secrets.iter().filter(|secret| secret.argument.as_encoded_bytes() == argument) {
+            if range.end <= argument.len() {
+                places.push(start + range.start..start + range.end);
             }
         }
-        laid_out.extend_from_slice(bytes);
-        laid_out.push(0);
+        start += argument.len() + 1;
     }
-    (laid_out, places)
+    places
 }
 
 #[cfg(test)]
@@ -106,19 +102,19 @@ mod tests {
     #[test]
     fn the_kernel_says_them_of_this_process() {
         let memory = bounds(&std::fs::read("/proc/self/stat").unwrap()).unwrap();
+        let there = std::fs::read("/proc/self/cmdline").unwrap();
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        let (laid_out, _) = layout(&arguments, &[]);
-        assert_eq!((memory.len(), std::fs::read("/proc/self/cmdline").unwrap()), (laid_out.len(), laid_out));
+        let expected: Vec<_> = arguments.iter().map(|argument| argument.as_encoded_bytes()).collect();
+        assert_eq!((memory.len(), there.strip_suffix(b"\0").unwrap()), (there.len(), &*expected.join(&0)));
     }
 
     #[test]
     fn each_argument_with_a_secret_is_found() {
-        let arguments = ["upcheck", "-u", "me:pw", "", "--user=me:pw", "me:pw", "me:pwd"].map(OsString::from);
+        let arguments = b"upcheck\0-u\0me:pw\0\0--user=me:pw\0me:pw\0me:pwd\0";
         let secret = |argument: &str, range| Secret { argument: argument.into(), range };
         let secrets = [secret("me:pw", 0..5), secret("--user=me:pw", 7..12), secret("me:pwd", 0..7)];
-        let (laid_out, places) = layout(&arguments, &secrets);
-        assert_eq!(laid_out, b"upcheck\0-u\0me:pw\0\0--user=me:pw\0me:pw\0me:pwd\0");
+        let places = places(arguments, &secrets);
         assert_eq!(places, [11..16, 25..30, 31..36], "and nothing behind the end of one");
-        assert!(places.iter().all(|place| &laid_out[place.clone()] == b"me:pw"));
+        assert!(places.iter().all(|place| &arguments[place.clone()] == b"me:pw"));
     }
 }

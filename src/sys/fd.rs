@@ -12,6 +12,23 @@ use std::path::Path;
 /// The most bytes that a write to a ready pipe takes without waiting (POSIX: at least 512; Linux: 4096).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
+/// Standard input. It is open, by itself or as something that stands in for it (see [`start`](super::start)), and nobody
+/// closes it.
+pub fn standard_input() -> BorrowedFd<'static> {
+    // SAFETY: see above, here and below.
+    unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
+}
+
+/// Standard output, as [`standard_input`].
+pub fn standard_output() -> BorrowedFd<'static> {
+    unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
+}
+
+/// Standard error, as [`standard_input`].
+pub fn standard_error() -> BorrowedFd<'static> {
+    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+}
+
 /// Which way data is to flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {

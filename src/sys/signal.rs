@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// SIGINT, as Ctrl-C sends it.
@@ -27,10 +27,7 @@ impl SignalPipe {
     /// Catches SIGINT and SIGTERM, once each: a second one of the same kind ends the process as if nothing had been
     /// caught, so that an impatient user is never stuck. Call it once in a process.
     pub fn catch() -> io::Result<SignalPipe> {
-        let (reader, writer) = io::pipe()?;
-        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
-        set_nonblocking(&reader)?;
-        set_nonblocking(&writer)?;
+        let (reader, writer) = pipe()?;
         // The handler may run until the process ends, so its end stays open as long.
         WRITE_END.store(writer.into_raw_fd(), Ordering::SeqCst);
         for signal in [INTERRUPT, TERMINATE] {
@@ -74,6 +71,28 @@ extern "C" fn on_signal(signal: libc::c_int) {
     }
 }
 
+/// A pipe neither end of which ever waits: where to read, and where to write.
+#[cfg(not(target_vendor = "apple"))]
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [-1; 2];
+    // SAFETY: the array has the two places that the call fills with descriptors, which are then nobody's but ours.
+    unsafe {
+        super::check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK))?;
+        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
+    }
+}
+
+/// The same where there is no `pipe2`.
+#[cfg(target_vendor = "apple")]
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = io::pipe()?;
+    let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+    set_nonblocking(&reader)?;
+    set_nonblocking(&writer)?;
+    Ok((reader, writer))
+}
+
+#[cfg(target_vendor = "apple")]
 fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
     // SAFETY: plain fcntl calls on a descriptor that we own.
     unsafe {

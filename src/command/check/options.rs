@@ -1,7 +1,7 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::engine::secure::{self, Defaults};
 use crate::os;
 use crate::proto::dns::config::{DNS_PORT, server};
 use crate::report::formats;
-use crate::sys::plain;
+use crate::sys::{fd, plain};
 
 /// What a flag of `check` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -500,11 +500,11 @@ const FILE_MAX: u64 = 16 * 1024 * 1024;
 /// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
 pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let source: Box<dyn Read> = match name {
-        "-" => Box::new(io::stdin()),
-        name => Box::new(File::open(name).map_err(|error| format!("{}: {}", name.escape_debug(), plain(&error)))?),
+    let source = match name {
+        "-" => fd::standard_input().try_clone_to_owned().map(File::from),
+        name => File::open(name),
     };
-    match source.take(FILE_MAX + 1).read_to_end(&mut bytes) {
+    match source.and_then(|source| source.take(FILE_MAX + 1).read_to_end(&mut bytes)) {
         Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
         Ok(_) => Ok(bytes),
         Err(error) => Err(format!("{}: {}", name.escape_debug(), plain(&error))),

@@ -1,7 +1,6 @@
 //! The progress line: how far a run is, drawn over itself on a terminal, and wiped before anything else is written there.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::super::outputs::{ReportForm, dumb};
@@ -64,7 +63,7 @@ impl Progress {
             false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
         };
         // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
-        let room = fd::columns(io::stderr().as_fd()).map_or(usize::MAX, |columns| columns - 1);
+        let room = fd::columns(fd::standard_error()).map_or(usize::MAX, |columns| columns - 1);
         reports.put(&format!("\r\x1b[K{}", clip(&format!("{how_far}, {elapsed}"), room)));
         self.shown = true;
     }

@@ -4,7 +4,7 @@
 //! `cannot REASON`.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::check::units;
 use crate::command::check::{Beside, DESCRIPTORS_RESERVED, MEMORY, START_BATCH};
 use crate::command::exit;
 use crate::command::flags::{self, Asked, Flag};
+use crate::command::output::print;
 use crate::engine::queue::Limits;
 use crate::engine::resolver::Names;
 use crate::engine::retry::Persistence;
@@ -83,8 +84,7 @@ pub(super) fn run(arguments: Vec<OsString>) -> crate::command::Result {
         Ok(own) => own.to_line(),
         Err(reason) => format!("{CANNOT}{reason}\n"),
     };
-    // A parent that has gone does not care any more.
-    let _ = io::stdout().write_all(line.as_bytes());
+    print(&line);
     Ok(exit::HEALTHY)
 }
 
