@@ -264,6 +264,21 @@ impl Draft {
         }
     }
 
+    /// What was said that cannot hold together.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let wants_body = || self.any(Expectation::is_of_the_body);
+        (self.no_body && wants_body()).then_some("--no-body, and an expectation on the body")
+    }
+
+    /// How TLS is to be spoken.
+    pub fn tls(&self) -> &TlsWanted {
+        &self.tls
+    }
+
+    fn any(&self, is: fn(&Expectation) -> bool) -> bool {
+        self.expect.iter().chain(&self.warn).any(is)
+    }
+
     /// What it comes to.
     pub fn settings(&self) -> Settings {
         let implied = match (self.head, &self.data) {
@@ -273,13 +288,12 @@ impl Draft {
         };
         let kept = self.keepalive.then(Field::no_connection);
         let fields: Vec<Field> = kept.into_iter().chain(self.user_agent.iter().chain(&self.fields).cloned()).collect();
-        let any = |is: fn(&Expectation) -> bool| self.expect.iter().chain(&self.warn).any(is);
         let retries = self.retries.unwrap_or(0);
         let needs = Needs {
             // To see where it leads, how long to stay away, and how a body is coded that is to be judged.
-            head: self.location || retries > 0 || any(|it| it.needs_headers() || it.is_of_the_body()),
-            json: any(Expectation::needs_json),
-            whole_body: any(Expectation::is_of_the_body),
+            head: self.location || retries > 0 || self.any(|it| it.needs_headers() || it.is_of_the_body()),
+            json: self.any(Expectation::needs_json),
+            whole_body: self.any(Expectation::is_of_the_body),
         };
         Settings {
             said: self.said.clone().unwrap_or_default(),
@@ -486,11 +500,6 @@ impl Settings {
     pub fn needs_whole_body(&self) -> bool {
         self.needs.whole_body
     }
-
-    /// What was said that cannot hold together.
-    pub fn contradiction(&self) -> Option<&'static str> {
-        (self.no_body && self.needs_whole_body()).then_some("--no-body, and an expectation on the body")
-    }
 }
 
 /// How redirects are followed.
@@ -607,6 +616,17 @@ mod tests {
         assert_eq!(said(alpine), is(b"PEM"));
         let error = said(no_files).unwrap_err();
         assert!(error.starts_with("no trusted certificates where systems keep them (looked for /etc/ssl/"), "{error}");
+    }
+
+    #[test]
+    fn a_body_that_is_not_read_cannot_be_judged() {
+        let contradiction = |expectation| {
+            let mut draft = Draft::default();
+            draft.set(Setting::NoBody, "", no_files).unwrap();
+            draft.set(Setting::Expect, expectation, no_files).unwrap();
+            draft.contradiction().is_some()
+        };
+        assert!(contradiction("body.bytes > 3") && contradiction("json.a == 1") && !contradiction("status == 200"));
     }
 
     #[test]

@@ -144,13 +144,12 @@ pub struct World {
 pub struct Reader {
     world: World,
     /// What holds for all files: the flags.
-    flags: Said,
+    flags: Rc<Said>,
     /// What holds for the lines that follow: the flags and this file's `default` lines.
-    defaults: Said,
+    defaults: Rc<Said>,
 }
 
 /// What was said so far, and what it comes to, ready to be shared.
-#[derive(Clone)]
 struct Said {
     draft: Draft,
     tags: Tags,
@@ -172,7 +171,7 @@ impl Said {
 impl Reader {
     /// A reader for which `flags` hold unless a line says otherwise.
     pub fn new(flags: Draft, world: World) -> Reader {
-        let flags = Said::new(flags, Tags::default());
+        let flags = Rc::new(Said::new(flags, Tags::default()));
         Reader { world, defaults: flags.clone(), flags }
     }
 
@@ -199,7 +198,7 @@ impl Reader {
         let Some(first) = words.target()? else { return Ok(None) };
         if first.text == "default" {
             if let Some(said) = self.options(&mut words)? {
-                self.defaults = *said;
+                self.defaults = said;
             }
             return Ok(None);
         }
@@ -209,7 +208,7 @@ impl Reader {
         let said = if words.at == line.len() { None } else { self.options(&mut words)? };
         let (settings, tags) = match said {
             None => (self.defaults.settings.clone(), self.defaults.shared_tags.clone()),
-            Some(said) => (said.settings, said.shared_tags),
+            Some(said) => (said.settings.clone(), said.shared_tags.clone()),
         };
         told_apart(&url, &settings).map_err(|message| first.error(0, &message))?;
         Ok(Some(Target { url, pinned: None, socket, written, user, tags, settings }))
@@ -240,7 +239,7 @@ impl Reader {
     }
 
     /// The rest of a line: `option=value ...` on top of the defaults. `None` where there is none.
-    fn options(&self, words: &mut Words<'_>) -> Result<Option<Box<Said>>, LineError> {
+    fn options(&self, words: &mut Words<'_>) -> Result<Option<Rc<Said>>, LineError> {
         let Some(mut word) = words.next()? else { return Ok(None) };
         let first_at = word.at;
         let (mut draft, mut tags) = (self.defaults.draft.clone(), self.defaults.tags.clone());
@@ -250,9 +249,9 @@ impl Reader {
                 Some(word) => word,
                 None => {
                     let said = Said::new(draft, tags);
-                    return match said.settings.contradiction() {
+                    return match said.draft.contradiction() {
                         Some(told) => Err(LineError { column: column(words.line, first_at), message: told.to_owned() }),
-                        None => Ok(Some(Box::new(said))),
+                        None => Ok(Some(Rc::new(said))),
                     };
                 }
             };

@@ -126,7 +126,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
                 return Ok(exit::HEALTHY);
             }
             hide_secrets(&as_given, &flags, &arguments);
-            let options = CheckOptions::of(flags, arguments)?;
+            let options = CheckOptions { is_last: true, ..CheckOptions::of(flags, arguments)? };
             let code = check(options)?.0;
             return if code == exit::HEALTHY && !then.is_empty() { become_command(&then) } else { Ok(code) };
         }
@@ -256,7 +256,7 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
         return Ok((dry::run(&options, &mut input, &mut reactor)?, Summary::default()));
     }
     // A flag's roots hold wherever a line has none of its own.
-    let has_roots = options.draft.settings().tls.roots.is_some();
+    let has_roots = options.draft.tls().roots.is_some();
     let defaults = if !has_roots && input.may_need_tls() { environment_roots()? } else { Defaults::default() };
 
     let limits = Limits {
@@ -311,7 +311,12 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
         tells_memory: options.outputs.tell_memory(),
     };
     run.until_done()?;
-    run.finish()
+    let ended = run.finish();
+    if options.is_last {
+        // The system takes all of it back at once, which is quicker than to give it back piece by piece.
+        std::mem::forget(run);
+    }
+    ended
 }
 
 /// When the run ends: after `--deadline` or `--wait`, whichever is shorter.
@@ -539,7 +544,7 @@ impl Run {
     }
 
     /// Writes the summaries and waits until everything has been read. Then says how it went.
-    fn finish(mut self) -> Result<(u8, Summary), String> {
+    fn finish(&mut self) -> Result<(u8, Summary), String> {
         if let Some(progress) = &mut self.progress {
             progress.erase(&mut self.reports);
             self.reports.flush_messages(self.engine.reactor());

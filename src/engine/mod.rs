@@ -59,6 +59,9 @@ use unsent::Unsent;
 /// The one read buffer: one thread reads, so one buffer serves all connections.
 const READ_BUFFER: usize = 16 * 1024;
 
+/// Room for most requests. It grows to that of the largest.
+const REQUEST_AT_FIRST: usize = 512;
+
 /// How long the engine works before it asks the OS again. What is left over waits with the time at which it was seen, so
 /// that nobody is charged with the work that was done for others before it.
 const WORK_PER_TURN: Duration = Duration::from_millis(3);
@@ -264,7 +267,7 @@ pub struct Engine<O> {
     /// Kept between turns so that their memory is, too.
     ready: Vec<Ready<Tag<O>>>,
     request: Vec<u8>,
-    buffer: Box<[u8; READ_BUFFER]>,
+    buffer: Box<[u8]>,
 }
 
 impl<O: Copy> Engine<O> {
@@ -296,8 +299,9 @@ impl<O: Copy> Engine<O> {
             journal: None,
             work_until: started,
             ready: Vec::new(),
-            request: Vec::new(),
-            buffer: Box::new([0; READ_BUFFER]),
+            request: Vec::with_capacity(REQUEST_AT_FIRST),
+            // Zeros that the system gives are not written, and take no memory before they are used.
+            buffer: vec![0; READ_BUFFER].into(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::dial::{Attempt, Place};
 use super::exchange::READS_PER_TURN;
 use super::pool::Origin;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, READ_BUFFER, Tag, secure};
+use super::{Engine, Job, Link, Tag, secure};
 use crate::check::machine::{Check, Input};
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::{Conn, would_block};
@@ -103,7 +103,7 @@ impl<O: Copy> Engine<O> {
 
 /// Whether an idle connection is as it was left. TLS may have said something in between that is no answer, such as a
 /// ticket for another session.
-fn probe(conn: &mut Conn, buffer: &mut [u8; READ_BUFFER]) -> Result<(), CloseReason> {
+fn probe(conn: &mut Conn, buffer: &mut [u8]) -> Result<(), CloseReason> {
     for _ in 0..READS_PER_TURN {
         let length = match conn.fill(buffer) {
             Err(error) if would_block(&error) => return Ok(()),

@@ -266,6 +266,8 @@ pub(super) struct CheckOptions {
     pub(super) explain: bool,
     /// For `demo`: what is called with each outcome, within the loop.
     pub(super) trap: Option<fn(&Outcome)>,
+    /// The process ends with it.
+    pub(super) is_last: bool,
     pub(super) verify_cache: bool,
     pub(super) names: Names,
     /// How many bytes of answers are kept at once.
@@ -322,6 +324,7 @@ impl CheckOptions {
             trace: None,
             explain: false,
             trap: None,
+            is_last: false,
             verify_cache: true,
             names: Names::default(),
             memory: MEMORY,
@@ -344,11 +347,10 @@ impl CheckOptions {
         for Given { id, value, spelled } in flags {
             options.take(id, &value).map_err(|error| format!("{spelled}: {error}"))?;
         }
-        let settings = options.draft.settings();
-        if let Some(contradiction) = settings.contradiction() {
+        if let Some(contradiction) = options.draft.contradiction() {
             return Err(contradiction.to_owned());
         }
-        secure::verify(&settings.tls)?;
+        secure::verify(options.draft.tls())?;
         Ok(options)
     }
 

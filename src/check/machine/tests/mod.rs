@@ -495,8 +495,6 @@ fn without_a_body_the_head_is_the_answer() {
     let bench = asked_with(HTTP, &said).all([Input::Bytes(events)]);
     assert_eq!(bench.check.keeps(), Err(CloseReason::Unfinished), "more of it will come");
     assert_eq!(bench.outcome().reason, Reason::Ok);
-    let both = Bench::with(HTTP, &[(Setting::NoBody, ""), (Setting::Expect, "body.bytes > 3")]);
-    assert!(both.check.target().settings.contradiction().is_some());
 }
 
 #[test]
