@@ -11,7 +11,7 @@
 //! user's shell among them. A named pipe or a device that we open ourselves is opened with it, so that nothing waits there.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -305,8 +305,13 @@ impl Output {
 fn copy_into(from: &Path, to: &Path) -> io::Result<()> {
     let mut from = File::open(from)?;
     let mut to = File::options().write(true).truncate(true).open(to)?;
-    io::copy(&mut from, &mut to)?;
-    to.sync_all()
+    let mut piece = vec![0; PER_TURN];
+    loop {
+        match from.read(&mut piece)? {
+            0 => return to.sync_all(),
+            length => to.write_all(&piece[..length])?,
+        }
+    }
 }
 
 impl Drop for Output {

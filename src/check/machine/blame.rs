@@ -120,12 +120,10 @@ pub(super) fn problem_failure(problem: &Problem) -> Failure {
 
 /// A time as a person would say it.
 fn seconds(time: Duration) -> String {
-    if time < Duration::from_millis(1) {
-        format!("{} us", time.as_micros())
-    } else if time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
-    } else {
-        // Of a time that is no binary fraction only what can be told apart.
-        format!("{} s", time.as_millis() as f64 / 1000.0)
+    match (time.as_secs(), time.subsec_millis()) {
+        (0, 0) => format!("{} us", time.subsec_micros()),
+        (0, millis) => format!("{millis} ms"),
+        (seconds, 0) => format!("{seconds} s"),
+        (seconds, millis) => format!("{} s", format!("{seconds}.{millis:03}").trim_end_matches('0')),
     }
 }
