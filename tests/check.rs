@@ -125,6 +125,22 @@ fn the_request_is_what_a_server_expects() {
 }
 
 #[test]
+fn standard_streams_that_are_closed_are_nobodys_numbers() {
+    // Whatever is opened next would get the number of the first that is closed: the loop's own descriptor, or a connection.
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"] {
+        let server = Server::ok();
+        let urls = [server.url("/"), format!("http://{}/", refused_address())];
+        let script = format!("exec \"$0\" \"$@\" {closed}");
+        let output = Upcheck::in_shell(&script).args(["-v", "-o", "human", "--wait", "1ms"]).args(&urls).run();
+        assert_eq!((output.code, server.requests().len()), (Some(124), 1), "{closed}: {}", output.err());
+        let output =
+            Upcheck::in_shell(&script).args(["-v", "-f", "-"]).arg(&urls[0]).stdin(format!("{}\n", urls[0])).run();
+        let expected = if closed.contains('<') { 1 } else { 2 };
+        assert_eq!((output.code, server.requests().len()), (Some(0), 1 + expected), "{closed}: {}", output.err());
+    }
+}
+
+#[test]
 fn a_target_without_scheme_or_path_is_http_and_a_slash() {
     let server = Server::ok();
     Upcheck::new().arg(server.address().to_string()).run().expect_code(0);
