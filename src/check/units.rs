@@ -1,4 +1,4 @@
-//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`.
+//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`; and times as a person reads them.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -99,6 +99,20 @@ pub fn civil_date(days: u64) -> (u32, u32, u32) {
     (year as u32, month as u32, day as u32)
 }
 
+/// A time for a person, in four to seven characters: `734 us`, `203 ms`, `1.48 s`, `25.0 s`.
+pub fn short_time(time: Duration) -> String {
+    // A time of 500,000 years is shown as such.
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX - 1_000_000);
+    let rounded = |to: u64| (micros + to / 2) / to;
+    match micros {
+        0..1_000 => format!("{micros} us"),
+        1_000..9_950 => format!("{}.{} ms", rounded(100) / 10, rounded(100) % 10),
+        9_950..999_500 => format!("{} ms", rounded(1_000)),
+        999_500..9_995_000 => format!("{}.{:02} s", rounded(10_000) / 100, rounded(10_000) % 100),
+        _ => format!("{}.{} s", rounded(100_000) / 10, rounded(100_000) % 10),
+    }
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     text.split_at(end)
@@ -151,6 +165,21 @@ mod tests {
         }
         for text in ["", "KiB", "-1", "+1", "1.5MiB", "1kb", "1 MiB", "99999999999999999999", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_for_a_person() {
+        let cases = [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_500, "1.5 ms"),
+            (203_400, "203 ms"),
+            (999_999, "1.00 s"),
+            (25_040_000, "25.0 s"),
+        ];
+        for (micros, shown) in cases {
+            assert_eq!(short_time(Duration::from_micros(micros)), shown);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Expectation, Headers, Match, Range, Seen, Subject, Test, ValueComparison, Watch, clip};
+use crate::check::units::short_time;
 use crate::proto::json;
 use crate::proto::url::without_user;
 
@@ -83,7 +84,16 @@ impl Expectation {
         let subject = &self.subject;
         match self.test.passes(value) {
             Some(passes) if passes != self.negated => Ok(()),
-            Some(_) => Err(format!("{subject} was {value}")),
+            Some(_) => match (&self.test, value) {
+                // Rounded, it would seem to be the limit itself.
+                (Test::Time(_, limit), TestedValue::Time(time))
+                    if time != limit && short_time(*time) == short_time(*limit) =>
+                {
+                    let micros = time.as_micros();
+                    Err(format!("{subject} was {}.{:03} ms", micros / 1000, micros % 1000))
+                }
+                _ => Err(format!("{subject} was {value}")),
+            },
             None => Err(format!("{subject} is {}, not {}", value.with_type(), self.test.wants())),
         }
     }
@@ -384,8 +394,7 @@ impl fmt::Display for TestedValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TestedValue::Number(text) => f.write_str(&clip(text, MAX_QUOTED)),
-            // As an expectation would have it: `663us`, not `663µs`.
-            TestedValue::Time(time) => f.write_str(&format!("{:?}", whole_microseconds(*time)).replace('µ', "u")),
+            TestedValue::Time(time) => f.write_str(&short_time(*time)),
             TestedValue::Text(bytes) | TestedValue::Word(bytes) => f.write_str(&quote(bytes)),
             TestedValue::Bool(value) => write!(f, "{value}"),
             TestedValue::Null => f.write_str("null"),
@@ -393,11 +402,6 @@ impl fmt::Display for TestedValue<'_> {
             TestedValue::Object => f.write_str("an object"),
         }
     }
-}
-
-/// Microseconds are plenty to see on which side of a limit a time was.
-fn whole_microseconds(time: Duration) -> Duration {
-    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
 
 /// A field's value as it may be shown: a URL in it loses its user and password.
