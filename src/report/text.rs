@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::check::units::civil_date;
+pub use crate::check::units::short_time;
 
 /// Appends a text as it is. A call, and not what the call does: reports that are not the default have hundreds of these,
 /// and there it matters more how small they are than how quick.
@@ -50,6 +51,80 @@ pub fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     shown.into()
+}
+
+/// How many columns of a terminal a text takes: escapes that make colours none, characters of the wide alphabets two.
+pub fn width(text: &str) -> usize {
+    let mut in_escape = false;
+    let columns = text.chars().map(|c| match c {
+        '\x1b' => {
+            in_escape = true;
+            0
+        }
+        _ if in_escape => {
+            in_escape = c != 'm';
+            0
+        }
+        '\u{300}'..='\u{36f}' => 0,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' => 2,
+        '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3ffff}' => 2,
+        _ => 1,
+    });
+    columns.sum()
+}
+
+/// A text in so many columns, its middle left out where it is wider: both ends of a URL tell it from others, the end
+/// more often. Of one with other letters than ASCII's perhaps more is left out than must be.
+pub fn without_middle(text: &str, room: usize) -> Cow<'_, str> {
+    const DOTS: &str = "...";
+    if width(text) <= room {
+        return text.into();
+    }
+    let kept = room.saturating_sub(DOTS.len());
+    let (mut head, mut tail) = (kept / 3, text.len() - (kept - kept / 3).min(text.len()));
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    [&text[..head], DOTS, &text[tail..]].concat().into()
+}
+
+/// Appends a line, broken between words where it is wider than so many columns. What is broken off stands `indent` columns
+/// in. Numbers stay beside what they count and their unit, and a word that is too long for any line is left to the terminal.
+pub fn push_folded(line: &str, columns: usize, indent: usize, out: &mut Vec<u8>) {
+    if width(line) <= columns {
+        return put(line.as_bytes(), out);
+    }
+    let bytes = line.as_bytes();
+    // What stands in the line under way begins here, is so wide, and has been looked at up to here.
+    let (mut from, mut at, mut seen) = (0, 0, 0);
+    // Where it may end, and where it may if nothing else helps.
+    let (mut good, mut any) = (None, None);
+    for end in (1..=bytes.len()).filter(|end| matches!(bytes.get(*end), None | Some(b' '))) {
+        let word = &line[seen..end];
+        at += width(word);
+        if at > columns
+            && let Some(place) = good.or(any)
+        {
+            put(line[from..place].trim_end_matches(' ').as_bytes(), out);
+            out.push(b'\n');
+            out.resize(out.len() + indent, b' ');
+            from = place + 1;
+            at = indent + width(&line[from..end]);
+            (good, any) = (None, None);
+        }
+        if at > indent {
+            any = Some(end);
+            let is_number = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'(' | b' '));
+            if !is_number && !bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
+                good = any;
+            }
+        }
+        seen = end;
+    }
+    put(&bytes[from..], out);
 }
 
 /// Characters that make a line look like another line: marks of direction, separators of lines, joiners, the byte order
@@ -203,20 +278,6 @@ pub fn push_seconds_or_null(time: Option<Duration>, out: &mut Vec<u8>) {
     }
 }
 
-/// A time for a person, in four to seven characters: `734 us`, `203 ms`, `1.48 s`, `25.0 s`.
-pub fn short_time(time: Duration) -> String {
-    // A time of 500,000 years is shown as such.
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX - 1_000_000);
-    let rounded = |to: u64| (micros + to / 2) / to;
-    match micros {
-        0..1_000 => format!("{micros} us"),
-        1_000..9_950 => format!("{}.{} ms", rounded(100) / 10, rounded(100) % 10),
-        9_950..999_500 => format!("{} ms", rounded(1_000)),
-        999_500..9_995_000 => format!("{}.{:02} s", rounded(10_000) / 100, rounded(10_000) % 100),
-        _ => format!("{}.{} s", rounded(100_000) / 10, rounded(100_000) % 10),
-    }
-}
-
 /// Writes dates and times, and remembers the last one: thousands of checks begin within the same second, and what takes
 /// time is its date.
 #[derive(Debug)]
@@ -293,6 +354,43 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_as_wide_as_a_terminal_makes_it() {
+        for (text, columns) in
+            [("", 0), ("plain", 5), ("\u{1b}[31mdown\u{1b}[0m", 4), ("監視", 4), ("e\u{301}", 1), ("ä", 1)]
+        {
+            assert_eq!(width(text), columns, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_loses_its_middle() {
+        let url = "http://127.0.0.1:8000/status/503";
+        assert_eq!(without_middle(url, 32), url);
+        assert_eq!(without_middle(url, 31), "http://12...0.1:8000/status/503");
+        assert_eq!(without_middle(url, 12), "htt...us/503");
+        assert_eq!(without_middle("äöüäöüäöü", 8), "...öü");
+        assert_eq!(without_middle("abcd", 0), "...");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let folded = |line: &str, columns, indent| pushed(|out| push_folded(line, columns, indent, out));
+        assert_eq!(folded("one two three", 13, 2), "one two three");
+        assert_eq!(folded("one two three", 12, 2), "one two\n  three");
+        assert_eq!(folded("  one two three", 9, 4), "  one two\n    three");
+        assert_eq!(
+            folded("reasons: reset 1, closed 12, status 3", 20, 9),
+            "reasons: reset 1,\n         closed 12,\n         status 3"
+        );
+        assert_eq!(folded("it took 216 ms, no more", 14, 1), "it\n took 216 ms,\n no more", "a number and its unit");
+        assert_eq!(folded("a  b", 3, 1), "a\n b");
+        assert_eq!(folded("\u{1b}[31mred\u{1b}[0m one", 7, 0), "\u{1b}[31mred\u{1b}[0m one", "colours take no room");
+        let word = "x".repeat(50);
+        assert_eq!(folded(&format!("and {word} b"), 20, 2), format!("and\n  {word}\n  b"));
+        assert_eq!(folded(&word, 20, 2), word);
+    }
+
+    #[test]
     fn json_strings_are_json() {
         assert_eq!(pushed(|out| push_json("a\"b\\c\n\t\r\u{1b}\u{7f}ä", out)), r#""a\"b\\c\n\t\r\u001b\u007fä""#);
         assert_eq!(pushed(|out| push_json("\u{80}\u{9b}31m\u{9f}\u{a0}é", out)), "\"\\u0080\\u009b31m\\u009f\u{a0}é\"");
@@ -308,17 +406,6 @@ mod tests {
         assert_eq!(pushed(|out| push_seconds(Duration::from_micros(203_114), out)), "0.203114");
         assert_eq!(pushed(|out| push_seconds(Duration::from_micros(12_000_007), out)), "12.000007");
         assert_eq!(pushed(|out| push_seconds_or_null(None, out)), "null");
-        let cases = [
-            (0, "0 us"),
-            (999, "999 us"),
-            (1_500, "1.5 ms"),
-            (203_400, "203 ms"),
-            (999_999, "1.00 s"),
-            (25_040_000, "25.0 s"),
-        ];
-        for (micros, shown) in cases {
-            assert_eq!(short_time(Duration::from_micros(micros)), shown);
-        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::human::Human;
 use super::record::Record;
-use super::text::{push_shown, put, short_time};
+use super::text::{push_folded, put, short_time, shown, without_middle};
 use super::{Look, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::{Reason, Verdict};
@@ -26,7 +26,7 @@ const SLOWEST_MAX: usize = 10;
 
 /// The width where there is no terminal; and the narrowest that makes sense.
 const COLUMNS: usize = 80;
-const COLUMNS_MIN: usize = 44;
+const COLUMNS_MIN: usize = 32;
 
 /// Beside the bar stand a mark, a title, two edges, and a time.
 const TIME_COLUMNS: usize = 9;
@@ -154,6 +154,7 @@ impl Sink for Waterfall {
 /// Where what is drawn.
 struct Canvas {
     color: bool,
+    columns: usize,
     title: usize,
     width: usize,
     from: Duration,
@@ -170,7 +171,7 @@ impl Canvas {
         let from = spans.iter().map(|span| span.start).min().unwrap_or_default();
         let to = spans.iter().map(|span| span.end()).max().unwrap_or_default();
         let micros = (to - from).as_micros().max(1);
-        Canvas { color: look.color, title, width: columns - title - TIME_COLUMNS - 5, from, micros }
+        Canvas { color: look.color, columns, title, width: columns - title - TIME_COLUMNS - 5, from, micros }
     }
 
     /// The column of a time.
@@ -180,17 +181,8 @@ impl Canvas {
     }
 
     fn push_title(&self, mark: char, title: &str, out: &mut Vec<u8>) {
-        let mut shown = Vec::new();
-        push_shown(title, &mut shown);
-        // Both ends of a URL tell it from others, the end more often.
-        let shown: Vec<char> = String::from_utf8_lossy(&shown).chars().collect();
-        let shown: String = match shown.len() > self.title {
-            true => [&shown[..self.title / 3], &['~'], &shown[shown.len() - (self.title - self.title / 3 - 1)..]]
-                .concat()
-                .iter()
-                .collect(),
-            false => shown.iter().collect(),
-        };
+        let shown = shown(title);
+        let shown = without_middle(&shown, self.title);
         put(format!("{mark} {shown:width$} |", width = self.title).as_bytes(), out);
     }
 
@@ -268,12 +260,13 @@ impl Canvas {
     }
 
     fn push_legend(&self, out: &mut Vec<u8>) {
-        put(b"  ", out);
+        let mut legend = b" ".to_vec();
         for (name, letter, _) in PHASES {
-            self.push_cells(&[letter], out);
-            put(format!(" {name}  ").as_bytes(), out);
+            put(b" ", &mut legend);
+            self.push_cells(&[letter], &mut legend);
+            put(format!(" {name} ").as_bytes(), &mut legend);
         }
-        out.truncate(out.trim_ascii_end().len());
+        push_folded(String::from_utf8_lossy(&legend).trim_end(), self.columns, 2, out);
         out.push(b'\n');
     }
 
