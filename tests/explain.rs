@@ -54,3 +54,20 @@ fn many_steps_are_summed_up_and_names_are_part_of_it() {
     assert!(each + summed >= 600, "each begins and each ends: {each} + {summed}");
     assert_eq!(output.report().checks.len(), 300);
 }
+
+#[test]
+fn what_has_no_answer_is_not_said_to_have_been_read() {
+    let server = Server::playing(vec![Step::send("220 ready\r\n")]);
+    let address = server.address();
+    let told = |arguments: &[String]| {
+        let output = Upcheck::new().arg("--explain").args(arguments).run();
+        output.expect_code(0).err().to_owned()
+    };
+    let connected = told(&[format!("tcp://{address}")]);
+    assert!(connected.contains("the connection stands, and what is expected of it is judged"), "{connected}");
+    let read = told(&[format!("tcp://{address}"), "-e".to_owned(), "body contains \"220\"".to_owned()]);
+    assert!(read.contains("what has come is read (engine/exchange.rs) and judged; up"), "{read}");
+    for told in [connected, read] {
+        assert!(!told.contains("the whole answer") && !told.contains("response.rs"), "{told}");
+    }
+}

@@ -25,7 +25,7 @@ pub(super) fn run(
     reactor: &mut Reactor<Tag<Beside>>,
 ) -> Result<u8, String> {
     let wanted = options.outputs.wanted();
-    if let Some(file) = wanted.iter().find_map(|wanted| wanted.file.as_deref()) {
+    if let Some(file) = wanted.iter().find_map(|wanted| wanted.file.as_deref()).or(options.trace.as_deref()) {
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
     }
     let as_objects = wanted.iter().any(|wanted| wanted.format.name == "ndjson");

@@ -16,8 +16,9 @@ const TOLD_ONE_BY_ONE: usize = 200;
 
 /// What stands before the first turn.
 pub(super) const OPENING: &str = "\
-One thread, one loop (src/reactor/mod.rs). In every turn it asks the system which sockets are ready, and
-sleeps until one is or the next deadline comes. Each check whose socket is ready then goes one step.
+One thread, one loop (src/reactor/mod.rs). In every turn it asks the system
+which sockets are ready, and sleeps until one is or the next deadline comes.
+Each check whose socket is ready then goes one step.
 ";
 
 /// What has been told so far.
@@ -63,9 +64,9 @@ fn headline(turn: &TurnRecord) -> String {
 /// Steps that are alike under one line, which says what they are. Each by itself, or how many.
 fn push_steps(steps: &[StepTaken], each: bool, text: &mut String) {
     let mut kinds: Vec<(&StepTaken, Vec<&StepTaken>)> = Vec::new();
-    let alike = |a: &StepTaken, b: &StepTaken| (a.cause, a.from, a.to) == (b.cause, b.from, b.to);
+    let kind_of = |step: &StepTaken| (step.cause, step.from, step.to, is_http(step));
     for step in steps {
-        match kinds.iter_mut().find(|(kind, _)| alike(kind, step)) {
+        match kinds.iter_mut().find(|(kind, _)| kind_of(kind) == kind_of(step)) {
             Some((_, others)) => others.push(step),
             None => kinds.push((step, vec![step])),
         }
@@ -93,13 +94,24 @@ fn told(step: &StepTaken) -> String {
         Cause::HeadStart => "an address has had its head start",
         Cause::Deadline => "the time is over",
     };
-    format!("{cause}: {}", deed(step.from, step.to))
+    format!("{cause}: {}", deed(step.from, step.to, is_http(step)))
+}
+
+fn is_http(step: &StepTaken) -> bool {
+    !step.target.starts_with("tcp://") && !step.target.starts_with("tls://")
 }
 
 /// What a check did that went from one stage to another, with the file that does it, and what it waits for since.
-fn deed(from: Awaits, to: Awaits) -> String {
+fn deed(from: Awaits, to: Awaits, is_http: bool) -> String {
     let (done, waits) = match (from, to) {
-        (_, Awaits::Nothing(Reason::Ok)) => ("the whole answer is read (proto/http/response.rs) and judged", "up"),
+        // Such as tcp:// without more.
+        (Awaits::Start | Awaits::Addresses | Awaits::Connection | Awaits::Tls, Awaits::Nothing(Reason::Ok)) => {
+            ("the connection stands, and what is expected of it is judged (check/machine/judging.rs)", "up")
+        }
+        (_, Awaits::Nothing(Reason::Ok)) => match is_http {
+            true => ("the whole answer is read (proto/http/response.rs) and judged", "up"),
+            false => ("what has come is read (engine/exchange.rs) and judged", "up"),
+        },
         (_, Awaits::Nothing(reason)) => {
             return format!("it ends (check/machine.rs): {}, {}", reason.verdict().as_str(), reason.as_str());
         }
@@ -213,7 +225,8 @@ turn 4: slept 201 ms of 500 ms at most; 2 ready, 1 due; worked for 310 us, and n
     #[test]
     fn the_files_that_are_named_exist() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let told: String = ALL.iter().flat_map(|from| ALL.iter().map(|to| deed(*from, *to) + "\n")).collect();
+        let deeds = |from| ALL.iter().flat_map(move |to| [true, false].map(|is_http| deed(from, *to, is_http) + "\n"));
+        let told: String = ALL.iter().flat_map(|from| deeds(*from)).collect();
         let named: Vec<&str> = told.split('(').skip(1).filter_map(|rest| rest.split(')').next()).collect();
         assert!(named.len() > 20, "{named:?}");
         for name in named {
