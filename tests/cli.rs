@@ -14,11 +14,13 @@ fn no_arguments_get_a_short_help() {
 
 #[test]
 fn help_and_version_go_to_standard_output() {
-    for flag in ["--help", "-h"] {
+    let all = ["Usage:", "--timeout", "--concurrency", "--file", "--output", "--deadline", "UPCHECK_"];
+    let most = ["Usage:", "--timeout", "--concurrency", "--file", "--output", "upcheck --help"];
+    for (flag, words) in [("--help", &all[..]), ("-h", &most)] {
         let output = Upcheck::new().arg(flag).run();
         output.expect_code(0);
         assert_eq!(output.err(), "");
-        for word in ["--timeout", "--concurrency", "--file", "--output", "--deadline", "UPCHECK_"] {
+        for word in words {
             assert!(output.out().contains(word), "{word}: {output:?}");
         }
         assert!(!output.out().contains('\x1b'), "no colour on a pipe: {output:?}");
@@ -43,6 +45,22 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
+fn a_short_help_is_a_screen_and_a_whole_one_is_no_wider_than_is_good_to_read() {
+    let mut commands = vec!["check"];
+    commands.extend(["mock", "demo"].into_iter().filter(|_| cfg!(feature = "mock")));
+    commands.extend(["compare"].into_iter().filter(|_| cfg!(feature = "compare")));
+    commands.extend(["report"].into_iter().filter(|_| cfg!(feature = "reports")));
+    for command in commands {
+        let help = |flag: &str| Upcheck::new().args([command, flag]).run().expect_code(0).out().to_owned();
+        let (short, whole) = (help("-h"), help("--help"));
+        assert!(short.lines().count() <= 24 && short.lines().all(|line| line.len() <= 80), "{command}: {short}");
+        assert!(whole.lines().all(|line| line.len() <= 100), "{command}: {whole}");
+        assert!(short.contains("Usage: upcheck") && whole.contains("Usage: upcheck"), "{command}: {short}");
+        assert!(whole.lines().count() >= short.lines().count(), "{command}: {whole}");
+    }
+}
+
+#[test]
 fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
     let (has_mock, has_compare) = (cfg!(feature = "mock"), cfg!(feature = "compare"));
     let help = Upcheck::new().arg("--help").run();
@@ -53,7 +71,7 @@ fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
         ("compare", "compare", has_compare),
         ("report", "reports", cfg!(feature = "reports")),
     ] {
-        assert_eq!(help.out().contains(&format!("\n    upcheck {command}")), is_built_in, "{help:?}");
+        assert_eq!(help.out().contains(&format!("\n  {command} ")), is_built_in, "{help:?}");
         let offered = completions.out().split([' ', '\'', '\n']).any(|word| word == command);
         assert_eq!(offered, is_built_in, "{completions:?}");
         if !is_built_in {
@@ -99,6 +117,100 @@ fn a_bare_word_near_a_command_is_no_host_to_be_looked_up() {
         output.expect_code(0);
         assert!(output.out().contains(word), "{output:?}");
     }
+}
+
+#[test]
+fn what_was_meant_is_suggested() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--color=allways"], "did you mean 'always'?"),
+        (&["-o", "ndjsn"], "did you mean 'ndjson'?"),
+        (&["--generate", "zhs"], "did you mean 'zsh'?"),
+        (&["--max-tme=3s"], "did you mean '--max-time'?"),
+        (&["--ndjson"], "did you mean '-o ndjson'?"),
+    ];
+    for (flags, hint) in cases {
+        let output = Upcheck::new().args(*flags).arg("http://127.0.0.1:1/").run();
+        output.expect_code(3);
+        assert!(output.err().contains(hint), "{flags:?}: {output:?}");
+    }
+    for (line, hint) in [
+        ("http://127.0.0.1:1/ expct=1", "there is no option 'expct' for a target; did you mean 'expect'?"),
+        ("http://127.0.0.1:1/ nmae=x", "did you mean 'name'?"),
+    ] {
+        let output = Upcheck::new().args(["-f", "-"]).stdin(line).run();
+        output.expect_code(3);
+        assert!(output.err().contains(hint), "{line}: {output:?}");
+    }
+    for flags in [["-o", "yaml"], ["--color", "blue"]] {
+        let output = Upcheck::new().args(flags).arg("http://127.0.0.1:1/").run();
+        assert!(!output.expect_code(3).err().contains("did you mean"), "nothing is near: {output:?}");
+    }
+}
+
+#[test]
+fn who_types_what_curl_takes_is_told_what_to_say_here() {
+    let server = Server::ok();
+    let url = server.url("/");
+    let cases: &[(&[&str], &str)] = &[
+        (&["-fsS"], "'-fsS' is curl's; here say 'upcheck -s URL'"),
+        (&["-sSf"], "say 'upcheck -s URL'"),
+        (&["-sS"], "say 'upcheck -s URL'"),
+        (&["-S"], "say 'upcheck -s URL'"),
+        (&["--fail"], "say 'upcheck -s URL'"),
+        (&["-f"], "it needs no -f (which is not curl's --fail)"),
+        (&["-sf"], "it needs no -f (which is not curl's --fail)"),
+        (&["-i"], "'-i' is curl's"),
+        (&["-w", "%{http_code}"], "-w is --warn"),
+        (&["-s", "-o", "/dev/null"], "say -s for no output"),
+    ];
+    for (flags, hint) in cases {
+        let output = Upcheck::new().args(*flags).arg(&url).run();
+        output.expect_code(3);
+        assert!(output.err().contains(hint), "{flags:?}: {output:?}");
+        assert!(output.err().lines().count() <= 2, "{flags:?}: {output:?}");
+    }
+    assert_eq!(server.accepted(), 0);
+    // What is wrong for another reason is not curl's.
+    let output = Upcheck::new().args(["-s", "-t", "soon", &url]).run();
+    assert!(!output.expect_code(3).err().contains("curl"), "{output:?}");
+}
+
+#[test]
+fn a_variable_that_is_nearly_one_of_ours_is_named() {
+    let server = Server::ok();
+    let url = server.url("/");
+    for (name, meant) in [
+        ("UPCHECK_TIMEOUTT", "UPCHECK_TIMEOUT"),
+        ("UPCHECK_CONECT_TIMEOUT", "UPCHECK_CONNECT_TIMEOUT"),
+        ("UPCHECK_MAX_TIME", "UPCHECK_TIMEOUT"),
+        ("UPCHECK_RETRYS", "UPCHECK_RETRY"),
+    ] {
+        let output = Upcheck::new().env(name, "3").arg(&url).run();
+        let told = format!("upcheck: {name} is none of this program's variables; did you mean {meant}?\n");
+        assert_eq!(output.expect_code(0).err(), told, "once, and no error");
+    }
+    // A cluster's, for a service of this name; other commands'; a script's own.
+    let links = ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"];
+    let help = |command: &str| Upcheck::new().args([command, "--help"]).run().out().to_owned();
+    let ours = help("check");
+    let others: String = ["mock", "compare", "report"].map(help).concat();
+    let long = |line: &str| Some(line.get(6..)?.strip_prefix("--")?.split(' ').next()?.to_owned());
+    let of_others: Vec<String> =
+        others.lines().filter_map(long).filter(|long| !ours.contains(&format!("--{long} "))).collect();
+    assert!(!cfg!(feature = "mock") || of_others.contains(&"seed".to_owned()), "{of_others:?}");
+    let mut run = Upcheck::new().arg(&url).env("UPCHECK_VERSION", "1").env("UPCHECK_TARGET", "x");
+    for name in links.map(str::to_owned).into_iter().chain(of_others) {
+        run = run.env(&format!("UPCHECK_{}", name.to_uppercase().replace('-', "_")), "tcp://10.0.0.1:80");
+    }
+    assert_eq!(run.run().expect_code(0).err(), "");
+}
+
+#[test]
+fn a_dry_run_that_could_not_write_what_was_asked_for_says_so() {
+    let flags: &[&str] = if cfg!(feature = "reports") { &["--trace", "x"] } else { &["-o", "ndjson=x"] };
+    let output = Upcheck::new().args(["--dry-run", "http://127.0.0.1:1/"]).args(flags).run();
+    output.expect_code(3);
+    assert!(output.err().contains("--dry-run prints to standard output, not to x"), "{output:?}");
 }
 
 #[test]

@@ -48,6 +48,7 @@ mod sandbox;
 mod signals;
 mod syscalls;
 mod targets;
+mod terminal;
 mod tidy;
 mod timeouts;
 #[cfg(feature = "tls")]

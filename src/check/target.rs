@@ -122,8 +122,8 @@ impl fmt::Display for LineError {
     }
 }
 
-/// Finds a setting by the name that a line uses for it.
-pub type FindSetting = fn(&str) -> Option<Setting>;
+/// Finds a setting by the name that a line uses for it. Says in words that there is none.
+pub type FindSetting = fn(&str) -> Result<Setting, String>;
 
 /// Finds a variable's value in the environment.
 pub type FindVariable = fn(&str) -> Option<String>;
@@ -267,8 +267,7 @@ impl Reader {
             let value = value.ok_or_else(|| word.error(0, &format!("'{key}' needs a value: {key}=...")))?;
             return tag(key, value, tags).map_err(|message| word.error(0, &message));
         }
-        let setting = (self.world.find_setting)(key)
-            .ok_or_else(|| word.error(0, &format!("there is no option '{}' for a target", key.escape_debug())))?;
+        let setting = (self.world.find_setting)(key).map_err(|message| word.error(0, &message))?;
         match (setting, value) {
             (setting, None) if setting.is_switch() => draft.set(setting, "", self.world.read_file),
             (setting, Some(_)) if setting.is_switch() => Err(format!("'{key}' takes no value")),
@@ -347,10 +346,10 @@ mod tests {
     fn reader() -> Reader {
         let world = World {
             find_setting: |name| match name {
-                "timeout" => Some(Setting::Timeout),
-                "header" => Some(Setting::Header),
-                "head" => Some(Setting::Head),
-                _ => None,
+                "timeout" => Ok(Setting::Timeout),
+                "header" => Ok(Setting::Header),
+                "head" => Ok(Setting::Head),
+                other => Err(format!("there is no option '{other}' for a target")),
             },
             find_variable: |name| match name {
                 "TOKEN" => Some("s3 'cret".to_owned()),

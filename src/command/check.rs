@@ -12,6 +12,7 @@
 
 mod dry;
 mod explain;
+mod habits;
 mod options;
 mod progress;
 mod share;
@@ -21,10 +22,10 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::exit;
-use super::flags::{self, Asked, Given};
+use super::flags::{self, Asked, Given, fitted, print_help};
 use super::generate::generate;
 use super::input::{Next, TargetInput};
-use super::output::{print, say};
+use super::output::{error_columns, print, say};
 #[cfg(feature = "mock")]
 use super::outputs::OutputFlag;
 use super::outputs::{LeftToWrite, ReportForm, write_rest};
@@ -54,7 +55,8 @@ pub(super) use options::MEMORY;
 #[cfg(feature = "mock")]
 pub(super) use options::read_file;
 use options::{
-    CONCURRENCY, CheckFlag, CheckOptions, FLAGS, HINT, environment_roots, find_setting, help, read_file_for_line, usage,
+    CONCURRENCY, CheckFlag, CheckOptions, FLAGS, HINT, environment_roots, find_setting, help, read_file_for_line,
+    short_help, usage,
 };
 use progress::Progress;
 
@@ -116,19 +118,23 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
         return Ok(exit::CANNOT_RUN);
     }
     let (arguments, then) = split_command(arguments);
-    let as_given = arguments.clone();
-    match flags::parse(FLAGS, arguments, &environment).map_err(|error| format!("{error}\n{HINT}"))? {
-        Asked::Help => print(&flags::fitted(&help())),
+    run_these(&arguments, &then, &environment).map_err(|error| habits::instead(&arguments).unwrap_or(error))
+}
+
+fn run_these(as_given: &[OsString], then: &[OsString], environment: &[(OsString, OsString)]) -> super::Result {
+    match flags::parse(FLAGS, as_given.to_vec(), environment).map_err(|error| format!("{error}\n{HINT}"))? {
+        Asked::ShortHelp => print_help(&short_help()),
+        Asked::Help => print_help(&help()),
         Asked::Version => print(&version()),
         Asked::Run { flags, arguments } => {
             if let Some(given) = flags.iter().find(|given| given.id == CheckFlag::Generate) {
                 print(&generate(&given.value, FLAGS, &usage()).map_err(|error| format!("{}: {error}", given.spelled))?);
                 return Ok(exit::HEALTHY);
             }
-            hide_secrets(&as_given, &flags, &arguments);
+            hide_secrets(as_given, &flags, &arguments);
             let options = CheckOptions { is_last: true, ..CheckOptions::of(flags, arguments)? };
             let code = check(options)?.0;
-            return if code == exit::HEALTHY && !then.is_empty() { become_command(&then) } else { Ok(code) };
+            return if code == exit::HEALTHY && !then.is_empty() { become_command(then) } else { Ok(code) };
         }
     }
     Ok(exit::HEALTHY)
@@ -161,6 +167,7 @@ fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>)
 }
 
 /// Runs the command in our place: same process, same standard streams, its own exit status.
+#[cold]
 fn become_command(command: &[OsString]) -> super::Result {
     // What was raised for the checks is not the command's to have: programs that use select() rely on the limit being
     // low.
@@ -197,7 +204,7 @@ pub(crate) fn run_alone(arguments: Vec<String>) -> super::Result {
     let arguments = arguments.into_iter().map(OsString::from);
     match flags::parse(FLAGS, arguments, &[])? {
         Asked::Run { flags, arguments } => check(CheckOptions::of(flags, arguments)?).map(|(code, _)| code),
-        Asked::Help | Asked::Version => Err("there is nothing to run".to_owned()),
+        Asked::ShortHelp | Asked::Help | Asked::Version => Err("there is nothing to run".to_owned()),
     }
 }
 
@@ -226,6 +233,8 @@ struct Run {
     /// Somebody wants to see each turn.
     is_watched: bool,
     explain: Option<Explain>,
+    /// How many events of the last turn were those of readers of our own words.
+    of_readers: usize,
     /// What is done once more for each check that is over, before the loop goes on: nothing, as a rule.
     trap: Option<fn(&Outcome)>,
     /// The rule by which the report on standard output has the exit status.
@@ -306,6 +315,7 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
         shard: options.shard,
         is_watched: options.explain || options.trace.is_some(),
         explain: options.explain.then(Explain::default),
+        of_readers: 0,
         trap: options.trap,
         exit_rule: options.outputs.exit_rule(),
         tells_memory: options.outputs.tell_memory(),
@@ -385,6 +395,8 @@ impl Run {
                     Event::Owner { tag: Beside::Reports(wake), .. } => self.write_report(*wake),
                 }
             }
+            let is_of_reader = |event: &&Event<Beside>| matches!(event, Event::Owner { tag: Beside::Reports(_), .. });
+            self.of_readers = events.iter().filter(is_of_reader).count();
             events.clear();
             if let Some((_, failure)) = self.deadline.take_if(|(at, _)| now >= *at) {
                 self.stop(failure);
@@ -460,9 +472,25 @@ impl Run {
         for (form, buffer) in self.reports.iter_mut().filter(|report| report.has_room()).filter_map(Report::open) {
             form.turn(&turn, buffer);
         }
+        if self.explain.is_some() {
+            self.explain_turn(&turn);
+        }
+    }
+
+    #[cold]
+    fn explain_turn(&mut self, turn: &TurnRecord) {
         if let Some(explain) = &mut self.explain {
             let (steps, left_out) = self.engine.take_steps();
-            self.reports.put(&explain.turn(&turn, &steps, left_out));
+            // That a reader took what was told is not told in turn, and that again.
+            let happened = turn.ready + turn.again + turn.due;
+            if steps.is_empty() && happened > 0 && happened == self.of_readers {
+                return;
+            }
+            let told = explain.turn(turn, &steps, left_out);
+            self.reports.put(&match error_columns() {
+                Some(columns) => fitted(&told, columns - 1),
+                None => told,
+            });
         }
     }
 
@@ -547,8 +575,12 @@ impl Run {
     fn finish(&mut self) -> Result<(u8, Summary), String> {
         if let Some(progress) = &mut self.progress {
             progress.erase(&mut self.reports);
-            self.reports.flush_messages(self.engine.reactor());
         }
+        if self.verbose {
+            self.say_loop();
+        }
+        // Before the summaries: where both go to one terminal, what it came to stands last.
+        self.reports.flush_messages(self.engine.reactor());
         let summary = self.summary();
         for (form, buffer) in self.reports.iter_mut().filter_map(Report::open) {
             form.end(&summary, buffer);
@@ -578,9 +610,6 @@ impl Run {
         }
         // Each report's trouble is its own: the others are finished all the same.
         let troubles = self.reports.finish(self.verbose);
-        if self.verbose {
-            self.say_loop();
-        }
         self.reports.finish_messages();
         let errors = self.input.errors();
         if errors > 0 && self.input.taken() == 0 {

@@ -29,9 +29,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::exit;
-use super::flags::{self, Asked, Flag, Given};
+use super::flags::{self, Asked, Flag, Given, print_help};
 use super::output::{print, say};
-use super::outputs::dumb;
+use super::outputs::{columns, dumb};
 use super::reports::{Report, Reports};
 use crate::check::units;
 use crate::report::text::short_time;
@@ -70,8 +70,14 @@ Makes the same checks in several ways, and shows what each took and cost.
 
 Usage: upcheck compare [FLAGS]
 
-Without -f it checks services of its own (upcheck mock, in another process). Every strategy runs in a process of its
-own, which is measured from outside.
+Without -f it checks services of its own (upcheck mock, in another process).
+Every strategy runs in a process of its own, which is measured from outside.
+";
+
+const STRATEGIES_IN_SHORT: &str = "
+Strategies: sequential, threads:N, loop, loop-blocking:TIME
+
+'upcheck compare --help' tells all.
 ";
 
 const STRATEGIES_HELP: &str = "
@@ -81,10 +87,12 @@ Strategies:
   loop                        all at once on one thread: what upcheck does
   loop-blocking:TIME          the same, with a call in it that blocks for TIME for each check: how a loop is ruined
 
-All of them drive the same check machine; sequential and threads:N over blocking sockets, loop over non-blocking
-ones. CPU time and context switches are the kernel's for the whole process; memory is its peak. A difference in wall
-time that is inside the spread of the runs, or under 2 %, is not ranked. What takes over 10 s runs once. What would take
-longer than --max, or needs more threads or descriptors than there are, is not measured; a time with a ~ is an estimate.
+Where nothing is said: sequential,threads:100,threads:30,loop,loop-blocking:50ms
+
+All of them drive the same check machine; sequential and threads:N over blocking sockets, loop over non-blocking ones. \
+CPU time and context switches are the kernel's for the whole process; memory is its peak. A difference in wall time that \
+is inside the spread of the runs, or under 2 %, is not ranked. What takes over 10 s runs once. What would take longer \
+than --max, or needs more threads or descriptors than there are, is not measured; a time with a ~ is an estimate.
 
 It shows what waiting costs. It does not show how fast a network or a real service is.
 
@@ -114,14 +122,14 @@ const FLAGS: &[Flag<CompareFlag>] = &[
     Flag::new(CompareFlag::Latency, "latency", None, Some("TIME"), "What is checked", "how long each takes to answer [200ms]"),
     Flag::new(CompareFlag::Jitter, "jitter", None, Some("TIME"), "What is checked", "up to this much more or less of it [0]"),
     Flag::new(CompareFlag::File, "file", Some('f'), Some("FILE"), "What is checked",
-        "the targets in FILE, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry="),
+        "targets, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry="),
     Flag::new(CompareFlag::Strategies, "strategies", None, Some("A,B,..."), "How",
-        "the strategies to compare\n[sequential,threads:100,threads:30,loop,loop-blocking:50ms]"),
+        "the strategies to compare"),
     Flag::new(CompareFlag::Repeat, "repeat", None, Some("N"), "How", "how often each runs, in turn [3]"),
     Flag::new(CompareFlag::Max, "max", None, Some("TIME"), "How", "the longest that one run may take [60s]"),
     Flag::new(CompareFlag::Budget, "budget", None, Some("TIME"), "Output", "mark who makes all checks within this time"),
     Flag::new(CompareFlag::Output, "output", Some('o'), Some("FORMAT[=FILE]"), "Output",
-        "human, json, markdown or html (a page with pictures),\nto standard output or FILE (repeatable) [human]"),
+        "human, json, markdown or html (a page with pictures), to standard output or FILE (repeatable) [human]"),
 ];
 
 const HINT: &str = "'upcheck compare --help' lists the flags";
@@ -136,7 +144,8 @@ pub fn run(mut arguments: Vec<OsString>) -> super::Result {
         return child::run(arguments);
     }
     match flags::parse(FLAGS, arguments, &flags::environment()).map_err(|error| format!("{error}\n{HINT}"))? {
-        Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)))),
+        Asked::ShortHelp => print_help(&format!("{USAGE}\n{}{STRATEGIES_IN_SHORT}", flags::short_help(FLAGS, &[]))),
+        Asked::Help => print_help(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS))),
         Asked::Version => print(&super::check::version()),
         Asked::Run { flags, arguments } => {
             if let Some(argument) = arguments.first() {
@@ -379,14 +388,14 @@ fn estimate_the_rest(plan: &ComparisonPlan, case: &mut Case) {
     }
 }
 
-/// A report: its form, and whether it goes to a terminal.
-type ComparisonForm = (ComparisonFormat, bool);
+/// A report: its form, and the width of the terminal that it goes to, if it does.
+type ComparisonForm = (ComparisonFormat, Option<usize>);
 
 /// Opens all reports before anything is measured: what cannot be written is said now.
 fn open_reports(plan: &ComparisonPlan, bench: &mut Bench) -> Result<Reports<ComparisonForm>, String> {
     let mut reports = Reports::new(bench.reactor());
     for WantedComparison { format, file } in &plan.wanted {
-        reports.open(file.as_deref(), |is_terminal| (*format, is_terminal), bench.reactor())?;
+        reports.open(file.as_deref(), |is_terminal| (*format, is_terminal.then(columns)), bench.reactor())?;
     }
     Ok(reports)
 }
@@ -398,9 +407,9 @@ fn show(
     bench: &mut Bench,
 ) -> Result<Option<i32>, String> {
     let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb();
-    for ((format, is_terminal), buffer) in reports.iter_mut().filter_map(Report::open) {
+    for ((format, columns), buffer) in reports.iter_mut().filter_map(Report::open) {
         buffer.extend(match format {
-            ComparisonFormat::Human => tables::human(comparison, wants_color && *is_terminal).into_bytes(),
+            ComparisonFormat::Human => tables::human(comparison, wants_color, *columns).into_bytes(),
             ComparisonFormat::Markdown => tables::markdown(comparison).into_bytes(),
             ComparisonFormat::Json => json::json(comparison),
             ComparisonFormat::Html => html::html(comparison),
@@ -495,7 +504,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_flag_and_fits() {
-        let help = flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)));
+        let help = flags::fitted(&format!("{USAGE}{}{STRATEGIES_HELP}", flags::help(FLAGS)), 100);
         assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
         assert!(help.contains(STRATEGIES) && help.lines().all(|line| line.len() <= 100), "{help}");
     }

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::flags::{self, Asked, Flag};
+use super::flags::{self, Asked, Flag, print_help};
 use super::output::print;
 use super::services::Services;
 use super::{check, exit};
@@ -29,8 +29,8 @@ const LATENCY: Duration = Duration::from_millis(200);
 const BLOCKING_MS: u32 = 20;
 
 const USAGE: &str = "\
-Starts 100 services on this machine, each of which takes 200 ms to answer, checks them all, and
-shows when each was under way, and what that took.
+Starts 100 services on this machine, each of which takes 200 ms to answer,
+checks them all, and shows when each was under way, and what that took.
 
 Usage: upcheck demo [--explain] [--blocking]
 ";
@@ -51,9 +51,9 @@ enum Lesson {
 #[rustfmt::skip]
 const FLAGS: &[Flag<Lesson>] = &[
     Flag::new(Lesson::Explain, "explain", None, None, "Lessons",
-        "12 services, and the loop in words: what each turn waited for, and which file does each step"),
+        "12 services, and the loop in words: what each\nturn waited for, and which file does each step"),
     Flag::new(Lesson::Blocking, "blocking", None, None, "Lessons",
-        "the famous trap: the same with one call in the loop that waits, and how that shows"),
+        "the famous trap: the same with one call in the\nloop that waits, and how that shows"),
 ];
 
 /// Runs the command.
@@ -62,7 +62,7 @@ const FLAGS: &[Flag<Lesson>] = &[
 /// Why it could not run.
 pub fn run(arguments: Vec<OsString>) -> super::Result {
     match flags::parse(FLAGS, arguments, &[])? {
-        Asked::Help => print(&flags::fitted(&format!("{USAGE}{}{ENDING}", flags::help(FLAGS)))),
+        Asked::ShortHelp | Asked::Help => print_help(&format!("{USAGE}{}{ENDING}", flags::help(FLAGS))),
         Asked::Version => print(&check::version()),
         Asked::Run { flags, arguments } => match arguments.first() {
             Some(argument) => return Err(format!("demo takes no arguments, not '{}'", argument.escape_debug())),
@@ -82,9 +82,9 @@ fn demonstrate(explain: bool, blocking: bool) -> super::Result {
     let trap = blocking.then_some(wait_for_another_answer as fn(&Outcome));
     let (code, summary) = check::run_plain(services.targets().to_vec(), "waterfall", explain, trap)?;
     if code == exit::HEALTHY {
-        print(&in_words(&summary));
+        print_help(&in_words(&summary));
         if blocking {
-            print(&trapped(&summary));
+            print_help(&trapped(&summary));
         }
     }
     Ok(code)
@@ -128,10 +128,11 @@ fn trapped(summary: &Summary) -> String {
     let call = Duration::from_millis(BLOCKING_MS.into());
     format!(
         "
-The trap: for each answer one call was made within the loop that waits for {}. While it waits,
-the thread waits for nobody else, so the calls stand one behind the other: {services} times {}.
-The longest turn took {}: that is how it shows, here, with -v, and in a trace.
-No service is blamed for it: what this program does meanwhile is in nobody's times.
+The trap: for each answer one call was made within the loop that waits for
+{}. While it waits, the thread waits for nobody else, so the calls stand one
+behind the other: {services} times {}. The longest turn took {}: that is
+how it shows, here, with -v, and in a trace. No service is blamed for it: what
+this program does meanwhile is in nobody's times.
 ",
         short_time(call),
         short_time(call),
@@ -163,7 +164,7 @@ mod tests {
             assert!(words.contains(figure), "{figure}: {words}");
         }
         let words = trapped(&summary);
-        for figure in ["waits for 20 ms", "100 times 20 ms", "2.03 s"] {
+        for figure in ["waits for\n20 ms", "100 times 20 ms", "2.03 s"] {
             assert!(words.contains(figure), "{figure}: {words}");
         }
     }

@@ -8,7 +8,11 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
-use crate::sys::environment;
+use super::output::{print, say};
+use super::spelling::{self, did_you_mean};
+use crate::report::formats;
+use crate::report::text::push_folded;
+use crate::sys::{environment, fd};
 
 /// One flag. `I` is the command's own name for it.
 #[derive(Debug)]
@@ -71,7 +75,9 @@ pub enum Asked<I> {
         /// Everything that is no flag.
         arguments: Vec<String>,
     },
-    /// `-h`, `--help`.
+    /// `-h`: a screen of help.
+    ShortHelp,
+    /// `--help`: all of it.
     Help,
     /// `-V`, `--version`.
     Version,
@@ -95,6 +101,7 @@ pub fn parse<I: Copy + PartialEq>(
     environment: &[(OsString, OsString)],
 ) -> Result<Asked<I>, String> {
     Ok(match read(&numbered(table), arguments.into_iter().collect(), environment)? {
+        Asked::ShortHelp => Asked::ShortHelp,
         Asked::Help => Asked::Help,
         Asked::Version => Asked::Version,
         Asked::Run { flags, arguments } => {
@@ -105,6 +112,7 @@ pub fn parse<I: Copy + PartialEq>(
 }
 
 /// The same table, whose flags are called by their places in it: what is done with it is compiled once, not once a command.
+#[inline(never)]
 fn numbered<I>(table: &[Flag<I>]) -> Vec<Flag<usize>> {
     let number = |(id, flag): (usize, &Flag<I>)| {
         let &Flag { long, alias, short, value, group, help, .. } = flag;
@@ -122,7 +130,13 @@ fn read(
     // One that is empty counts as unset.
     for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
         // The other commands have theirs.
-        let Some(flag) = table.iter().find(|flag| is_environment_name(name, flag.long)) else { continue };
+        let Some(flag) = table.iter().find(|flag| is_environment_name(name, flag.long)) else {
+            if let Some(long) = misspelt(table, name) {
+                let (name, meant) = (name.to_string_lossy(), environment_name(long));
+                say(&format!("{name} is none of this program's variables; did you mean {meant}?"));
+            }
+            continue;
+        };
         if said.iter().any(|before| before.id == flag.id) {
             continue;
         }
@@ -142,7 +156,8 @@ fn read(
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| told(&error))? {
         let (found, spelled) = match argument {
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Asked::Help),
+            lexopt::Arg::Short('h') => return Ok(Asked::ShortHelp),
+            lexopt::Arg::Long("help") => return Ok(Asked::Help),
             lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Asked::Version),
             lexopt::Arg::Value(value) => {
                 positional.push(text(&value, "an argument")?);
@@ -203,41 +218,79 @@ fn told(error: &lexopt::Error) -> String {
     }
 }
 
+#[cold]
 fn unknown(table: &[Flag<usize>], spelled: &str) -> String {
     let message = format!("there is no flag '{spelled}'");
     let Some(name) = spelled.strip_prefix("--") else { return message };
-    let nearest = table.iter().map(|flag| (distance(flag.long, name), flag.long)).min();
-    match nearest {
-        Some((distance, long)) if distance <= 2 => format!("{message}; did you mean '--{long}'?"),
-        _ => message,
+    if find(table, "output").is_some() && formats::find(name).is_some() {
+        return format!("{message}; did you mean '-o {name}'?");
+    }
+    let mut names = longs(table);
+    names.extend(table.iter().filter_map(|flag| flag.alias).map(|(alias, _)| alias));
+    message + &did_you_mean(name, "--", &names)
+}
+
+fn longs(table: &[Flag<usize>]) -> Vec<&'static str> {
+    table.iter().map(|flag| flag.long).collect()
+}
+
+/// The flag that is meant by a variable that is named like none.
+#[cold]
+fn misspelt(table: &[Flag<usize>], name: &OsStr) -> Option<&'static str> {
+    let name = name.to_str()?.strip_prefix(PREFIX)?;
+    let spelled = |letter: char| if letter == '_' { '-' } else { letter.to_ascii_lowercase() };
+    let name: String = name.chars().map(spelled).collect();
+    match find(table, &name) {
+        // By its other name, or in other letters.
+        Some(flag) => Some(flag.long),
+        None => spelling::variable(&name, &longs(table)),
     }
 }
 
 /// The column at which a flag's help stands.
 const HELP_AT: usize = 30;
 
-/// The most columns of a help text.
-const COLUMNS: usize = 100;
+/// Where there is less room than this, the second of two columns goes on below the first.
+const TWO_COLUMNS_MIN: usize = 2 * HELP_AT;
 
-/// A text with its long lines broken between words. What stands in the second of two columns goes on there.
-pub fn fitted(text: &str) -> String {
-    let mut fitted = String::with_capacity(text.len());
+/// Prints a help, no wider than the terminal, nor than is good to read.
+#[cold]
+pub fn print_help(text: &str) {
+    const COLUMNS: usize = 100;
+    let columns = fd::columns(fd::standard_output()).map_or(COLUMNS, |columns| (columns - 1).min(COLUMNS));
+    print(&fitted(text, columns));
+}
+
+/// A text whose lines are broken between words where they are wider than so many columns. What stands in the second of two
+/// columns goes on there.
+#[cold]
+pub fn fitted(text: &str, columns: usize) -> String {
+    let mut fitted = Vec::with_capacity(text.len());
     for line in text.lines() {
         let in_column = line.starts_with("  ") && line.get(..HELP_AT).is_some_and(|left| left.ends_with("  "));
-        let indent = if in_column { HELP_AT } else { line.len() - line.trim_start().len() };
-        let (mut rest, mut room) = (line, COLUMNS);
-        while let Some((over, _)) = rest.char_indices().nth(room)
-            && let Some(at) = rest[..over].rfind(' ').filter(|at| *at > indent || room < COLUMNS)
-        {
-            fitted.push_str(&rest[..at]);
-            fitted.push('\n');
-            fitted.push_str(&" ".repeat(indent));
-            (rest, room) = (&rest[at + 1..], COLUMNS - indent);
-        }
-        fitted.push_str(rest);
-        fitted.push('\n');
+        let indent = match in_column && columns >= TWO_COLUMNS_MIN {
+            true => HELP_AT,
+            false => line.len() - line.trim_start().len(),
+        };
+        push_folded(line, columns, indent, &mut fitted);
+        fitted.push(b'\n');
     }
-    fitted
+    String::from_utf8_lossy(&fitted).into_owned()
+}
+
+/// Some flags of the table, a line each: no more of what they do than the first words, up to a sign that parts them from the others.
+pub fn short_help<I>(table: &[Flag<I>], names: &[&str]) -> String {
+    short_help_of(&numbered(table), names)
+}
+
+#[cold]
+fn short_help_of(table: &[Flag<usize>], names: &[&str]) -> String {
+    let mut out = String::new();
+    for flag in table.iter().filter(|flag| names.is_empty() || names.contains(&flag.long)) {
+        let end = flag.help.bytes().position(|byte| matches!(byte, b';' | b'(' | b'\n')).unwrap_or(flag.help.len());
+        push_flag(flag, flag.help[..end].trim_ascii_end(), &mut out);
+    }
+    out
 }
 
 /// The table as a user reads it, a group after the other.
@@ -245,6 +298,7 @@ pub fn help<I>(table: &[Flag<I>]) -> String {
     help_of(&numbered(table))
 }
 
+#[cold]
 fn help_of(table: &[Flag<usize>]) -> String {
     let mut out = String::new();
     let mut group = "";
@@ -254,19 +308,7 @@ fn help_of(table: &[Flag<usize>]) -> String {
             // Writing to a String cannot fail, here and below.
             let _ = write!(out, "\n{group}:\n");
         }
-        let letter = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
-        let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
-        let left = format!("  {letter}--{}{value}", flag.long);
-        let mut lines = flag.help.lines();
-        let first = lines.next().unwrap_or_default();
-        if left.len() + 2 > HELP_AT {
-            let _ = write!(out, "{left}\n{:HELP_AT$}{first}\n", "");
-        } else {
-            let _ = writeln!(out, "{left:HELP_AT$}{first}");
-        }
-        for line in lines {
-            let _ = writeln!(out, "{:HELP_AT$}{line}", "");
-        }
+        push_flag(flag, flag.help, &mut out);
         if let Some((alias, letter)) = flag.alias {
             let letter = letter.map_or(String::new(), |letter| format!("-{letter}, "));
             let _ = writeln!(out, "{:HELP_AT$}({letter}--{alias} is the same)", "");
@@ -275,22 +317,22 @@ fn help_of(table: &[Flag<usize>]) -> String {
     out
 }
 
-/// How many letters must be changed, added or left out to make one word of the other (Levenshtein).
-// Called from two places that are in no hurry.
-#[inline(never)]
-pub(super) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
+/// A flag, and beside it or below it what it does.
+#[cold]
+fn push_flag(flag: &Flag<usize>, help: &str, out: &mut String) {
+    let letter = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
+    let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
+    let mut left = format!("  {letter}--{}{value}", flag.long);
+    if left.len() + 2 > HELP_AT {
+        out.push_str(&left);
+        out.push('\n');
+        left.clear();
     }
-    row[b.len()]
+    for line in help.lines() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{left:HELP_AT$}{line}");
+        left.clear();
+    }
 }
 
 #[cfg(test)]
@@ -359,6 +401,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(parse_with(&["a", "--help"], &[]), Ok(Asked::Help));
+        assert_eq!(parse_with(&["a", "-h"], &[]), Ok(Asked::ShortHelp));
         assert_eq!(parse_with(&["-V"], &[]), Ok(Asked::Version));
     }
 

@@ -2,6 +2,7 @@
 
 use super::COMMANDS;
 use super::flags::Flag;
+use super::spelling::did_you_mean;
 use crate::report::formats;
 
 /// Makes what is wanted: `man`, `bash`, `zsh` or `fish`. `usage` is the text before the flags.
@@ -15,7 +16,10 @@ pub(super) fn generate<I>(what: &str, table: &[Flag<I>], usage: &str) -> Result<
         "bash" => Ok(bash(&flags)),
         "zsh" => Ok(zsh(&flags)),
         "fish" => Ok(fish(&flags)),
-        other => Err(format!("'{}' is none of man, bash, zsh and fish", other.escape_debug())),
+        other => {
+            let hint = did_you_mean(other, "", &["man", "bash", "zsh", "fish"]);
+            Err(format!("'{}' is none of man, bash, zsh and fish{hint}", other.escape_debug()))
+        }
     }
 }
 

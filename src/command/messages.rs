@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::output::{Output, message};
+use super::output::{Output, error_columns, message};
 use crate::os::{self, Outlet};
 use crate::reactor::Reactor;
 
@@ -36,7 +36,7 @@ impl Messages {
     /// Says something, a line or more.
     pub(super) fn say(&mut self, text: &str) {
         match &mut self.output {
-            Some(output) if output.has_room() => output.buffer().extend_from_slice(&message(text)),
+            Some(output) if output.has_room() => add(text, output),
             Some(_) => self.dropped += 1,
             None => {}
         }
@@ -66,7 +66,7 @@ impl Messages {
             && let Some(output) = &mut self.output
         {
             let more = format!("{} more messages were not taken in time", self.dropped);
-            output.buffer().extend_from_slice(&message(&more));
+            add(&more, output);
         }
         let Some(output) = &mut self.output else { return };
         while !output.is_drained() && is_taken_soon() {
@@ -75,6 +75,11 @@ impl Messages {
             }
         }
     }
+}
+
+fn add(text: &str, output: &mut Output) {
+    let columns = if output.is_terminal() { error_columns() } else { None };
+    output.buffer().extend_from_slice(&message(text, columns));
 }
 
 /// Whether standard error takes bytes now, or within a second.

@@ -25,6 +25,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::command::check::read_file;
+use crate::command::flags::print_help;
 use crate::command::output::{print, say};
 use crate::conn::tls::{Identity, TlsAcceptor, TlsSetupError, WallClock};
 use crate::conn::{Conn, would_block};
@@ -69,7 +70,7 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     let options = match options::parse(arguments, &super::flags::environment())? {
         MockAsked::Serve(options) => options,
         MockAsked::Tell(text) => {
-            print(&text);
+            print_help(&text);
             return Ok(super::exit::HEALTHY);
         }
     };

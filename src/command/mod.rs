@@ -27,6 +27,7 @@ pub mod reports;
 mod secrets;
 #[cfg(feature = "mock")]
 mod services;
+mod spelling;
 
 /// What this program can do, or could if the feature were built in.
 pub struct Command {
@@ -121,16 +122,9 @@ const MEANT: [(&str, &str); 5] = [
 fn mistaken(word: &str) -> Option<String> {
     let meant = MEANT.iter().find(|(typed, _)| *typed == word).map(|(_, meant)| *meant);
     let is_bare = word.bytes().all(|b| b.is_ascii_lowercase());
-    let near =
-        || ["check", "demo", "compare", "report", "mock"].into_iter().find(|name| is_bare && is_near(word, name));
-    let meant = meant.or_else(near)?;
+    let near = || spelling::nearest(word, &["check", "demo", "compare", "report", "mock"]);
+    let meant = meant.or_else(|| if is_bare { near() } else { None })?;
     Some(format!("there is no command '{word}': did you mean 'upcheck {meant}'? (as a host, it is 'http://{word}')"))
-}
-
-/// One letter too many, too few or wrong; in longer words two; or as many letters, and the same.
-fn is_near(word: &str, name: &str) -> bool {
-    let is_mixed_up = || name.len() == word.len() && word.chars().all(|letter| name.contains(letter));
-    flags::distance(word, name) <= if word.len() > 5 { 2 } else { 1 } || is_mixed_up()
 }
 
 /// How the program ends. Never 2: Docker reserves it for a HEALTHCHECK.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::os::{self, Interest, Outlet};
 use crate::reactor::{Key, Reactor};
-use crate::report::text::push_shown;
+use crate::report::text::{push_folded, shown};
 use crate::sys::fd::{self, PIPE_BUF};
 use crate::sys::plain;
 
@@ -351,25 +351,35 @@ fn is_open_as(fd: BorrowedFd<'_>, about: &Metadata) -> bool {
     open.is_ok_and(|open| (open.dev(), open.ino()) == (about.dev(), about.ino()))
 }
 
-/// A message as it is shown: under the program's name, a line a line.
-pub(super) fn message(text: &str) -> Vec<u8> {
-    let mut shown = b"upcheck: ".to_vec();
+/// A message as it is shown: under the program's name, a line a line. `columns`: the width of the terminal that shows it, if
+/// one does.
+pub(super) fn message(text: &str, columns: Option<usize>) -> Vec<u8> {
+    const NAME: &str = "upcheck: ";
+    let mut out = Vec::new();
+    let mut name = NAME;
     for line in text.lines() {
-        push_shown(line, &mut shown);
-        shown.push(b'\n');
+        let line = [name, &shown(line)].concat();
+        push_folded(&line, columns.map_or(usize::MAX, |columns| columns - 1), NAME.len(), &mut out);
+        out.push(b'\n');
+        name = "";
     }
-    shown
+    out
+}
+
+/// The width of the terminal that standard error is. `None`: it is none.
+pub(super) fn error_columns() -> Option<usize> {
+    fd::columns(fd::standard_error())
 }
 
 /// Standard error, for what must be said before there is a loop.
 pub fn say(text: &str) {
     // Where standard error is gone there is nobody to tell.
-    let _ = io::stderr().write_all(&message(text));
+    let _ = io::stderr().write_all(&message(text, error_columns()));
 }
 
 /// The last word of the program. A standard error that nobody reads does not keep it from ending.
 pub fn say_last(text: &str) {
-    for piece in message(text).chunks(PIPE_BUF) {
+    for piece in message(text, error_columns()).chunks(PIPE_BUF) {
         if !super::messages::is_taken_soon() {
             return;
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::flags::Flag;
 use super::reports::{Report, Reports, Wake};
+use super::spelling::did_you_mean;
 use crate::check::tally::Tally;
 use crate::reactor::Reactor;
 use crate::report::Look;
@@ -38,7 +39,8 @@ impl Wanted {
                 true => "is not built into this upcheck (its feature is 'reports')",
                 false => "is not a format",
             };
-            format!("'{}' {why}: {}", name.escape_debug(), formats::names(", "))
+            let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+            format!("'{}' {why}: {}{}", name.escape_debug(), names.join(", "), did_you_mean(name, "", &names))
         };
         Ok(Wanted { format: formats::find(name).ok_or_else(unknown)?, file })
     }
@@ -75,17 +77,17 @@ impl OutputFlag {
                 "output",
                 Some('o'),
                 Some("FORMAT[=FILE]"),
-                "a report in one of the formats below, to standard output or FILE (repeatable) [human]",
+                "write this format, to standard output or FILE (repeatable) [human]",
             ),
             OutputFlag::Quiet => (
                 "quiet",
                 Some('q'),
                 None,
-                "for a person: nothing where all is well; else the counts and what is not up",
+                "nothing where all is well; else the counts and what is not up (for a person)",
             ),
             OutputFlag::Silent => ("silent", Some('s'), None, "nothing but the exit status and what -o asks for"),
             OutputFlag::Verbose => {
-                ("verbose", Some('v'), None, "phases of each check, limits, and what the loop knows of itself")
+                ("verbose", Some('v'), None, "phases of each check; limits, and what the loop knows of itself")
             }
             OutputFlag::Color => ("color", None, Some("WHEN"), "auto, always or never [auto]"),
         };
@@ -122,7 +124,10 @@ impl Outputs {
                     "auto" => Color::Auto,
                     "always" => Color::Always,
                     "never" => Color::Never,
-                    other => return Err(format!("'{}' is not one of auto, always, never", other.escape_debug())),
+                    other => {
+                        let hint = did_you_mean(other, "", &["auto", "always", "never"]);
+                        return Err(format!("'{}' is not one of auto, always, never{hint}", other.escape_debug()));
+                    }
                 };
             }
         }
@@ -172,7 +177,7 @@ impl Outputs {
                 Color::Never => false,
                 Color::Auto => is_terminal && wants_color(),
             },
-            columns: is_terminal.then(|| fd::columns(fd::standard_output())).flatten(),
+            columns: is_terminal.then(columns),
             verbose: self.verbose,
             quiet: self.quiet,
         }
@@ -210,6 +215,13 @@ fn push_more(reports: &mut Reports<ReportForm>) -> bool {
         }
     }
     is_more
+}
+
+/// How wide the terminal is that standard output is.
+pub(super) fn columns() -> usize {
+    /// Of one that does not say.
+    const COLUMNS: usize = 80;
+    fd::columns(fd::standard_output()).unwrap_or(COLUMNS)
 }
 
 /// Whether a terminal is to be coloured (<https://no-color.org>).

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io;
 
 use super::exit;
-use super::flags::{self, Asked, Flag, Given};
+use super::flags::{self, Asked, Flag, Given, print_help};
 use super::lines::{self, FileLine, Lines};
 use super::output::print;
 use super::outputs::{LeftToWrite, OutputFlag, Outputs, ReportForm, write_rest};
@@ -22,7 +22,7 @@ use crate::report::formats;
 use crate::report::join::Joined;
 use crate::report::read::{self, LINE_MAX};
 use crate::report::record::Record;
-use crate::sys::plain;
+use crate::sys::{fd, plain};
 
 /// How many lines are read before the loop looks round again.
 const LINES_PER_TURN: usize = 256;
@@ -53,7 +53,7 @@ const FLAGS: &[Flag<ReportFlag>] = &[
         None,
         Some("FILE"),
         "Comparison",
-        "say what has changed since the run in this file instead (-o human or ndjson)",
+        "say what has changed since the run in this file (-o human or ndjson)",
     ),
     Flag::new(
         ReportFlag::Slower,
@@ -61,13 +61,13 @@ const FLAGS: &[Flag<ReportFlag>] = &[
         None,
         Some("PERCENT"),
         "Comparison",
-        "what takes longer than before by more than this, and 10 ms, is slower [50%]",
+        "what takes longer by more than this (and 10 ms) is slower [50%]",
     ),
 ];
 
 const USAGE: &str = "\
-Reads results of `upcheck -o ndjson`, of one run, of many shards, or of two days, and writes any
-other output from them.
+Reads results of `upcheck -o ndjson`, of one run, of many shards, or of two
+days, and writes any other output from them.
 
 Usage: upcheck report [FLAGS] FILE...            - is standard input
        upcheck report --baseline OLD NEW...      what has changed since
@@ -76,12 +76,12 @@ Usage: upcheck report [FLAGS] FILE...            - is standard input
 const ENDING: &str = "  -h, --help                  this text
   -V, --version               the version
 
-Counts are of all checks, times of those that answered; CPU time adds up; wall time, most in flight,
-peak memory and the longest turn are the worst of the runs. A damaged line is named, as is a file
-that was cut short, or a share of a list that is missing.
+Counts are of all checks, times of those that answered; CPU time adds up; wall time, most in flight, peak memory and \
+the longest turn are the worst of the runs. A damaged line is named, as is a file that was cut short, or a share of a \
+list that is missing.
 
-Exit status: 0 all up or degraded, 1 something down or unknown, damaged or missing, 3 could not run
-or a share given twice. With --baseline: 1 only for what is down or unknown and was not before, or is new.
+Exit status: 0 all up or degraded, 1 something down or unknown, damaged or missing, 3 could not run or a share given \
+twice. With --baseline: 1 only for what is down or unknown and was not before, or is new.
 ";
 
 /// What was asked for.
@@ -100,7 +100,10 @@ pub fn run(arguments: Vec<OsString>) -> super::Result {
     const HINT: &str = "'upcheck report --help' lists the flags";
     let hinted = |error| format!("{error}\n{HINT}");
     match flags::parse(FLAGS, arguments, &flags::environment()).map_err(hinted)? {
-        Asked::Help => print(&flags::fitted(&help())),
+        Asked::ShortHelp => {
+            print_help(&format!("{USAGE}\n{}\n'upcheck report --help' tells all.\n", flags::short_help(FLAGS, &[])))
+        }
+        Asked::Help => print_help(&help()),
         Asked::Version => print(&super::check::version()),
         Asked::Run { flags, arguments } => {
             let options = ReportOptions::of(flags, arguments).map_err(hinted)?;
@@ -385,7 +388,10 @@ fn compare(options: &ReportOptions, old: &str) -> super::Result {
         let Some((_, buffer)) = report.open() else { continue };
         match wanted.format.name {
             "ndjson" => changes.push_ndjson(buffer),
-            _ => changes.push_human(buffer),
+            _ => {
+                let columns = if wanted.file.is_none() { fd::columns(fd::standard_output()) } else { None };
+                changes.push_human(columns, buffer);
+            }
         }
     }
     reading.finish(options.outputs.verbose, if is_good { exit::HEALTHY } else { exit::UNHEALTHY })

@@ -141,7 +141,8 @@ mod tests {
         for (setting, value) in said {
             draft.set(*setting, value, |_| Ok(Vec::new())).unwrap();
         }
-        let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Ok(Vec::new()) };
+        let world =
+            World { find_setting: |_| Err(String::new()), find_variable: |_| None, read_file: |_| Ok(Vec::new()) };
         let target = Reader::new(draft, world).argument(url).unwrap();
         Check::new(target, Try { number: 1, degrades: true }, Duration::ZERO, now(), Duration::ZERO)
     }

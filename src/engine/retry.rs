@@ -69,7 +69,8 @@ mod tests {
         let mut draft = Draft::default();
         draft.set(Setting::Retry, retries, |_| Err(String::new())).unwrap();
         draft.set(Setting::RetryDelay, "1s", |_| Err(String::new())).unwrap();
-        let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Err(String::new()) };
+        let world =
+            World { find_setting: |_| Err(String::new()), find_variable: |_| None, read_file: |_| Err(String::new()) };
         let target = Reader::new(draft, world).argument("http://h/").unwrap();
         let failure = Failure::new(reason, "x");
         let mut outcome = Outcome::not_started(target, failure, Duration::ZERO, Duration::ZERO);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::record::Record;
-use super::text::{push_json, push_json_or_null, push_seconds_or_null, push_shown, put, short_time};
+use super::text::{push_folded, push_json, push_json_or_null, push_seconds_or_null, put, short_time, shown};
 use crate::check::outcome::{Reason, Verdict};
 
 /// A check is not slower for less than this.
@@ -202,19 +202,19 @@ impl Changes {
         parts.join(", ")
     }
 
-    /// For a person: a line a change, and the counts.
-    pub fn push_human(&self, out: &mut Vec<u8>) {
+    /// For a person: a line a change, and the counts. At a terminal lines are broken where it is that wide.
+    pub fn push_human(&self, columns: Option<usize>, out: &mut Vec<u8>) {
+        let columns = columns.map_or(usize::MAX, |columns| columns - 1);
         for changed in &self.changed {
-            put(format!("{:11} ", changed.change.as_str().replace('_', " ")).as_bytes(), out);
-            push_shown(&changed.title, out);
-            put(b"  ", out);
-            push_shown(&changed.in_words(), out);
+            let change = changed.change.as_str().replace('_', " ");
+            let line = format!("{change:11} {}  {}", shown(&changed.title), shown(&changed.in_words()));
+            push_folded(&line, columns, 12, out);
             out.push(b'\n');
         }
         if !self.changed.is_empty() {
             out.push(b'\n');
         }
-        put(self.counts().as_bytes(), out);
+        push_folded(&self.counts(), columns, 0, out);
         out.push(b'\n');
     }
 
@@ -325,7 +325,7 @@ mod tests {
         baseline.add_new(&late("lost"));
         let changes = baseline.into_changes();
         let mut out = Vec::new();
-        changes.push_human(&mut out);
+        changes.push_human(None, &mut out);
         let expected = "\
 newly down  falls  connect_refused, was ok: refused
 unknown     lost  deadline, was ok: late

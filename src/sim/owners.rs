@@ -49,8 +49,11 @@ fn peers(count: u8) -> World {
 }
 
 fn target(number: u8) -> Target {
-    let world =
-        target::World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Err("no files".to_owned()) };
+    let world = target::World {
+        find_setting: |_| Err(String::new()),
+        find_variable: |_| None,
+        read_file: |_| Err("no files".to_owned()),
+    };
     Reader::new(Draft::default(), world).argument(&format!("http://10.0.0.{number}/")).expect("it is one")
 }
 

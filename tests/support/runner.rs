@@ -59,6 +59,13 @@ impl Upcheck {
         Upcheck::wrapped(script).env("TERM", "xterm-256color")
     }
 
+    /// The same on a terminal of so many columns.
+    pub(crate) fn on_terminal_of(columns: u32, arguments: &str) -> Upcheck {
+        let mut script = Command::new("script");
+        script.args(["-qec", &format!("stty cols {columns}; {PROGRAM} {arguments}"), "/dev/null"]);
+        Upcheck::wrapped(script).env("TERM", "xterm-256color")
+    }
+
     fn wrapped(mut command: Command) -> Upcheck {
         // Only the path survives: no UPCHECK_*, NO_COLOR, TERM or proxy of whoever runs the tests.
         command.env_clear();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::super::COMMANDS;
 use super::super::flags::{self, Flag, Given};
 use super::super::outputs::{OutputFlag, Outputs};
+use super::super::spelling::did_you_mean;
 use super::share;
 use crate::check::outcome::{Outcome, Reason};
 use crate::check::settings::{Draft, Setting, TlsWanted};
@@ -77,7 +78,7 @@ pub(super) enum CheckFlag {
 #[rustfmt::skip]
 pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
     Flag::new(CheckFlag::File, "file", Some('f'), Some("FILE"), "Targets",
-        "read targets from FILE, one a line, or Prometheus' file_sd JSON; - is standard input (repeatable)"),
+        "targets, one a line, or Prometheus' file_sd JSON; - is standard input (repeatable)"),
     Flag::new(CheckFlag::Shard, "shard", None, Some("I/N"), "Targets",
         "take share I of N of the targets, by a hash of name or target; `upcheck report` joins the results"),
     Flag::new(CheckFlag::Shards, "shards", None, Some("N"), "Targets",
@@ -95,10 +96,10 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
     Flag::new(CheckFlag::Setting(Setting::Head), "head", Some('I'), None, "Request",
         "ask with HEAD"),
     Flag::new(CheckFlag::Setting(Setting::User), "user", Some('u'), Some("NAME:PASSWORD"), "Request",
-        "basic authentication; taken out of the list of processes, as are the\n\
+        "basic authentication; taken out of the list of processes, as are the \
          passwords of targets, -x and -H 'Authorization: ...' (Linux)"),
     Flag::new(CheckFlag::Setting(Setting::Location), "location", Some('L'), None, "Request",
-        "follow redirects; what -H, -u, --cert and --servername say is for\n\
+        "follow redirects; what -H, -u, --cert and --servername say is for \
          the target's own origin and goes to no other"),
     Flag::new(CheckFlag::Setting(Setting::MaxRedirs), "max-redirs", None, Some("N"), "Request",
         "how many [10]"),
@@ -119,16 +120,16 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
     Flag::new(CheckFlag::Setting(Setting::UnixSocket), "unix-socket", None, Some("PATH"), "Where to",
         "connect to this unix socket, whatever host the URL names; redirects, too"),
     Flag::new(CheckFlag::Setting(Setting::Proxy), "proxy", Some('x'), Some("URL"), "Where to",
-        "go through this proxy: http://[NAME:PASSWORD@]HOST:PORT, with CONNECT for https:// and tcp://;\n\
+        "go through this proxy: http://[NAME:PASSWORD@]HOST:PORT, with CONNECT for https:// and tcp://; \
          '' for none (http_proxy and its kin are not read)"),
     Flag::new(CheckFlag::Setting(Setting::KeepAlive), "keepalive", None, None, "Where to",
-        "use connections again for requests to the same origin, and resume TLS sessions (which\n\
-         verifies no certificate again); not for POST and its like, nor where dns, connect or tls\n\
+        "use connections again for requests to the same origin, and resume TLS sessions (which \
+         verifies no certificate again); not for POST and its like, nor where dns, connect or tls \
          is to be judged"),
     Flag::new(CheckFlag::Setting(Setting::Insecure), "insecure", Some('k'), None, "TLS",
         "take any certificate"),
     Flag::new(CheckFlag::Setting(Setting::CaCert), "cacert", None, Some("FILE"), "TLS",
-        "trust the certificates in this PEM file instead of the built-in ones: issuers, or the server's\n\
+        "trust the certificates in this PEM file instead of the built-in ones: issuers, or the server's \
          own (so does the environment's SSL_CERT_FILE; SSL_CERT_DIR adds the files in a folder)"),
     Flag::new(CheckFlag::Setting(Setting::CaNative), "ca-native", None, None, "TLS",
         "trust what this system trusts, besides"),
@@ -145,15 +146,15 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
     Flag::new(CheckFlag::Setting(Setting::ConnectTimeout), "connect-timeout", None, Some("TIME"), "Time",
         "the time in it for looking up the name and connecting"),
     Flag::new(CheckFlag::Setting(Setting::Retry), "retry", None, Some("N"), "Time",
-        "try up to N times more what may pass later; passing then is 'degraded'\n\
+        "try up to N times more what may pass later; passing then is 'degraded' \
          (not sooner than a server's Retry-After asks, up to --deadline or 5 minutes)"),
     Flag::new(CheckFlag::Setting(Setting::RetryDelay), "retry-delay", None, Some("TIME"), "Time",
         "wait so long before the first retry, then twice as long each time [1s]"),
     Flag::new(CheckFlag::Wait, "wait", None, Some("TIME"), "Time",
-        "try every --retry-delay until all are up, at most so long (else exit 124);\n\
+        "try until all are up, at most so long; every --retry-delay (else exit 124); \
          then run COMMAND: upcheck --wait 60s TARGET... -- COMMAND ARG..."),
     Flag::new(CheckFlag::Deadline, "deadline", None, Some("TIME"), "Time",
-        "the time for the whole run; what is unfinished then is 'unknown', and a reader who then takes\n\
+        "the time for the whole run; what is unfinished then is 'unknown', and a reader who then takes \
          nothing for 2s gets no more of the results (exit 3)"),
     Flag::new(CheckFlag::Concurrency, "concurrency", Some('c'), Some("N"), "Load",
         "how many checks at once [1024]").also("parallel-max", None),
@@ -166,7 +167,7 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
     Flag::new(CheckFlag::Spread, "spread", None, Some("TIME"), "Load",
         "spread the starts evenly over this time"),
     Flag::new(CheckFlag::Setting(Setting::MaxBody), "max-body", None, Some("SIZE"), "Load",
-        "the most body that is read [1MiB]: more is too_large where an expectation is about the body,\n\
+        "the most body that is read [1MiB]: more is too_large where an expectation is about the body, \
          else what came is judged"),
     Flag::new(CheckFlag::Setting(Setting::NoBody), "no-body", None, None, "Load",
         "judge as soon as the head is there: streams of events have no end"),
@@ -192,31 +193,65 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
 
 pub(super) const HINT: &str = "'upcheck --help' lists the flags";
 
+const USAGE: &str = "\
+upcheck checks many HTTP services at once, from one thread.
+
+Usage: upcheck [FLAGS] TARGET...   http://HOST/..., HOST:PORT, tcp://HOST:PORT
+       upcheck [FLAGS] -f FILE     one target a line
+";
+
 /// What stands before the flags: a few lines that say how it is called.
 pub(super) fn usage() -> String {
     format!("{}\n{HINT}.\n", usage_lines())
 }
 
 fn usage_lines() -> String {
-    let mut text = "\
-upcheck checks many HTTP services at once, from one thread.
-
-    upcheck [FLAGS] TARGET...       http://HOST/..., HOST:PORT/..., tcp://HOST:PORT
-    upcheck [FLAGS] -f FILE         one target a line
-"
-    .to_owned();
+    let mut text = USAGE.to_owned();
+    let mut heading = "\nCommands:\n";
     for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
         let called = format!("{}{}", command.name, command.arguments);
-        text.push_str(&format!("    upcheck {called:24}{}\n", command.help));
+        text.push_str(&format!("{}  {called:28}{}\n", std::mem::take(&mut heading), command.help));
     }
     text
 }
 
+/// The flags that are needed most.
+const COMMON: [&str; 11] =
+    ["file", "header", "location", "timeout", "wait", "concurrency", "expect", "output", "quiet", "silent", "verbose"];
+
+/// What fits a screen.
+pub(super) fn short_help() -> String {
+    let mut text = USAGE.to_owned();
+    let mut before = "       upcheck COMMAND             ";
+    for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+        text.push_str(before);
+        text.push_str(command.name);
+        before = ", ";
+    }
+    if before == ", " {
+        text.push('\n');
+    }
+    text.push('\n');
+    text.push_str(&flags::short_help(FLAGS, &COMMON));
+    text.push_str(
+        "
+  upcheck -s http://localhost:8080/health    a HEALTHCHECK: exits with 0 or 1
+  upcheck -f targets.txt -e 'total < 300ms' -o ndjson=results
+  upcheck --wait 60s tcp://db:5432 -- ./serve
+
+'upcheck --help' tells all.
+",
+    );
+    text
+}
+
+/// All of it.
 pub(super) fn help() -> String {
     let mut text = usage_lines() + "\n";
     text.push_str(flags::help(FLAGS).trim_start());
     text.push_str(
-        r#"  -h, --help                  this text
+        r#"  -h                          what is needed most, on a screen
+      --help                  this text
   -V, --version               the version
 
 Every flag is also an environment variable: --connect-timeout is UPCHECK_CONNECT_TIMEOUT. The command line wins.
@@ -224,20 +259,20 @@ Times are 250ms 5s 1m 2h 7d, or seconds; sizes are bytes, 64KiB or 1MiB.
 
 A file of targets:
     # comments and blank lines are skipped
-    default timeout=2s                               options for the lines that follow
-    https://api.example.com/health  name=api  label.team=pay  header='Authorization: Bearer ${TOKEN}'
-    tcp://redis.internal:6379       name=redis
-    unix:/run/app.sock:/health      name=app         a unix socket, and what to ask there
+    default timeout=2s                               for the lines that follow
+    https://api.example/up  name=api  header='Authorization: Bearer ${TOKEN}'
+    tcp://redis.internal:6379       name=redis label.team=pay
+    unix:/run/app.sock:/health      name=app         a unix socket and its path
 
 Expectations are SUBJECT OPERATOR VALUE:
-    status in 200-299,301        json.status == "ok"        header.content-type starts "text/"
-    body contains "ready"        total < 300ms              cert.days > 14
-  subjects   status body body.bytes header.NAME json.PATH redirects http.version
-             total dns connect tls wait cert.days tls.version address
-  operators  == != < <= > >=, and in contains starts ends like, each also with 'not' before it
+    status in 200-299,301      json.status == "ok"     header.server exists
+    body contains "ready"      total < 300ms           cert.days > 14
+  subjects   status body body.bytes header.NAME json.PATH redirects total dns
+             connect tls wait http.version tls.version cert.days address
+  operators  == != < <= > >= exists absent, and in contains starts ends like,
+             each also with 'not' before it
 
-Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run, 124 --wait ran out,
-130 or 143 after SIGINT or SIGTERM.
+Exit status: 0 all up or degraded, 1 something down or unknown, 3 could not run, 124 --wait ran out, 130 or 143 after SIGINT or SIGTERM.
 
 Formats of -o (those with * keep up to 300 bytes a target until the end):
 "#,
@@ -429,11 +464,24 @@ fn resolve_override(value: &str) -> Result<Override, String> {
     Ok(Override { host: host.to_ascii_lowercase().into(), port, addresses: addresses.ok_or_else(error)? })
 }
 
-pub(super) fn find_setting(name: &str) -> Option<Setting> {
-    match flags::find(FLAGS, name)?.id {
-        CheckFlag::Setting(setting) => Some(setting),
-        _ => None,
+/// What a target's line calls so.
+///
+/// # Errors
+/// There is no such option; in words.
+pub(super) fn find_setting(name: &str) -> Result<Setting, String> {
+    match flags::find(FLAGS, name) {
+        Some(Flag { id: CheckFlag::Setting(setting), .. }) => Ok(*setting),
+        _ => Err(no_option(name)),
     }
+}
+
+#[cold]
+fn no_option(name: &str) -> String {
+    let is_setting = |flag: &&Flag<CheckFlag>| matches!(flag.id, CheckFlag::Setting(_));
+    let mut names = vec!["name"];
+    names.extend(FLAGS.iter().filter(is_setting).map(|flag| flag.long));
+    let hint = did_you_mean(name, "", &names);
+    format!("there is no option '{}' for a target{hint}", name.escape_debug())
 }
 
 fn reads_standard_input(what: CheckFlag, value: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use super::super::output::error_columns;
 use super::super::outputs::{ReportForm, dumb};
 use super::super::reports::Reports;
 use super::Beside;
@@ -13,7 +14,6 @@ use crate::check::tally::Tally;
 use crate::engine::Tag;
 use crate::reactor::{Key, Reactor};
 use crate::report::text::short_time;
-use crate::sys::fd;
 
 /// How often the progress line is drawn at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ impl Progress {
             false => format!("{total}{of} checked, {bad} not up, {in_flight} in flight"),
         };
         // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
-        let room = fd::columns(fd::standard_error()).map_or(usize::MAX, |columns| columns - 1);
+        let room = error_columns().map_or(usize::MAX, |columns| columns - 1);
         reports.put(&format!("\r\x1b[K{}", clip(&format!("{how_far}, {elapsed}"), room)));
         self.shown = true;
     }

@@ -16,11 +16,12 @@ use std::time::Duration;
 use super::child;
 use super::figures::{MeasuredRun, Own, Served};
 use super::strategy::Strategy;
+use crate::check::expect::clip;
+use crate::command::output::error_columns;
 use crate::command::outputs::dumb;
 use crate::command::reports::Wake;
 use crate::command::services::{Process, Services};
 use crate::os::{Interest, Signals, SourceFd};
-
 use crate::proto::json::{self, JsonFound, Path};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
@@ -256,8 +257,10 @@ fn read(stdout: &mut ChildStdout, said: &mut Vec<u8>) -> io::Result<bool> {
 
 fn draw_progress(label: &str, elapsed: Duration, expected: Option<Duration>) {
     let of = expected.map_or(String::new(), |expected| format!(" of about {}", short_time(expected)));
-    let line = format!("\r\x1b[K{label}: {:.1} s{of}", elapsed.as_secs_f64());
-    let _ = io::stderr().write_all(line.as_bytes());
+    // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
+    let room = error_columns().map_or(usize::MAX, |columns| columns - 1);
+    let line = clip(&format!("{label}: {:.1} s{of}", elapsed.as_secs_f64()), room);
+    let _ = io::stderr().write_all(format!("\r\x1b[K{line}").as_bytes());
 }
 
 /// The signal that ended the process, if it is one that was meant for all of us: a terminal sends it to each.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::comparison::{Case, Comparison, ComparisonEntry, Kept, Standing};
 use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
+use crate::command::flags::fitted;
 use crate::report::text::{push_shown, short_time};
 
 /// How long the longest bar is.
@@ -32,15 +33,18 @@ struct TableBar {
     stands_out: bool,
 }
 
-/// For a terminal or a plain text file. `color`: whether what is fastest stands out.
-pub(super) fn human(comparison: &Comparison, color: bool) -> String {
-    let mut out = format!("{}\n", headline(comparison));
+/// For a terminal of so many columns or, without, a plain text file. `color`: what is fastest stands out at a terminal.
+pub(super) fn human(comparison: &Comparison, color: bool, columns: Option<usize>) -> String {
+    // A line that fills the last column makes some terminals begin another.
+    let room = columns.map_or(usize::MAX, |columns| columns - 1);
+    let mut out = fitted(&headline(comparison), room);
     for table in tables(comparison) {
         out.push('\n');
-        table.push_human(color, &mut out);
+        table.push_human(color && columns.is_some(), room, &mut out);
     }
-    push_notes("\n", "", comparison, &mut out);
-    out
+    let mut notes = String::new();
+    push_notes("\n", "", comparison, &mut notes);
+    out + &fitted(&notes, room)
 }
 
 /// As Markdown, for a README or an issue.
@@ -106,7 +110,7 @@ pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
 }
 
 fn wall(case: &Case, budget: Option<Duration>) -> Table {
-    let mut heads = vec!["strategy", "wall", "min..max", "against fastest"];
+    let mut heads = vec!["strategy", "wall", "min..max", "vs fastest"];
     if budget.is_some() {
         heads.push("in budget");
     }
@@ -141,7 +145,7 @@ fn bar(entry: &ComparisonEntry, standing: Standing, longest: f64) -> TableBar {
 fn latency(case: &Case) -> Table {
     Table {
         title: "A check, from its start until its result was dealt with".to_owned(),
-        heads: vec!["strategy", "p50", "p99", "max", "up", "down", "longest turn of the loop"],
+        heads: vec!["strategy", "p50", "p99", "max", "up", "down", "longest turn"],
         rows: rows(case, |entry| {
             let turn = entry.spread(&|run| run.own.longest_turn.map_or(f64::NAN, |turn| turn.as_secs_f64()));
             vec![
@@ -271,25 +275,35 @@ impl Table {
         heads.into_iter().chain(self.rows.iter().map(|row| row.iter().map(String::as_str).collect())).collect()
     }
 
-    fn push_human(&self, color: bool, out: &mut String) {
+    /// What is wider than there is room goes on below, with the first column again.
+    fn push_human(&self, color: bool, room: usize, out: &mut String) {
         let lines = self.lines();
         let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.len()).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-        let _ = writeln!(out, "{}", self.title);
-        for (number, line) in lines.iter().enumerate() {
-            for (column, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-                let _ = match column {
-                    0 => write!(out, "  {cell:width$}"),
-                    _ => write!(out, "  {cell:>width$}"),
-                };
+        let widths: Vec<usize> = (0..columns).map(|column| 2 + width(column).unwrap_or(0)).collect();
+        out.push_str(&fitted(&self.title, room));
+        let mut next = 1;
+        while next < columns {
+            let mut taken = widths[0];
+            // One at least.
+            let first = next;
+            while next == first || next < columns && taken + widths[next] <= room {
+                taken += widths[next];
+                next += 1;
             }
-            // The first line has the heads.
-            if let Some(bar) = number.checked_sub(1).and_then(|row| self.bars.get(row)) {
-                bar.push(color, out);
+            for (number, line) in lines.iter().enumerate() {
+                let _ = write!(out, "  {:width$}", line[0], width = widths[0] - 2);
+                for (cell, width) in line.iter().zip(&widths).take(next).skip(first) {
+                    let _ = write!(out, "{cell:>width$}");
+                }
+                // The first line has the heads.
+                if let Some(bar) = number.checked_sub(1).and_then(|row| self.bars.get(row)).filter(|_| next == columns)
+                {
+                    bar.push(color, room.saturating_sub(taken + 2).min(BAR), out);
+                }
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
             }
-            out.truncate(out.trim_end_matches(' ').len());
-            out.push('\n');
         }
     }
 
@@ -305,8 +319,9 @@ impl Table {
 }
 
 impl TableBar {
-    fn push(&self, color: bool, out: &mut String) {
-        let ink = self.ink.to_string().repeat(self.length);
+    /// The longest has so much room.
+    fn push(&self, color: bool, room: usize, out: &mut String) {
+        let ink = self.ink.to_string().repeat((self.length * room).div_ceil(BAR));
         let _ = match color && self.stands_out {
             true => write!(out, "  \x1b[32m{ink}\x1b[0m"),
             false => write!(out, "  {ink}"),
@@ -356,15 +371,15 @@ pub(super) mod tests {
 
     #[test]
     fn a_table_for_a_person() {
-        let text = human(&sample(), false);
+        let text = human(&sample(), false, None);
         let first: Vec<&str> = text.lines().skip(1).take(6).collect();
         let expected = [
             "",
             "100 checks: wall time, within 500 ms?",
-            "  strategy       wall        min..max  against fastest  in budget",
-            "  sequential  ~20.0 s               -     not measured        ~no  ........................................",
-            "  threads:30   802 ms  800 ms..804 ms            3.97x         no  ##",
-            "  loop         202 ms  201 ms..203 ms          fastest        yes  #",
+            "  strategy       wall        min..max    vs fastest  in budget",
+            "  sequential  ~20.0 s               -  not measured        ~no  ........................................",
+            "  threads:30   802 ms  800 ms..804 ms         3.97x         no  ##",
+            "  loop         202 ms  201 ms..203 ms       fastest        yes  #",
         ];
         assert_eq!(first, expected);
         let expected = [
@@ -382,7 +397,35 @@ pub(super) mod tests {
 
     #[test]
     fn colour_only_where_it_is_wanted() {
-        assert_eq!(human(&sample(), true).matches("\u{1b}[32m#\u{1b}[0m").count(), 2);
+        let coloured = |color, columns| human(&sample(), color, columns).matches("\u{1b}[32m#\u{1b}[0m").count();
+        assert_eq!((coloured(true, Some(80)), coloured(true, None), coloured(false, Some(80))), (2, 0, 0));
+    }
+
+    #[test]
+    fn at_a_terminal_it_fits() {
+        let mut comparison = sample();
+        for count in [10_000, 100_000, 2_000, 3_000, 4_000] {
+            let entries = sample().cases.remove(0).entries;
+            comparison.cases.push(Case { count, entries });
+        }
+        // Narrower than two columns of them no table is.
+        for columns in [48, 80, 120] {
+            let text = human(&comparison, false, Some(columns));
+            assert!(text.lines().all(|line| line.len() < columns), "{columns}:\n{text}");
+            for part in ["involuntary", "services, of a core", "longest turn", "100000", "not measured: too"] {
+                assert!(text.replace('\n', " ").contains(part), "{part}:\n{text}");
+            }
+        }
+        let expected = "\
+What it cost
+  strategy    CPU time    user  system  of a core   memory  threads
+  sequential         -       -       -          -        -        -
+  threads:30     10 ms  4.0 ms  6.0 ms      1.2 %  3.0 MiB        7
+  loop           10 ms  4.0 ms  6.0 ms      5.0 %  3.0 MiB        7
+  strategy    voluntary switches  involuntary  services, of a core
+";
+        let text = human(&comparison, false, Some(80));
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

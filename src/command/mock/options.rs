@@ -11,9 +11,17 @@ use crate::command::flags::{self, Flag, Given};
 
 /// What comes before the flags in the help.
 const USAGE: &str = "\
-A stand-in for the services that are checked: answers late, wrongly or not at all, as asked.
+A stand-in for the services that are checked: late, wrong or silent, as asked.
 
 Usage: upcheck mock [FLAGS]
+";
+
+/// What comes after the flags in the short help.
+const PATHS_IN_SHORT: &str = "
+Paths: /status/503 /delay/1500 /bytes/N /chunked/N /drip/N/MS /redirect/N /hang
+       /reset /close /truncate /garbage /endless-head /endless-body /_stats
+
+'upcheck mock --help' tells all.
 ";
 
 /// What comes after the flags in the help.
@@ -35,11 +43,11 @@ Paths (a query is ignored; N up to 4294967295; times in milliseconds):
   /endless-body               a body without end
   /_stats                     what this server has counted so far, as JSON, at once
 
-A request that can be read in two ways gets 400 and the connection is closed: two lengths, a length
-beside a coding, a folded line, no Host or two. A request body in chunks gets 501.
+A request that can be read in two ways gets 400 and the connection is closed: two lengths, a length beside a coding, a \
+folded line, no Host or two. A request body in chunks gets 501.
 
-It prints a line `listening on http://ADDR:PORT` (https:// with --tls) for each port, then serves
-until SIGINT or SIGTERM (exit 130, 143).
+It prints a line `listening on http://ADDR:PORT` (https:// with --tls) for each port, then serves until SIGINT or \
+SIGTERM (exit 130, 143).
 ";
 
 /// The most ports that one `--listen` opens: there are no more.
@@ -155,27 +163,27 @@ const TABLE: &[Flag<MockFlag>] = &[
     ),
     flag(MockFlag::Ports, "ports", "N", "Where", "N ports from each --listen upwards [1]"),
     flag(MockFlag::Latency, "latency", "TIME", "Answer", "the time from a request to its answer [200ms]"),
-    flag(MockFlag::Jitter, "jitter", "TIME", "Answer", "up to this much more or less of it, evenly spread [0]"),
+    flag(MockFlag::Jitter, "jitter", "TIME", "Answer", "up to this much more or less; evenly spread [0]"),
     flag(MockFlag::Status, "status", "N", "Answer", "the status [200]"),
-    flag(MockFlag::Body, "body", "TEXT", "Answer", "the body, sent as application/json [{\"status\": \"ok\"}]"),
+    flag(MockFlag::Body, "body", "TEXT", "Answer", "the JSON that it sends [{\"status\": \"ok\"}]"),
     flag(MockFlag::FailRate, "fail-rate", "PERCENT", "Answer", "this share of the answers is a 503 (such as 5%) [0%]"),
     flag(
         MockFlag::Seed,
         "seed",
         "N",
         "Answer",
-        "where the random numbers of --jitter and --fail-rate begin [0]\nthe same seed gives the n-th request the same answer",
+        "where random numbers begin [0];\nthe same seed gives the n-th request the same answer",
     ),
-    flag(MockFlag::IdleTimeout, "idle-timeout", "TIME", "Answer", "closes a connection that nothing happens on [60s]"),
+    flag(MockFlag::IdleTimeout, "idle-timeout", "TIME", "Answer", "close a connection that nothing happens on [60s]"),
     Flag::new(MockFlag::TlsWish, "tls", None, None, "TLS", "speak HTTPS (TLS 1.2 and 1.3) on every port"),
-    flag(MockFlag::Cert, "cert", "FILE", "TLS", "the certificate, PEM, then what leads from it to a root"),
+    flag(MockFlag::Cert, "cert", "FILE", "TLS", "the certificate, PEM; then what leads from it to a root"),
     flag(MockFlag::Key, "key", "FILE", "TLS", "its key, PEM; without it the key stands in the same file"),
     flag(
         MockFlag::TlsFault,
         "tls-fault",
         "FAULT",
         "TLS",
-        "fail every handshake after the client's first words:\nstall never answers, garbage answers with no TLS, close closes",
+        "fail every handshake after the client's hello;\nstall never answers, garbage answers with no TLS, close closes",
     ),
     Flag::new(MockFlag::Quiet, "quiet", Some('q'), None, "Output", "no summary at the end, no warnings"),
 ];
@@ -198,6 +206,9 @@ pub(super) fn parse(
     environment: &[(OsString, OsString)],
 ) -> Result<MockAsked, String> {
     match flags::parse(TABLE, arguments, environment)? {
+        flags::Asked::ShortHelp => {
+            Ok(MockAsked::Tell(format!("{USAGE}\n{}{PATHS_IN_SHORT}", flags::short_help(TABLE, &[]))))
+        }
         flags::Asked::Help => Ok(MockAsked::Tell(format!("{USAGE}{}{PATHS}", flags::help(TABLE)))),
         flags::Asked::Version => Ok(MockAsked::Tell(version())),
         flags::Asked::Run { flags, arguments } => match arguments.first() {
@@ -414,7 +425,7 @@ mod tests {
         for path in ["/drip/", "/endless-head", "/_stats"] {
             assert!(help.contains(path), "{path}");
         }
-        assert!(help.lines().all(|line| line.len() <= 100), "fits a terminal");
+        assert!(flags::fitted(&help, 80).lines().all(|line| line.len() <= 80), "fits a terminal");
         assert!(matches!(parse_with(&["-V"], &[]), Ok(MockAsked::Tell(_))));
     }
 }

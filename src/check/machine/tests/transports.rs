@@ -23,7 +23,8 @@ impl Bench {
         for (setting, value) in said {
             draft.set(*setting, value, |_| Err("there are no files here".to_owned())).unwrap();
         }
-        let world = World { find_setting: |_| None, find_variable: |_| None, read_file: |_| Err(String::new()) };
+        let world =
+            World { find_setting: |_| Err(String::new()), find_variable: |_| None, read_file: |_| Err(String::new()) };
         let target = Reader::new(draft, world).argument(target).unwrap();
         let now = some_time();
         let check =
