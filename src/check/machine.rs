@@ -38,7 +38,7 @@ mod trail;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::expect::{Mismatch, Watch, clip};
+use super::expect::{Mismatch, clip};
 use super::outcome::{Failure, Phases, Reason, Verdict};
 use super::target::Target;
 use crate::proto::http::close_reason::CloseReason;
@@ -57,10 +57,8 @@ use trail::{SHOWN_URL, Trail};
 pub struct Check {
     target: Target,
     state: State,
-    /// When the attempt began.
-    started: Instant,
-    /// The time since then that does not count against the target: this program was not there.
-    excused: Duration,
+    /// When the attempt's time is over. It moves by what does not count against the target: this program was not there.
+    end_of_attempt: Instant,
     /// How many connections have been asked for so far.
     exchange: u32,
     hop: Hop,
@@ -85,8 +83,7 @@ impl Check {
             hop: Hop::new(decoder(&target, Form::default()), now),
             target,
             state: State::New,
-            started: now,
-            excused: Duration::ZERO,
+            end_of_attempt: now,
             exchange: 0,
             trail: None,
             phases: Phases { queue: whole_micros(queue), ..Phases::default() },
@@ -159,18 +156,26 @@ enum State {
     Ended(Ending),
 }
 
-/// How it ended, and what did not hold.
+/// How it ended.
 #[derive(Debug)]
 struct Ending {
     reason: Reason,
-    detail: Option<Box<str>>,
+    /// Nearly all end well, and then there is nothing to explain.
+    why: Option<Box<Why>>,
+}
+
+/// What is to be said of an end.
+#[derive(Debug)]
+struct Why {
+    detail: Box<str>,
+    /// The expectations and warnings that did not hold.
     failed: Vec<Mismatch>,
 }
 
 /// The steps from one state to the next.
 impl Check {
     fn start(&mut self, now: Instant) {
-        self.started = now;
+        self.end_of_attempt = now + self.target.settings.timeout;
         self.begun = true;
         self.approach(now);
     }
@@ -178,7 +183,7 @@ impl Check {
     /// Begins with finding and connecting to whatever the URL says.
     fn approach(&mut self, now: Instant) {
         self.exchange += 1;
-        let end = self.end_of_attempt();
+        let end = self.end_of_attempt;
         self.arm(self.target.settings.connect_timeout.map_or(end, |limit| end.min(now + limit)));
         if self.target.socket().is_some() || self.literal().is_some() {
             self.connect();
@@ -264,7 +269,7 @@ impl Check {
     fn expect_answer(&mut self) {
         self.state = State::ExpectAnswer;
         if self.target.settings.connect_timeout.is_some() {
-            self.arm(self.end_of_attempt());
+            self.arm(self.end_of_attempt);
         }
     }
 
@@ -290,7 +295,7 @@ impl Check {
                 Ok(step) => {
                     bytes = &bytes[step.used..];
                     if !step.body.is_empty() && self.target.settings.needs_whole_body() {
-                        self.take_body(step.body);
+                        self.hop.take_body(step.body, &self.target.settings);
                     }
                 }
                 Err(problem) => return self.fail(problem_failure(&problem), now),
@@ -308,20 +313,6 @@ impl Check {
                 self.hop.keeps = Err(CloseReason::Unfinished);
             }
             self.whole(now);
-        }
-    }
-
-    /// A body that is to be read as JSON is kept; of any other no more than is expected of it.
-    fn take_body(&mut self, bytes: &[u8]) {
-        let settings = &self.target.settings;
-        if settings.needs_json() {
-            return self.hop.body.extend_from_slice(bytes);
-        }
-        if self.hop.watch.is_none() {
-            self.hop.watch = Watch::of(settings.expectations()).map(Box::new);
-        }
-        if let Some(watch) = &mut self.hop.watch {
-            watch.feed(bytes);
         }
     }
 
@@ -391,27 +382,24 @@ impl Check {
         self.approach(now);
     }
 
-    fn finish(&mut self, reason: Reason, detail: Option<Box<str>>, now: Instant) {
-        self.end_phase(now);
-        self.end(Ending { reason, detail, failed: Vec::new() });
-    }
-
-    fn end(&mut self, mut ending: Ending) {
-        if let Some(detail) = &mut ending.detail
-            && ending.reason.verdict() == Verdict::Down
-            && let Some(words) = self.proxy_words()
-        {
-            *detail = format!("{words}: {detail}").into();
+    fn end(&mut self, reason: Reason, mut why: Option<Box<Why>>) {
+        if let (Some(why), Verdict::Down) = (&mut why, reason.verdict()) {
+            self.say_where(reason, &mut why.detail);
         }
-        // A failure elsewhere than at the target says where. What is wrong with a redirect itself says so already.
-        if let (Some(trail), Some(detail), Verdict::Down) = (&self.trail, &ending.detail, ending.reason.verdict())
-            && ending.reason != Reason::Redirect
-        {
-            ending.detail = Some(format!("{detail} (redirected to {})", clip(trail.url.as_str(), SHOWN_URL)).into());
-        }
-        self.state = State::Ended(ending);
+        self.state = State::Ended(Ending { reason, why });
         self.wants = Wants::default();
         self.wants.add(Action::Finish);
+    }
+
+    /// A failure elsewhere than at the target says where.
+    fn say_where(&self, reason: Reason, detail: &mut Box<str>) {
+        if let Some(words) = self.proxy_words() {
+            *detail = format!("{words}: {detail}").into();
+        }
+        // What is wrong with a redirect itself says so already.
+        if let Some(trail) = self.trail.as_ref().filter(|_| reason != Reason::Redirect) {
+            *detail = format!("{detail} (redirected to {})", clip(trail.url.as_str(), SHOWN_URL)).into();
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl<O: Copy> Engine<O> {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let url = job.check.peer();
         let waiter = Waiter { id, key: job.key };
-        let fresh_from = job.last.map(|last| last.ended);
+        let fresh_from = job.last.as_ref().map(|last| last.ended);
         match self.resolver.resolve(url.host(), url.port(), waiter, fresh_from, now, &mut self.reactor) {
             Found::Later(ticket) => job.link = Link::Resolving(ticket),
             Found::Now(result) => self.resolved(id, result, now),

@@ -155,7 +155,7 @@ struct Waiting {
     since: Instant,
     attempt: Try,
     /// How the attempt before ended.
-    last: Option<Last>,
+    last: Option<Box<Last>>,
     /// How often it could not begin for want of something that only time gives back.
     in_vain: u32,
 }
@@ -170,7 +170,8 @@ struct Job {
     /// The request may be sent as soon as a connection stands.
     may_send: bool,
     since: Instant,
-    last: Option<Last>,
+    /// Nearly all checks have one attempt.
+    last: Option<Box<Last>>,
     in_vain: u32,
     /// How many bytes of its answer it keeps.
     held: usize,
@@ -503,7 +504,7 @@ impl<O: Copy> Engine<O> {
         let Some(failure) = self.abandoning.clone().filter(|_| !self.queue.is_idle()) else { return };
         for id in 0..self.jobs.len() as u32 {
             let Some(job) = &self.jobs[id as usize] else { continue };
-            let detail = match job.last {
+            let detail = match &job.last {
                 None => failure.detail.clone(),
                 Some(last) => {
                     format!("{}; the attempt before ended as {}", failure.detail, last.reason.as_str()).into()
@@ -716,8 +717,8 @@ impl<O: Copy> Engine<O> {
             self.finished.push(Event::NotYet { number, target: outcome.target.shown().to_owned(), failure });
         }
         let attempt = Try { number: outcome.attempts + 1, degrades };
-        let last = Last { reason: outcome.reason, ended: now };
-        let waiting = Waiting { number, target: outcome.target, since: at, attempt, last: Some(last), in_vain: 0 };
+        let last = Some(Box::new(Last { reason: outcome.reason, ended: now }));
+        let waiting = Waiting { number, target: outcome.target, since: at, attempt, last, in_vain: 0 };
         self.queue.push_later(waiting, at);
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, Check, Input, State};
+use super::{Action, Check, Input, State, Why};
 use crate::check::outcome::{Failure, Reason};
 use crate::proto::http::problem::{Cut, Problem};
 use crate::proto::http::request::authority_with_port;
@@ -66,7 +66,8 @@ impl Check {
                 None => failure.detail,
             };
         }
-        self.finish(failure.reason, Some(failure.detail), now);
+        self.end_phase(now);
+        self.end(failure.reason, Some(Box::new(Why { detail: failure.detail, failed: Vec::new() })));
     }
 
     fn cut(&mut self) -> Option<Cut> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Check, State};
 use crate::check::expect::Watch;
 use crate::check::outcome::TlsSeen;
+use crate::check::settings::Settings;
 use crate::check::target::Target;
 use crate::proto::http::close_reason::CloseReason;
 use crate::proto::http::request::Form;
@@ -26,16 +27,41 @@ pub(super) struct Hop {
     /// What the TLS handshake has shown.
     pub(super) tls: Option<Box<TlsSeen>>,
     pub(super) decoder: Decoder,
-    /// The body, where an expectation wants it as JSON.
-    pub(super) body: Vec<u8>,
-    /// What is expected of the body as a text, judged as it comes.
-    pub(super) watch: Option<Box<Watch>>,
+    /// What is kept of the body, where something is expected of it.
+    pub(super) body: Option<Box<Body>>,
     /// The connection was there before.
     pub(super) reused: bool,
     /// One that was there before has failed us: this one must be fresh.
     pub(super) must_be_fresh: bool,
     /// Whether the connection can carry another request.
     pub(super) keeps: Result<(), CloseReason>,
+}
+
+/// A body of which something is expected.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// It is to be read as JSON, and kept whole for that.
+    Json(Vec<u8>),
+    /// As a text it is judged as it comes.
+    Text(Watch),
+}
+
+impl Body {
+    /// Nothing of it has come. `None`: nothing is expected of it.
+    fn of(settings: &Settings) -> Option<Box<Body>> {
+        let body = match settings.needs_json() {
+            true => Body::Json(Vec::new()),
+            false => Body::Text(Watch::of(settings.expectations())?),
+        };
+        Some(Box::new(body))
+    }
+
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Body::Json(bytes) => bytes.capacity(),
+            Body::Text(watch) => watch.kept_bytes(),
+        }
+    }
 }
 
 impl Hop {
@@ -46,12 +72,44 @@ impl Hop {
             address: None,
             tls: None,
             decoder,
-            body: Vec::new(),
-            watch: None,
+            body: None,
             reused: false,
             must_be_fresh: false,
             keeps: Err(CloseReason::Unfinished),
         }
+    }
+
+    /// Takes the next piece of a body of which something is expected.
+    pub(super) fn take_body(&mut self, bytes: &[u8], settings: &Settings) {
+        if self.body.is_none() {
+            self.body = Body::of(settings);
+        }
+        match self.body.as_deref_mut() {
+            Some(Body::Json(whole)) => whole.extend_from_slice(bytes),
+            Some(Body::Text(watch)) => watch.feed(bytes),
+            None => {}
+        }
+    }
+
+    /// The body that is to be read as JSON.
+    pub(super) fn json(&self) -> &[u8] {
+        match self.body.as_deref() {
+            Some(Body::Json(bytes)) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// What has been seen of a body that is a text.
+    pub(super) fn watch(&self) -> Option<&Watch> {
+        match self.body.as_deref() {
+            Some(Body::Text(watch)) => Some(watch),
+            _ => None,
+        }
+    }
+
+    /// How many bytes of memory hold what is kept of an answer that is under way.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.kept_bytes()) + self.decoder.kept_bytes()
     }
 }
 
@@ -64,18 +122,13 @@ impl Check {
     /// For so long this program did not run, or had no time for this check: the attempt may take so much longer. What was
     /// named with the last [`Action::Arm`](super::Action::Arm) has moved with it.
     pub fn excuse(&mut self, by: Duration) {
-        self.excused += by;
+        self.end_of_attempt += by;
         self.hop.until += by;
     }
 
     /// For so long, until now, the peer had nothing to answer because we had not asked: the phase begins so much later.
     pub fn hold_up(&mut self, by: Duration, now: Instant) {
         self.hop.since = self.hop.since.map(|since| (since + by).min(now));
-    }
-
-    /// When the attempt's time is over.
-    pub(super) fn end_of_attempt(&self) -> Instant {
-        self.started + self.target.settings.timeout + self.excused
     }
 
     /// Books the time of the phase that belongs to the state. The next phase begins when it is next asked what to do.

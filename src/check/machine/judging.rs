@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::{Check, Ending};
+use super::{Check, Why};
 use crate::check::expect::{Document, Expectation, Headers, Mismatch, Seen, quote};
 use crate::check::outcome::Reason;
 
@@ -16,8 +16,8 @@ impl Check {
         let settings = self.target.settings.clone();
         // A body is read as JSON once, whatever number of expectations ask for something in it.
         let document = match self.hop.decoder.status() {
-            Some(_) if !self.hop.body.is_empty() && settings.json_paths().next().is_some() => {
-                Some(Document::read(&self.hop.body, settings.json_paths()))
+            Some(_) if !self.hop.json().is_empty() && settings.json_paths().next().is_some() => {
+                Some(Document::read(self.hop.json(), settings.json_paths()))
             }
             _ => None,
         };
@@ -41,7 +41,7 @@ impl Check {
             }
             (None, None) => (Reason::Ok, None),
         };
-        self.end(Ending { reason, detail, failed });
+        self.end(reason, detail.map(|detail| Box::new(Why { detail, failed })));
     }
 
     /// What is said without HTTP has no end of its own: as soon as it is what was expected, it is enough.
@@ -69,8 +69,8 @@ impl Check {
             has_body: self.hop.decoder.status().is_some() || !self.url().scheme().is_http() && self.talks(),
             http_version: self.hop.decoder.http_version(),
             headers: Headers::new(self.hop.decoder.head_bytes()),
-            body: &self.hop.body,
-            watch: self.hop.watch.as_deref(),
+            body: self.hop.json(),
+            watch: self.hop.watch(),
             document,
             // More than --max-body is no answer to be judged.
             body_whole: true,

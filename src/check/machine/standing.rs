@@ -2,7 +2,7 @@
 //!
 //! Nothing here moves the machine.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Check, Ending, State, Try};
 use crate::check::expect::Headers;
@@ -22,11 +22,6 @@ impl Check {
         self.wall
     }
 
-    /// When the attempt began.
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-
     /// Which of the check's exchanges it is on: another number once a redirect or a fresh connection has replaced the
     /// one before. What a connection says belongs to its own exchange, and is not told to the next.
     pub fn exchange(&self) -> u32 {
@@ -40,8 +35,7 @@ impl Check {
 
     /// How many bytes of memory hold what is kept of an answer that is under way.
     pub fn kept_bytes(&self) -> usize {
-        let watch = self.hop.watch.as_ref().map_or(0, |watch| watch.kept_bytes());
-        self.hop.body.capacity() + watch + self.hop.decoder.kept_bytes()
+        self.hop.kept_bytes()
     }
 
     /// Whether the connection of the exchange that is over can carry another request.
@@ -77,12 +71,13 @@ impl Check {
                 .and_then(|value| retry_after(&value, self.wall.as_secs())),
             _ => None,
         };
-        let State::Ended(Ending { reason, detail, failed }) = self.state else { panic!("into_outcome before Finish") };
+        let State::Ended(Ending { reason, why }) = self.state else { panic!("into_outcome before Finish") };
+        let (detail, failed) = why.map(|why| (why.detail, why.failed)).unzip();
         Outcome {
             target: self.target,
             reason,
             detail,
-            failed,
+            failed: failed.unwrap_or_default(),
             status: self.hop.decoder.status(),
             address: self.hop.address,
             http_version: self.hop.decoder.http_version(),

@@ -77,10 +77,9 @@ pub struct Decoder {
     minor: u8,
     /// Whether the final head lets the connection persist, where somebody wants to know.
     persists: Result<(), CloseReason>,
-    /// The part of a head that has come so far. Empty when the head comes in one piece, as nearly all do.
-    partial: Vec<u8>,
-    /// The final head as it came, where somebody wants to look into it.
-    kept: Vec<u8>,
+    /// The part of a head that has come so far; empty when it comes in one piece, as nearly all do. Once the final one is
+    /// whole, all of it, where somebody wants to look into it.
+    kept_head: Vec<u8>,
 }
 
 impl Decoder {
@@ -95,8 +94,7 @@ impl Decoder {
             status: None,
             minor: 1,
             persists: Err(CloseReason::Unfinished),
-            partial: Vec::new(),
-            kept: Vec::new(),
+            kept_head: Vec::new(),
         }
     }
 
@@ -116,12 +114,12 @@ impl Decoder {
 
     /// How many bytes it keeps: a head that is not whole, or one that somebody wants to look into.
     pub fn kept_bytes(&self) -> usize {
-        self.partial.len() + self.kept.len()
+        self.kept_head.len()
     }
 
     /// The final response's head as it came, if it was to be kept; empty until it is there.
     pub fn head_bytes(&self) -> &[u8] {
-        &self.kept
+        if self.status.is_some() { &self.kept_head } else { &[] }
     }
 
     /// Takes what it can of `input`. Call again with the rest until it is used up or the response [is
@@ -171,7 +169,7 @@ impl Decoder {
                 self.state = DecoderState::Done;
                 Ok(())
             }
-            DecoderState::ResponseHead if self.partial.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
+            DecoderState::ResponseHead if self.kept_head.is_empty() && self.interim == 0 => Err(Cut::BeforeAnswer),
             DecoderState::ResponseHead => Err(Cut::InHead),
             DecoderState::Length { left } => Err(Cut::InBody { came: self.body_bytes, missing: Some(*left) }),
             DecoderState::Chunked(_) => Err(Cut::InBody { came: self.body_bytes, missing: None }),
@@ -221,7 +219,7 @@ impl Decoder {
     /// line and reads it then: what is wrong with the beginning of a head is not said before its end is there, so no
     /// split can matter.
     fn head(&mut self, input: &[u8]) -> Result<usize, Problem> {
-        if self.partial.is_empty() {
+        if self.kept_head.is_empty() {
             check_prefix(input)?;
             let most = &input[..input.len().min(HEAD_MAX)];
             if let Ok(head) = ResponseHead::parse(most, self.reading.minds_connection) {
@@ -229,15 +227,15 @@ impl Decoder {
                 return self.take_head(head, &input[..length]).map(|()| length);
             }
         }
-        let before = self.partial.len();
+        let before = self.kept_head.len();
         let room = HEAD_MAX - before;
-        self.partial.extend_from_slice(&input[..input.len().min(room)]);
+        self.kept_head.extend_from_slice(&input[..input.len().min(room)]);
         if before < PREFIX.len() {
-            check_prefix(&self.partial)?;
+            check_prefix(&self.kept_head)?;
         }
-        match head_end(&self.partial, before) {
+        match head_end(&self.kept_head, before) {
             Some(end) => {
-                let bytes = std::mem::take(&mut self.partial);
+                let bytes = std::mem::take(&mut self.kept_head);
                 let head = ResponseHead::parse(&bytes[..end], self.reading.minds_connection)?;
                 // Another idea than ours of where the head ends is no head to believe.
                 if head.length != end {
@@ -262,7 +260,7 @@ impl Decoder {
             return if self.interim > INTERIM_MAX { Err(Problem::TooManyInterim) } else { Ok(()) };
         }
         if self.reading.keeps_head {
-            self.kept.extend_from_slice(bytes);
+            self.kept_head.extend_from_slice(bytes);
         }
         if self.reading.minds_connection {
             self.persists = if is_upgrade { Err(CloseReason::Upgraded) } else { head.persists };
