@@ -39,7 +39,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::expect::{Mismatch, clip};
-use super::outcome::{Failure, Phases, Reason, Verdict};
+use super::outcome::{Failure, Micros, Phases, Reason, Verdict};
 use super::target::Target;
 use crate::proto::http::close_reason::CloseReason;
 use crate::proto::http::request::Form;
@@ -47,7 +47,7 @@ use crate::proto::http::response::Decoder;
 use crate::proto::url::Scheme;
 pub use awaits::Awaits;
 use blame::{is_end, problem_failure, refusal};
-use hop::{Hop, decoder, tunnel, whole_micros};
+use hop::{Hop, decoder, tunnel};
 use interface::Wants;
 pub use interface::{Action, Input, Opening, Try};
 use trail::{SHOWN_URL, Trail};
@@ -86,7 +86,7 @@ impl Check {
             end_of_attempt: now,
             exchange: 0,
             trail: None,
-            phases: Phases { queue: whole_micros(queue), ..Phases::default() },
+            phases: Phases { queue: Micros::of(queue), ..Phases::default() },
             note: None,
             attempt,
             begun: false,

@@ -3,7 +3,10 @@
 //! A reason is data and an ordinary value: that a target failed is no error of this program. Reports, exit codes and
 //! tests share this one list.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZero;
+use std::ops::Add;
 use std::time::Duration;
 
 use super::expect::{Mismatch, Subject};
@@ -176,6 +179,59 @@ impl Failure {
     }
 }
 
+/// A time in whole microseconds: so times are told, and so they are counted, that what is told adds up.
+///
+/// What is kept is one more, which is never 0: then an `Option` of it takes no more room, of which each check under way
+/// has five.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Micros(NonZero<u64>);
+
+impl Micros {
+    /// No time.
+    pub const ZERO: Micros = Micros(NonZero::<u64>::MIN);
+
+    /// As much of a time as is whole microseconds.
+    pub const fn of(time: Duration) -> Micros {
+        let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(time.subsec_micros() as u64);
+        Micros::ZERO.after(micros)
+    }
+
+    /// How many they are.
+    pub const fn count(self) -> u64 {
+        self.0.get() - 1
+    }
+
+    /// The time that they are.
+    pub const fn time(self) -> Duration {
+        Duration::from_micros(self.count())
+    }
+
+    /// So many microseconds more.
+    const fn after(self, micros: u64) -> Micros {
+        Micros(self.0.saturating_add(micros))
+    }
+}
+
+impl Add for Micros {
+    type Output = Micros;
+
+    fn add(self, other: Micros) -> Micros {
+        self.after(other.count())
+    }
+}
+
+impl Default for Micros {
+    fn default() -> Micros {
+        Micros::ZERO
+    }
+}
+
+impl fmt::Debug for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.time().fmt(f)
+    }
+}
+
 /// How long each phase of the attempt took. `None`: it did not happen. They add up to the total, which leaves the queue
 /// out.
 ///
@@ -184,17 +240,17 @@ impl Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
     /// Waiting for its turn, before the attempt.
-    pub queue: Duration,
+    pub queue: Micros,
     /// Looking the name up.
-    pub dns: Option<Duration>,
+    pub dns: Option<Micros>,
     /// Until the TCP connection stood.
-    pub connect: Option<Duration>,
+    pub connect: Option<Micros>,
     /// The TLS handshake.
-    pub tls: Option<Duration>,
+    pub tls: Option<Micros>,
     /// From the request sent to the answer's first byte.
-    pub wait: Option<Duration>,
+    pub wait: Option<Micros>,
     /// From the first byte to the last.
-    pub body: Option<Duration>,
+    pub body: Option<Micros>,
 }
 
 impl Phases {
@@ -202,14 +258,13 @@ impl Phases {
     pub fn named(&self) -> [(&'static str, Option<Duration>); 5] {
         let &Phases { dns, connect, tls, wait, body, .. } = self;
         [("dns", dns), ("connect", connect), ("tls", tls), ("wait", wait), ("body", body)]
+            .map(|(name, phase)| (name, phase.map(Micros::time)))
     }
 
     /// The attempt's time from its start.
-    pub fn total(&self) -> Duration {
-        // Not all of them happen, and adding nothing costs as much as adding something.
-        let mut total = Duration::ZERO;
-        [self.dns, self.connect, self.tls, self.wait, self.body].into_iter().flatten().for_each(|phase| total += phase);
-        total
+    pub fn total(&self) -> Micros {
+        let phases = [self.dns, self.connect, self.tls, self.wait, self.body];
+        phases.into_iter().flatten().fold(Micros::ZERO, Micros::add)
     }
 }
 
@@ -305,7 +360,7 @@ impl Outcome {
             address: None,
             http_version: None,
             body_bytes: 0,
-            phases: Phases { queue, ..Phases::default() },
+            phases: Phases { queue: Micros::of(queue), ..Phases::default() },
             tls: None,
             attempts: 0,
             redirects: 0,
@@ -331,9 +386,20 @@ mod tests {
 
     #[test]
     fn the_phases_add_up() {
-        let ms = Duration::from_millis;
+        let ms = |ms| Micros::of(Duration::from_millis(ms));
         let phases =
             Phases { queue: ms(9), connect: Some(ms(1)), wait: Some(ms(200)), body: Some(ms(3)), ..Phases::default() };
         assert_eq!(phases.total(), ms(204));
+        assert_eq!(Phases::default().total(), Micros::ZERO);
+    }
+
+    #[test]
+    fn microseconds_are_whole_and_never_too_many_to_count() {
+        let micros = |nanos| Micros::of(Duration::from_nanos(nanos));
+        assert_eq!([0, 999, 1_000, 1_001_999].map(|nanos| micros(nanos).count()), [0, 0, 1, 1_001]);
+        assert_eq!(micros(1_001_999).time(), Duration::from_micros(1_001));
+        let longest = Micros::of(Duration::MAX);
+        assert_eq!((longest + longest, longest.count()), (longest, u64::MAX - 1));
+        assert_eq!(size_of::<Option<Micros>>(), size_of::<u64>());
     }
 }

@@ -26,7 +26,7 @@ impl Tally {
         self.verdicts[reason.verdict() as usize] += 1;
         self.reasons[reason as usize] += 1;
         if reason.is_of_an_answer() {
-            self.times.add(phases.total());
+            self.times.add(phases.total().time());
         }
     }
 

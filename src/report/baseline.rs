@@ -272,11 +272,14 @@ impl Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::outcome::Phases;
+    use crate::check::outcome::{Micros, Phases};
     use crate::report::testing::{failed, up};
 
     fn took(target: &str, ms: u64) -> Record<'_> {
-        Record { phases: Phases { wait: Some(Duration::from_millis(ms)), ..Phases::default() }, ..up(target) }
+        Record {
+            phases: Phases { wait: Some(Micros::of(Duration::from_millis(ms))), ..Phases::default() },
+            ..up(target)
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::ndjson::{push_failed, push_labels, push_names};
 use super::record::Record;
-use super::text::{Timestamps, push_address, push_date, push_hex, push_number, push_seconds, put, shown};
+use super::text::{Timestamps, push_address, push_date, push_hex, push_micros, push_number, put, shown};
 use super::{Sink, Summary};
 use crate::check::outcome::{CertificateSeen, TlsSeen};
 
@@ -42,13 +42,13 @@ const COLUMNS: &[Column] = &[
     ("address", |record, out| record.address.into_iter().for_each(|address| push_address(address, out))),
     ("http_version", |record, out| push_text(record.http_version, out)),
     ("body_bytes", |record, out| push_number(record.body_bytes, out)),
-    ("queue", |record, out| push_seconds(record.phases.queue, out)),
-    ("dns", |record, out| record.phases.dns.into_iter().for_each(|time| push_seconds(time, out))),
-    ("connect", |record, out| record.phases.connect.into_iter().for_each(|time| push_seconds(time, out))),
-    ("tls", |record, out| record.phases.tls.into_iter().for_each(|time| push_seconds(time, out))),
-    ("wait", |record, out| record.phases.wait.into_iter().for_each(|time| push_seconds(time, out))),
-    ("body", |record, out| record.phases.body.into_iter().for_each(|time| push_seconds(time, out))),
-    ("total", |record, out| push_seconds(record.phases.total(), out)),
+    ("queue", |record, out| push_micros(record.phases.queue, out)),
+    ("dns", |record, out| record.phases.dns.into_iter().for_each(|time| push_micros(time, out))),
+    ("connect", |record, out| record.phases.connect.into_iter().for_each(|time| push_micros(time, out))),
+    ("tls", |record, out| record.phases.tls.into_iter().for_each(|time| push_micros(time, out))),
+    ("wait", |record, out| record.phases.wait.into_iter().for_each(|time| push_micros(time, out))),
+    ("body", |record, out| record.phases.body.into_iter().for_each(|time| push_micros(time, out))),
+    ("total", |record, out| push_micros(record.phases.total(), out)),
     ("tls_version", |record, out| push_text(tls(record).and_then(|tls| tls.version), out)),
     ("tls_cipher", |record, out| push_text(tls(record).and_then(|tls| tls.cipher.as_deref()), out)),
     ("tls_resumed", |record, out| push_text(tls(record).map(|tls| yes_or_no(tls.resumed)), out)),

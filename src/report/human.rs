@@ -276,7 +276,7 @@ fn push_phases(record: &Record<'_>, out: &mut Vec<u8>) {
     if record.reused {
         push(out, format_args!("connection reused, "));
     }
-    push(out, format_args!("queue {}", short_time(phases.queue)));
+    push(out, format_args!("queue {}", short_time(phases.queue.time())));
     for (name, phase) in phases.named() {
         if let Some(phase) = phase {
             push(out, format_args!(", {name} {}", short_time(phase)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::ndjson::push_labels;
 use super::record::Record;
-use super::text::{DETAIL_MAX, push, push_date, push_number, push_seconds, shown};
+use super::text::{DETAIL_MAX, push, push_date, push_micros, push_number, push_seconds, shown};
 use super::{PIECE, Sink, Summary};
 use crate::check::expect::clip;
 use crate::check::outcome::Verdict;
@@ -82,7 +82,7 @@ fn push_case(record: &Record<'_>, out: &mut Vec<u8>) {
     push(out, "\" name=\"");
     push_xml(record.title(), out);
     push(out, "\" time=\"");
-    push_seconds(record.phases.total(), out);
+    push_micros(record.phases.total(), out);
     match record.verdict() {
         Verdict::Up | Verdict::Degraded => push(out, "\"/>\n"),
         Verdict::Down => push_trouble("failure", record, out),
@@ -137,7 +137,7 @@ fn push_trouble(element: &str, record: &Record<'_>, out: &mut Vec<u8>) {
     }
     let phases = &record.phases;
     push(out, "\nseconds: queue ");
-    push_seconds(phases.queue, out);
+    push_micros(phases.queue, out);
     for (name, phase) in phases.named() {
         if let Some(phase) = phase {
             push(out, ", ");

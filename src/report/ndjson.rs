@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::record::Record;
 use super::text::{
-    Timestamps, push_address, push_date, push_hex, push_json, push_json_or_null, push_number, push_seconds,
-    push_seconds_or_null, put,
+    Timestamps, push_address, push_date, push_hex, push_json, push_json_or_null, push_micros, push_number,
+    push_seconds, push_seconds_or_null, put,
 };
 use super::{Sink, Summary};
 use crate::check::expect::Mismatch;
@@ -80,7 +80,7 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
     }
     push_number(record.body_bytes, out);
     out.extend_from_slice(b",\"seconds\":{\"queue\":");
-    push_seconds(phases.queue, out);
+    push_micros(phases.queue, out);
     for (key, phase) in [
         (&b",\"dns\":"[..], phases.dns),
         (b",\"connect\":", phases.connect),
@@ -89,10 +89,13 @@ pub(super) fn push_check(record: &Record<'_>, timestamps: &mut Timestamps, out: 
         (b",\"body\":", phases.body),
     ] {
         out.extend_from_slice(key);
-        push_seconds_or_null(phase, out);
+        match phase {
+            Some(phase) => push_micros(phase, out),
+            None => out.extend_from_slice(b"null"),
+        }
     }
     out.extend_from_slice(b",\"total\":");
-    push_seconds(phases.total(), out);
+    push_micros(phases.total(), out);
     match &record.tls {
         Some(tls) => {
             out.extend_from_slice(b"},\"tls\":");

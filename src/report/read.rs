@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Shard;
 use super::record::Record;
 use crate::check::expect::Mismatch;
-use crate::check::outcome::{CertificateSeen, Phases, Reason, TlsSeen};
+use crate::check::outcome::{CertificateSeen, Micros, Phases, Reason, TlsSeen};
 use crate::proto::calendar::unix_seconds;
 use crate::proto::json::{each_member, elements, members, read_string};
 
@@ -196,7 +196,7 @@ fn mismatches(value: &str) -> Option<Vec<Mismatch>> {
 fn phases(value: &str) -> Option<Phases> {
     let mut phases = Phases::default();
     each(value, &mut |key, value| {
-        let time = or_null(value, seconds)?;
+        let time = or_null(value, |value| seconds(value).map(Micros::of))?;
         match key {
             "queue" => phases.queue = time?,
             "dns" => phases.dns = time,

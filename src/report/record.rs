@@ -111,7 +111,7 @@ impl<'a> Record<'a> {
 
     /// The attempt's time from its start. `None`: it never began.
     pub fn total(&self) -> Option<Duration> {
-        (self.attempts > 0).then(|| self.phases.total())
+        (self.attempts > 0).then(|| self.phases.total().time())
     }
 
     /// What a list calls it: its name, or the target where it has none.

@@ -91,7 +91,7 @@ fn push_block(record: &Record<'_>, out: &mut Vec<u8>) {
         None => out.push(b'~'),
     }
     let phases = &record.phases;
-    let (queue, total) = (("queue", Some(phases.queue)), ("total", Some(phases.total())));
+    let (queue, total) = (("queue", Some(phases.queue.time())), ("total", Some(phases.total().time())));
     for (key, phase) in [queue].into_iter().chain(phases.named()).chain([total]) {
         let Some(phase) = phase else { continue };
         push(out, "\n  ");

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::record::Record;
 use super::{Sink, Summary};
 use crate::check::expect::Mismatch;
-use crate::check::outcome::{CertificateSeen, Phases, Reason, TlsSeen};
+use crate::check::outcome::{CertificateSeen, Micros, Phases, Reason, TlsSeen};
 use crate::check::tally::Tally;
 
 /// 2026-11-22T16:40:00.123Z.
 pub(crate) const STARTED: Duration = Duration::from_millis(1_795_365_600_123);
 
-const fn ms(milliseconds: u64) -> Option<Duration> {
-    Some(Duration::from_millis(milliseconds))
+const fn ms(milliseconds: u64) -> Option<Micros> {
+    Some(Micros::of(Duration::from_millis(milliseconds)))
 }
 
 /// A check that was up: answered in 203 ms.
@@ -75,7 +75,7 @@ pub(crate) fn all_kinds() -> Vec<Record<'static>> {
                 tls: ms(25),
                 wait: ms(150),
                 body: ms(1),
-                queue: Duration::ZERO,
+                queue: Micros::ZERO,
             },
             tls: Some(Cow::Owned(tls)),
             redirects: 1,
@@ -96,13 +96,13 @@ pub(crate) fn all_kinds() -> Vec<Record<'static>> {
         },
         Record {
             address: None,
-            phases: Phases { connect: Some(Duration::from_micros(734)), ..Phases::default() },
+            phases: Phases { connect: Some(Micros::of(Duration::from_micros(734))), ..Phases::default() },
             ..failed("tcp://127.0.0.1:1", Reason::ConnectRefused, "127.0.0.1:1 refused the connection")
         },
         Record {
             address: None,
             attempts: 0,
-            phases: Phases { queue: Duration::from_secs(2), ..Phases::default() },
+            phases: Phases { queue: Micros::of(Duration::from_secs(2)), ..Phases::default() },
             ..failed("http://late/", Reason::Deadline, "the run's time was over (--deadline)")
         },
     ]

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::outcome::Micros;
 use crate::check::units::civil_date;
 pub use crate::check::units::short_time;
 
@@ -253,21 +254,7 @@ pub fn push_address(address: SocketAddr, out: &mut Vec<u8>) {
 
 /// Appends a time in seconds, to the microsecond: `0.203114`.
 pub fn push_seconds(time: Duration, out: &mut Vec<u8>) {
-    let micros = time.subsec_micros();
-    let mut text = *b"0.000000";
-    text[2..4].copy_from_slice(&pair(micros / 10_000));
-    text[4..6].copy_from_slice(&pair(micros / 100));
-    text[6..8].copy_from_slice(&pair(micros));
-    match time.as_secs() {
-        seconds @ 0..10 => {
-            text[0] += seconds as u8;
-            out.extend_from_slice(&text);
-        }
-        seconds => {
-            push_number(seconds, out);
-            out.extend_from_slice(&text[1..]);
-        }
-    }
+    push_micros(Micros::of(time), out);
 }
 
 /// Appends a time in seconds, or null.
@@ -275,6 +262,25 @@ pub fn push_seconds_or_null(time: Option<Duration>, out: &mut Vec<u8>) {
     match time {
         Some(time) => push_seconds(time, out),
         None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends a time of whole microseconds in seconds: `0.203114`.
+pub fn push_micros(time: Micros, out: &mut Vec<u8>) {
+    let (seconds, micros) = (time.count() / 1_000_000, (time.count() % 1_000_000) as u32);
+    let mut text = *b"0.000000";
+    text[2..4].copy_from_slice(&pair(micros / 10_000));
+    text[4..6].copy_from_slice(&pair(micros / 100));
+    text[6..8].copy_from_slice(&pair(micros));
+    match seconds {
+        0..10 => {
+            text[0] += seconds as u8;
+            out.extend_from_slice(&text);
+        }
+        _ => {
+            push_number(seconds, out);
+            out.extend_from_slice(&text[1..]);
+        }
     }
 }
 

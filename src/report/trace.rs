@@ -101,7 +101,7 @@ impl Sink for Trace {
         self.next += 1;
         let started = record.started.saturating_sub(self.started);
         // Of a check that never began it is not known when it would have.
-        let queued = started.saturating_sub(phases.queue);
+        let queued = started.saturating_sub(phases.queue.time());
         push_step("b", title, id, queued, out);
         push(out, ",\"args\":{\"target\":");
         push_json(&record.target, out);
@@ -121,7 +121,7 @@ impl Sink for Trace {
         push_member("attempts", u64::from(record.attempts), out);
         push(out, "}}");
         let mut from = queued;
-        let queue = ("queue", Some(phases.queue));
+        let queue = ("queue", Some(phases.queue.time()));
         for (name, phase) in [queue].into_iter().chain(phases.named()) {
             let Some(phase) = phase.filter(|phase| !phase.is_zero()) else { continue };
             push_step("b", name, id, from, out);

@@ -291,7 +291,7 @@ fn write_over(cells: &mut [u8], bar: std::ops::Range<usize>, word: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::outcome::Phases;
+    use crate::check::outcome::{Micros, Phases};
     use crate::report::testing::{STARTED, all_kinds, failed, hostile, up, with_text, written};
 
     fn look(columns: usize) -> Look {
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn bars_stand_on_one_axis() {
-        let ms = |ms| Some(Duration::from_millis(ms));
+        let ms = |ms| Some(Micros::of(Duration::from_millis(ms)));
         let whole =
             Phases { dns: ms(40), connect: ms(40), tls: ms(40), wait: ms(40), body: ms(40), ..Phases::default() };
         let records = [
@@ -349,7 +349,8 @@ x http://no/    |============ status ===========#|   203 ms
             .iter()
             .zip(0..)
             .map(|(target, number)| {
-                let phases = Phases { wait: Some(Duration::from_millis(100 + number)), ..Phases::default() };
+                let phases =
+                    Phases { wait: Some(Micros::of(Duration::from_millis(100 + number))), ..Phases::default() };
                 later(Record { phases, ..up(target) }, number)
             })
             .collect();

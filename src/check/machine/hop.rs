@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Check, State};
 use crate::check::expect::Watch;
-use crate::check::outcome::TlsSeen;
+use crate::check::outcome::{Micros, TlsSeen};
 use crate::check::settings::Settings;
 use crate::check::target::Target;
 use crate::proto::http::close_reason::CloseReason;
@@ -144,7 +144,7 @@ impl Check {
         if let Some(since) = self.hop.since.take() {
             // A phase may have begun after the time stamp of the turn that ends it; then it took no time.
             // After a redirect, each phase is the sum over all that was asked.
-            *phase = Some(phase.unwrap_or_default() + whole_micros(now.saturating_duration_since(since)));
+            *phase = Some(phase.unwrap_or_default() + Micros::of(now.saturating_duration_since(since)));
         }
     }
 }
@@ -168,9 +168,4 @@ pub(super) fn decoder(target: &Target, form: Form) -> Decoder {
 /// What reads a proxy's answer to CONNECT: a head, and no body whatever that says (RFC 9110, 9.3.6).
 pub(super) fn tunnel() -> Box<Decoder> {
     Box::new(Decoder::new(Reading { to_head: true, ..Reading::default() }))
-}
-
-/// Times are told in whole microseconds, and so they are counted: what is told adds up.
-pub(super) fn whole_micros(time: Duration) -> Duration {
-    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }

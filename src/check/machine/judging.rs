@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Check, Why};
 use crate::check::expect::{Document, Expectation, Headers, Mismatch, Seen, quote};
-use crate::check::outcome::Reason;
+use crate::check::outcome::{Micros, Reason};
 
 impl Check {
     /// All that could be seen has been seen: is it good?
@@ -76,11 +76,11 @@ impl Check {
             body_whole: true,
             body_bytes: self.hop.decoder.body_bytes(),
             redirects: self.redirects(),
-            total: self.phases.total(),
-            dns: self.phases.dns,
-            connect: self.phases.connect,
-            tls: self.phases.tls,
-            wait: self.phases.wait,
+            total: self.phases.total().time(),
+            dns: self.phases.dns.map(Micros::time),
+            connect: self.phases.connect.map(Micros::time),
+            tls: self.phases.tls.map(Micros::time),
+            wait: self.phases.wait.map(Micros::time),
             cert_days: certificate.map(|certificate| certificate.days_left(self.wall)),
             tls_version: self.hop.tls.as_ref().and_then(|tls| tls.version),
             address: self.hop.address,

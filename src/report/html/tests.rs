@@ -1,7 +1,7 @@
 //! The page as a whole: what is in it, in which order, how large it becomes.
 
 use super::*;
-use crate::check::outcome::Reason;
+use crate::check::outcome::{Micros, Reason};
 use crate::report::testing::{all_kinds, failed, hostile, summary, up, with_text, written};
 
 fn page(records: &[Record<'_>]) -> String {
@@ -90,7 +90,7 @@ fn crowd(count: usize, detail: &str) -> Vec<Record<'_>> {
             3 => failed("https://service.example.com/health/of/one?of=many", Reason::Status, detail),
             _ => up("https://service.example.com/health/of/one?of=many"),
         };
-        let wait = Some(Duration::from_micros(200_000 + index as u64 % 977));
+        let wait = Some(Micros::of(Duration::from_micros(200_000 + index as u64 % 977)));
         let started = record.started + Duration::from_millis(index as u64 / 10);
         Record { started, phases: Phases { wait, ..record.phases }, ..record }
     };

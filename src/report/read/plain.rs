@@ -2,10 +2,9 @@
 //! and not parsed, which costs a third. What is anything else is `None`, and is read the other way.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use super::{seconds, timestamp};
-use crate::check::outcome::Reason;
+use crate::check::outcome::{Micros, Reason};
 use crate::report::record::Record;
 
 /// Reads a line without failed expectations and TLS, in which no text is escaped.
@@ -110,10 +109,10 @@ impl<'a> Cursor<'a> {
         word.parse::<u64>().ok().filter(|_| is_plain)?.try_into().ok()
     }
 
-    fn seconds(&mut self) -> Option<Duration> {
+    fn seconds(&mut self) -> Option<Micros> {
         let word = self.word()?;
         // As it is written: a digit without a zero before it, and six decimals.
         let is_plain = word.len() >= 8 && (word.starts_with("0.") || !word.starts_with('0'));
-        seconds(word).filter(|_| is_plain)
+        seconds(word).filter(|_| is_plain).map(Micros::of)
     }
 }

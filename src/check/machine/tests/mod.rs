@@ -22,6 +22,10 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
+fn took(milliseconds: u64) -> Micros {
+    Micros::of(ms(milliseconds))
+}
+
 fn address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 7], 8080))
 }
@@ -249,7 +253,7 @@ fn tcp_wants_a_connection_and_nothing_more() {
     let outcome = bench.outcome();
     assert_eq!((outcome.reason, outcome.status, outcome.http_version), (Reason::Ok, None, None));
     let phases = outcome.phases;
-    assert_eq!((phases.dns, phases.connect, phases.wait, phases.body), (Some(ms(2)), Some(ms(3)), None, None));
+    assert_eq!((phases.dns, phases.connect, phases.wait, phases.body), (Some(took(2)), Some(took(3)), None, None));
 }
 
 #[test]
@@ -264,10 +268,10 @@ fn the_phases_are_what_was_waited_for_and_nothing_else() {
     bench.at_and_asked(349, Input::Bytes(BEGIN), 350);
     bench.at_and_asked(359, Input::Bytes(REST), 360);
     let phases = bench.outcome().phases;
-    assert_eq!(phases.queue, ms(7));
-    assert_eq!((phases.dns, phases.connect, phases.tls), (Some(ms(5)), Some(ms(10)), Some(ms(30))));
-    assert_eq!((phases.wait, phases.body), (Some(ms(200)), Some(ms(10))));
-    assert_eq!(phases.total(), ms(255));
+    assert_eq!(phases.queue, took(7));
+    assert_eq!((phases.dns, phases.connect, phases.tls), (Some(took(5)), Some(took(10)), Some(took(30))));
+    assert_eq!((phases.wait, phases.body), (Some(took(200)), Some(took(10))));
+    assert_eq!(phases.total(), took(255));
 }
 
 #[test]
@@ -277,8 +281,8 @@ fn a_phase_that_was_cut_short_counts_and_later_ones_never_happened() {
     bench.at(5, Input::Resolved);
     bench.at(5_000, Input::Deadline);
     let phases = bench.outcome().phases;
-    assert_eq!((phases.dns, phases.connect, phases.wait), (Some(ms(5)), Some(ms(4_995)), None));
-    assert_eq!(phases.total(), ms(5_000));
+    assert_eq!((phases.dns, phases.connect, phases.wait), (Some(took(5)), Some(took(4_995)), None));
+    assert_eq!(phases.total(), took(5_000));
 }
 
 #[test]
@@ -304,7 +308,7 @@ fn an_event_older_than_its_phase_takes_no_time() {
     bench.at_and_asked(15, Input::Connected(Some(address())), 30);
     bench.at(29, Input::Bytes(WHOLE));
     let phases = bench.outcome().phases;
-    assert_eq!((phases.connect, phases.wait, phases.body), (Some(ms(0)), Some(ms(0)), Some(ms(0))));
+    assert_eq!((phases.connect, phases.wait, phases.body), (Some(took(0)), Some(took(0)), Some(took(0))));
 }
 
 #[test]
@@ -548,7 +552,7 @@ fn after_the_end_nothing_changes() {
         assert_eq!(bench.at(9_999, input), []);
     }
     let outcome = bench.outcome();
-    assert_eq!((outcome.reason, outcome.phases.total()), (Reason::Ok, ms(0)));
+    assert_eq!((outcome.reason, outcome.phases.total()), (Reason::Ok, took(0)));
     assert!(outcome.tls.is_none());
 }
 
@@ -558,7 +562,7 @@ fn an_attempt_that_never_began_has_no_phases() {
     assert_eq!(bench.at(50, trouble()), [Action::Finish]);
     let outcome = bench.outcome();
     assert_eq!((outcome.reason, outcome.attempts), (Reason::LocalError, 0));
-    assert_eq!(outcome.phases, Phases { queue: ms(7), ..Phases::default() });
+    assert_eq!(outcome.phases, Phases { queue: took(7), ..Phases::default() });
 }
 
 #[test]
@@ -594,8 +598,8 @@ fn a_redirect_begins_again_on_the_time_of_the_same_attempt() {
     bench.at(60, Input::Bytes(WHOLE));
     let outcome = bench.outcome();
     assert_eq!((outcome.reason, outcome.redirects), (Reason::Ok, 1), "posted, then shown, is no loop");
-    assert_eq!(outcome.phases.total(), ms(60));
-    assert_eq!((outcome.phases.dns, outcome.phases.wait), (Some(ms(11)), Some(ms(38))));
+    assert_eq!(outcome.phases.total(), took(60));
+    assert_eq!((outcome.phases.dns, outcome.phases.wait), (Some(took(11)), Some(took(38))));
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Bench {
 
     fn outcome(mut self) -> Outcome {
         assert!(self.step(Input::Eof).is_empty() && self.step(Input::Deadline).is_empty(), "it is over");
-        let took = self.check.phases.total();
+        let took = self.check.phases.total().time();
         assert!(took <= self.now - self.begin, "the phases add up: {took:?}");
         self.check.into_outcome()
     }
@@ -73,8 +73,8 @@ fn address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 9], 3128))
 }
 
-fn ms(milliseconds: u64) -> Option<Duration> {
-    Some(Duration::from_millis(milliseconds))
+fn ms(milliseconds: u64) -> Option<Micros> {
+    Some(Micros::of(Duration::from_millis(milliseconds)))
 }
 
 const PROXY: (Setting, &str) = (Setting::Proxy, "http://me:pw@p.example:3128");
