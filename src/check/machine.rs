@@ -43,7 +43,6 @@ use super::outcome::{Failure, Micros, Phases, Reason, Verdict};
 use super::target::Target;
 use crate::proto::http::close_reason::CloseReason;
 use crate::proto::http::request::Form;
-use crate::proto::http::response::Decoder;
 use crate::proto::url::Scheme;
 pub use awaits::Awaits;
 use blame::{is_end, problem_failure, refusal};
@@ -67,6 +66,8 @@ pub struct Check {
     /// The sum over all hops.
     phases: Phases,
     note: Option<Box<str>>,
+    /// Nearly all end well, and then there is nothing to explain.
+    why: Option<Box<Why>>,
     attempt: Try,
     /// The attempt has begun.
     begun: bool,
@@ -88,6 +89,7 @@ impl Check {
             trail: None,
             phases: Phases { queue: Micros::of(queue), ..Phases::default() },
             note: None,
+            why: None,
             attempt,
             begun: false,
             wall,
@@ -97,7 +99,7 @@ impl Check {
 
     /// Takes one thing that happened, seen at `now`.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
-        match (&self.state, input) {
+        match (self.state, input) {
             (State::Ended(_), _) => {}
             (State::New, Input::Start) => self.start(now),
             (State::ExpectAnswer, ref ended) if self.hop.reused && is_end(ended) => self.start_afresh(now),
@@ -118,8 +120,8 @@ impl Check {
                 self.stands(now);
             }
             (State::ExpectAnswer | State::ExpectBody, Input::Bytes(bytes)) => self.bytes(bytes, now),
-            (State::ExpectTunnel(_), Input::Bytes(bytes)) => self.tunnel_bytes(bytes, now),
-            (State::ExpectTunnel(_), Input::Eof | Input::Truncated) => {
+            (State::ExpectTunnel, Input::Bytes(bytes)) => self.tunnel_bytes(bytes, now),
+            (State::ExpectTunnel, Input::Eof | Input::Truncated) => {
                 self.fail(Failure::new(Reason::Closed, ""), now);
             }
             (State::ExpectTls, Input::Eof | Input::Truncated) => {
@@ -142,26 +144,19 @@ impl Check {
     }
 }
 
-/// What the check is waiting for.
-#[derive(Debug)]
+/// What the check is waiting for. It is a word and no more: one that owned something would have to be taken apart at each
+/// step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     New,
     ExpectAddresses,
     ExpectConnection,
     /// The proxy's answer to CONNECT.
-    ExpectTunnel(Box<Decoder>),
+    ExpectTunnel,
     ExpectTls,
     ExpectAnswer,
     ExpectBody,
-    Ended(Ending),
-}
-
-/// How it ended.
-#[derive(Debug)]
-struct Ending {
-    reason: Reason,
-    /// Nearly all end well, and then there is nothing to explain.
-    why: Option<Box<Why>>,
+    Ended(Reason),
 }
 
 /// What is to be said of an end.
@@ -211,7 +206,10 @@ impl Check {
         self.hop.keeps = Err(CloseReason::Unfinished);
         self.end_phase(now);
         match self.url().scheme() {
-            _ if self.wants_tunnel() => self.state = State::ExpectTunnel(tunnel()),
+            _ if self.wants_tunnel() => {
+                self.hop.tunnel = Some(tunnel());
+                self.state = State::ExpectTunnel;
+            }
             Scheme::Https | Scheme::Tls => self.state = State::ExpectTls,
             Scheme::Http | Scheme::Tcp => self.stands(now),
         }
@@ -219,7 +217,7 @@ impl Check {
 
     /// Bytes of the proxy's answer to CONNECT. Only a 2xx is the tunnel.
     fn tunnel_bytes(&mut self, bytes: &[u8], now: Instant) {
-        let State::ExpectTunnel(decoder) = &mut self.state else {
+        let Some(decoder) = &mut self.hop.tunnel else {
             debug_assert!(false, "only the state that waits for a tunnel hands its bytes here");
             return;
         };
@@ -250,7 +248,7 @@ impl Check {
                 }
                 self.stands(now);
                 // A server that speaks first may do so at once.
-                if matches!(self.state, State::ExpectAnswer) {
+                if self.state == State::ExpectAnswer {
                     self.bytes(rest, now);
                 }
             }
@@ -283,7 +281,7 @@ impl Check {
     }
 
     fn bytes(&mut self, mut bytes: &[u8], now: Instant) {
-        if matches!(self.state, State::ExpectAnswer) && !bytes.is_empty() {
+        if self.state == State::ExpectAnswer && !bytes.is_empty() {
             // With TLS the answer may come in the very bytes that ended the handshake, before anybody polled.
             self.hop.since.get_or_insert(now);
             self.end_phase(now);
@@ -386,7 +384,8 @@ impl Check {
         if let (Some(why), Verdict::Down) = (&mut why, reason.verdict()) {
             self.say_where(reason, &mut why.detail);
         }
-        self.state = State::Ended(Ending { reason, why });
+        self.state = State::Ended(reason);
+        self.why = why;
         self.wants = Wants::default();
         self.wants.add(Action::Finish);
     }

@@ -1,6 +1,6 @@
 //! How far a check is, for whoever wants to tell of it.
 
-use super::{Check, Ending, State};
+use super::{Check, State};
 use crate::check::outcome::Reason;
 
 /// What a check is waiting for.
@@ -31,11 +31,11 @@ impl Check {
             State::New => Awaits::Start,
             State::ExpectAddresses => Awaits::Addresses,
             State::ExpectConnection => Awaits::Connection,
-            State::ExpectTunnel(_) => Awaits::Tunnel,
+            State::ExpectTunnel => Awaits::Tunnel,
             State::ExpectTls => Awaits::Tls,
             State::ExpectAnswer => Awaits::Answer,
             State::ExpectBody => Awaits::Body,
-            State::Ended(Ending { reason, .. }) => Awaits::Nothing(reason),
+            State::Ended(reason) => Awaits::Nothing(reason),
         }
     }
 }

@@ -30,9 +30,7 @@ impl Check {
                 Reason::ConnectTimeout,
                 format!("no connection to {} within {connect_timeout}", self.place()),
             ),
-            State::ExpectTunnel(_) => {
-                Failure::new(Reason::ConnectTimeout, format!("no answer within {connect_timeout}"))
-            }
+            State::ExpectTunnel => Failure::new(Reason::ConnectTimeout, format!("no answer within {connect_timeout}")),
             State::ExpectTls => {
                 Failure::new(Reason::TlsTimeout, format!("connected, but no TLS handshake within {connect_timeout}"))
             }
@@ -54,7 +52,7 @@ impl Check {
     }
 
     pub(super) fn fail(&mut self, mut failure: Failure, now: Instant) {
-        if let State::ExpectTunnel(_) = self.state {
+        if self.state == State::ExpectTunnel {
             failure.detail = match failure.reason {
                 Reason::Reset => "it reset the connection before it answered".into(),
                 Reason::Closed => "it closed the connection before it answered".into(),
@@ -87,7 +85,7 @@ impl Check {
     pub(super) fn proxy_words(&self) -> Option<String> {
         let proxy = self.target.proxy()?.url().authority();
         match self.state {
-            State::ExpectTunnel(_) => {
+            State::ExpectTunnel => {
                 Some(format!("the proxy {proxy}, asked for a tunnel to {}", authority_with_port(self.url())))
             }
             State::ExpectAddresses | State::ExpectConnection => Some(format!("the proxy {proxy}")),

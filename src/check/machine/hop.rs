@@ -26,6 +26,8 @@ pub(super) struct Hop {
     pub(super) address: Option<SocketAddr>,
     /// What the TLS handshake has shown.
     pub(super) tls: Option<Box<TlsSeen>>,
+    /// What reads a proxy's answer to CONNECT, where one is waited for.
+    pub(super) tunnel: Option<Box<Decoder>>,
     pub(super) decoder: Decoder,
     /// What is kept of the body, where something is expected of it.
     pub(super) body: Option<Box<Body>>,
@@ -71,6 +73,7 @@ impl Hop {
             since: None,
             address: None,
             tls: None,
+            tunnel: None,
             decoder,
             body: None,
             reused: false,
@@ -136,7 +139,7 @@ impl Check {
         let phase = match self.state {
             State::New | State::Ended(_) => return,
             State::ExpectAddresses => &mut self.phases.dns,
-            State::ExpectConnection | State::ExpectTunnel(_) => &mut self.phases.connect,
+            State::ExpectConnection | State::ExpectTunnel => &mut self.phases.connect,
             State::ExpectTls => &mut self.phases.tls,
             State::ExpectAnswer => &mut self.phases.wait,
             State::ExpectBody => &mut self.phases.body,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Check, Ending, State, Try};
+use super::{Check, State, Try};
 use crate::check::expect::Headers;
 use crate::check::outcome::{Outcome, Reason};
 use crate::check::target::Target;
@@ -30,7 +30,7 @@ impl Check {
 
     /// Whether something of an answer has come.
     pub fn has_answer(&self) -> bool {
-        matches!(self.state, State::ExpectBody)
+        self.state == State::ExpectBody
     }
 
     /// How many bytes of memory hold what is kept of an answer that is under way.
@@ -53,7 +53,7 @@ impl Check {
 
     /// Whether it is over and all was well, so that there is no reason to try again.
     pub fn has_passed(&self) -> bool {
-        matches!(self.state, State::Ended(Ending { reason: Reason::Ok, .. }))
+        self.state == State::Ended(Reason::Ok)
     }
 
     /// What came of it.
@@ -71,8 +71,8 @@ impl Check {
                 .and_then(|value| retry_after(&value, self.wall.as_secs())),
             _ => None,
         };
-        let State::Ended(Ending { reason, why }) = self.state else { panic!("into_outcome before Finish") };
-        let (detail, failed) = why.map(|why| (why.detail, why.failed)).unzip();
+        let State::Ended(reason) = self.state else { panic!("into_outcome before Finish") };
+        let (detail, failed) = self.why.map(|why| (why.detail, why.failed)).unzip();
         Outcome {
             target: self.target,
             reason,
