@@ -130,12 +130,12 @@ impl Url {
             && path.starts_with('/')
             && scheme.is_http();
         let (mut text, host_end, path_at) = match is_normal {
-            true => (text.to_owned(), host_at + host.len(), host_at + host_and_port.len()),
+            true => (text.into(), host_at + host.len(), host_at + host_and_port.len()),
             false => normal_form(scheme, host, literal, digits, path),
         };
         text[..host_end].make_ascii_lowercase();
         let (host_end, path) = (host_end as u16, path_at as u16);
-        Ok((Url { text: text.into_boxed_str(), scheme, literal, port, host_end, path }, user))
+        Ok((Url { text, scheme, literal, port, host_end, path }, user))
     }
 
     /// The URL that a reference means which stands in a response from this one (RFC 3986, 5.2): absolute, `//host/x`,
@@ -529,7 +529,7 @@ fn normal_form(
     literal: Option<IpAddr>,
     digits: Option<&str>,
     path: &str,
-) -> (String, usize, usize) {
+) -> (Box<str>, usize, usize) {
     let host = match literal {
         Some(IpAddr::V6(address)) => Cow::Owned(format!("[{address}]")),
         _ => Cow::Borrowed(host),
@@ -539,7 +539,7 @@ fn normal_form(
     let path = if scheme.is_http() { encoded(path) } else { Cow::Borrowed("") };
     let host_end = scheme.prefix().len() + host.len();
     let path_at = host_end + colon.len() + digits.len();
-    ([scheme.prefix(), &host, colon, digits, slash, &path].concat(), host_end, path_at)
+    ([scheme.prefix(), &host, colon, digits, slash, &path].concat().into(), host_end, path_at)
 }
 
 /// Bytes beyond ASCII are percent-encoded, as every HTTP client sends them; all else is left as it was written.
