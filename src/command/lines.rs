@@ -3,7 +3,7 @@
 //! It refuses to know what a line says. Only of targets it knows that their file may be JSON, of which lines are made.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ const PIECE: usize = 64 * 1024;
 pub(super) struct Lines {
     /// What messages call it.
     pub(super) name: String,
-    file: File,
+    file: BufReader<File>,
     /// The longest line that is taken whole, in bytes. Of one that is longer comes its beginning, longer than this.
     longest: usize,
     /// It is a pipe or the like: ask before reading.
@@ -57,7 +57,7 @@ impl Lines {
     pub(super) fn new(name: String, file: File, longest: usize, since: Instant) -> Lines {
         Lines {
             name,
-            file,
+            file: BufReader::with_capacity(PIECE, file),
             longest,
             asked: false,
             buffer: Vec::new(),
@@ -78,7 +78,7 @@ impl Lines {
 
     /// Has the loop say when there is more, where that is a matter of time.
     pub(super) fn watch<T: Copy>(&mut self, key: Key, reactor: &mut Reactor<T>) -> io::Result<()> {
-        self.asked = watch(&self.file, key, reactor)?;
+        self.asked = watch(self.file.get_ref(), key, reactor)?;
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl Lines {
     pub(super) fn unwatch<T: Copy>(&self, reactor: &mut Reactor<T>) {
         if self.asked {
             // Standard input stays open elsewhere, so closing our descriptor would not end the watch.
-            let _ = reactor.unwatch(&mut SourceFd(&self.file.as_raw_fd()));
+            let _ = reactor.unwatch(&mut SourceFd(&self.file.get_ref().as_raw_fd()));
         }
     }
 
@@ -158,23 +158,17 @@ impl Lines {
 
     /// Reads another piece, if that can be done without waiting.
     pub(super) fn fill(&mut self, now: Instant) -> io::Result<bool> {
-        if self.asked && !fd::is_ready(self.file.as_fd(), Way::Read)? {
+        if self.asked && !fd::is_ready(self.file.get_ref().as_fd(), Way::Read)? {
             return Ok(false);
         }
         self.buffer.drain(..self.at);
         self.at = 0;
-        let length = self.buffer.len();
-        self.buffer.resize(length + PIECE, 0);
-        let read = loop {
-            match self.file.read(&mut self.buffer[length..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(read) => {
-                self.ended = read == 0;
+        match self.file.fill_buf() {
+            Ok(piece) => {
+                let length = piece.len();
+                self.buffer.extend_from_slice(piece);
+                self.file.consume(length);
+                self.ended = length == 0;
                 if self.asked {
                     self.since = now;
                 }
@@ -182,6 +176,7 @@ impl Lines {
             }
             // Somebody else who has the same pipe set it so and was quicker.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.fill(now),
             Err(error) => Err(error),
         }
     }
