@@ -40,7 +40,8 @@ impl Timers {
     /// Makes room for so many slots.
     pub(super) fn reserve(&mut self, slots: usize) {
         self.heap.reserve(slots);
-        self.current.reserve(slots);
+        // Counted from now on, and not one by one as they are first used.
+        self.current.resize(self.current.len().max(slots), 0);
     }
 
     /// Sets the slot's deadline, in place of the one it had.
