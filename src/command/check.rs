@@ -363,7 +363,8 @@ fn concurrency(options: &CheckOptions, known: Option<u64>) -> usize {
 
 impl Run {
     fn until_done(&mut self) -> Result<(), String> {
-        let mut events = Vec::new();
+        // Room for what most turns bring: outcomes are large, and growing would copy them.
+        let mut events = Vec::with_capacity(START_BATCH);
         loop {
             // 1. Bring targets.
             let all_brought = self.bring()?;

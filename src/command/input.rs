@@ -154,7 +154,8 @@ impl TargetInput {
             left_to_others: 0,
             errors: 0,
             may_need_tls: false,
-            ahead: VecDeque::new(),
+            // Room that is not used costs nothing, and growing would copy all of them again and again.
+            ahead: VecDeque::with_capacity(READ_AHEAD_MAX),
         };
         for message in self.unopened.drain(..) {
             look.see(Err(message));

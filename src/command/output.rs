@@ -29,6 +29,9 @@ const BUFFER_FULL: usize = 256 * 1024;
 /// When so much waits, it is written without waiting for more.
 const WRITE_AT: usize = 32 * 1024;
 
+/// For how much there is room from the start. It costs nothing until it is used, and growing would copy all that waits.
+const BUFFER_AT_FIRST: usize = 2 * WRITE_AT;
+
 /// How much is written before the loop looks round again.
 const PER_TURN: usize = 64 * 1024;
 
@@ -133,7 +136,7 @@ impl Output {
             outlet,
             kind,
             key,
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(BUFFER_AT_FIRST),
             written: 0,
             taken: false,
             moved_at: None,
