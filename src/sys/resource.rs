@@ -32,7 +32,7 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     super::check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     let before = limit.rlim_cur;
     // What has no room in it is no limit.
-    let kept = usize::try_from(before).unwrap_or(usize::MAX);
+    let kept = usize::try_from(number(before)).unwrap_or(usize::MAX);
     let _ = SOFT_LIMIT.compare_exchange(0, kept, Ordering::Relaxed, Ordering::Relaxed);
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
@@ -41,7 +41,13 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
             limit.rlim_cur = before;
         }
     }
-    Ok((before, limit.rlim_cur))
+    Ok((number(before), number(limit.rlim_cur)))
+}
+
+/// A limit as all systems could count it: some have 32 bits for it, some a sign.
+#[allow(clippy::unnecessary_cast)]
+fn number(limit: libc::rlim_t) -> u64 {
+    limit as u64
 }
 
 /// Whether the error means that no descriptor was left, to this process or to the machine.

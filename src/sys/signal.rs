@@ -14,6 +14,14 @@ pub const INTERRUPT: i32 = libc::SIGINT;
 /// SIGTERM, as a supervisor sends it.
 pub const TERMINATE: i32 = libc::SIGTERM;
 
+// POSIX leaves it to each system where errno is.
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as errno_location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as errno_location;
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+use libc::__errno_location as errno_location;
+
 /// Where the handler writes. A handler has no other way to know.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 
@@ -65,9 +73,9 @@ extern "C" fn on_signal(signal: libc::c_int) {
     // SAFETY: write(2) and the location of errno are async-signal-safe, and errno is put back for whoever was
     // interrupted. A full pipe loses the byte, but then there are others in it to be found.
     unsafe {
-        let errno = *libc::__errno_location();
+        let errno = *errno_location();
         libc::write(WRITE_END.load(Ordering::Relaxed), (&raw const number).cast(), 1);
-        *libc::__errno_location() = errno;
+        *errno_location() = errno;
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::client::Resumption;
@@ -30,12 +30,13 @@ const ALPN: &[u8] = b"http/1.1";
 /// sets it, and every configuration that holds a clone sees it. While it was never set, handshakes
 /// fail rather than take 1970 for today.
 #[derive(Debug, Clone, Default)]
-pub struct WallClock(Arc<AtomicU64>);
+pub struct WallClock(Arc<AtomicUsize>);
 
 impl WallClock {
     /// Sets the time, in seconds since 1970.
     pub fn set(&self, unix_seconds: u64) {
-        self.0.store(unix_seconds, Ordering::Relaxed);
+        // Not every machine has atomic numbers of 64 bits; those of 32 reach to the year 2106.
+        self.0.store(usize::try_from(unix_seconds).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 }
 
@@ -43,7 +44,7 @@ impl TimeProvider for WallClock {
     fn current_time(&self) -> Option<UnixTime> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
-            seconds => Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
+            seconds => Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds as u64))),
         }
     }
 }
