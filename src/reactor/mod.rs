@@ -31,7 +31,7 @@ mod token;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::os::{self, Events, Interest, Poll, Source};
+use crate::os::{self, Events, Interest, Poll, Source, Token};
 use clock::Clock;
 pub use sight::{LONG_WAIT, Sight};
 use timers::Timers;
@@ -220,7 +220,7 @@ impl<T: Copy> Reactor<T> {
     pub fn open(&mut self, tag: T) -> Key {
         let slot = self.free.pop().unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
-            assert!(slot as usize <= token::HALF_MASK, "more registrations than a token can number");
+            assert!(slot as usize <= token::SLOT_MAX, "more registrations than a token can number");
             self.slots.push(Slot { key: Key { slot, generation: 0 }, tag: None });
             slot
         });
@@ -411,9 +411,8 @@ impl<T: Copy> Reactor<T> {
     fn push_ready(&mut self, out: &mut Vec<Ready<T>>) -> usize {
         let before = out.len();
         for event in &self.events {
-            let key = Key::of(event.token());
             let broken = event.is_error() || event.is_read_closed() && event.is_write_closed();
-            if let Some(tag) = self.tag(key) {
+            if let Some((key, tag)) = self.named_by(event.token()) {
                 out.push(Ready::Io {
                     key,
                     tag,
@@ -465,6 +464,12 @@ impl<T: Copy> Reactor<T> {
             }
         }
         out.len() - before
+    }
+
+    /// Whose token this is, if it is still open.
+    fn named_by(&self, token: Token) -> Option<(Key, T)> {
+        let slot = self.slots.get(token::slot_of(token)).filter(|slot| slot.key.token() == token)?;
+        Some((slot.key, slot.tag?))
     }
 
     fn tag(&self, key: Key) -> Option<T> {

@@ -15,28 +15,34 @@ pub struct Key {
     pub(super) generation: u32,
 }
 
-/// Bits of a token that hold the slot; the rest hold the generation. Half each: 2^32 slots on a 64-bit machine, 65,536
-/// on a 32-bit one, where the generation comes round after 65,536 reuses of one slot (it would have to do so within one
-/// turn).
-const SLOT_BITS: u32 = usize::BITS / 2;
+/// Bits of a token that hold the slot; the rest hold the generation, as much of it as has room.
+const SLOT_BITS: u32 = slot_bits(usize::BITS);
 
-/// The largest slot number, and the mask for either half.
-pub(super) const HALF_MASK: usize = (1 << SLOT_BITS) - 1;
+/// The largest slot number.
+pub(super) const SLOT_MAX: usize = (1 << SLOT_BITS) - 1;
+
+/// Half of them on a 64-bit machine. On a 32-bit one all but ten, which is four million slots: a million checks at once is
+/// the most that can be asked for, each has a key, and beside it that of a lookup or of sockets, of which there are no more
+/// than descriptors (Linux: 1,048,576, `fs.nr_open`). Ten bits of a generation are the same again when one slot has been
+/// used 1,024 times within a turn; then somebody may be called ready who is not, and a read or a write will tell.
+const fn slot_bits(token_bits: u32) -> u32 {
+    if token_bits < 64 { token_bits - 10 } else { token_bits / 2 }
+}
+
+/// The slot that a token names.
+pub(super) fn slot_of(token: Token) -> usize {
+    token.0 & SLOT_MAX
+}
 
 impl Key {
     /// The token to register with the OS.
     pub(super) fn token(self) -> Token {
-        Token(((self.generation as usize & HALF_MASK) << SLOT_BITS) | self.slot as usize)
+        Token((self.generation as usize) << SLOT_BITS | self.slot as usize)
     }
 
-    /// The key that [`token`](Self::token) was made of.
-    pub(super) fn of(token: Token) -> Key {
-        Key { slot: (token.0 & HALF_MASK) as u32, generation: (token.0 >> SLOT_BITS) as u32 }
-    }
-
-    /// The key of the next user of this slot. Wraps at the width that a token can carry.
+    /// The key of the next user of this slot.
     pub(super) fn next(self) -> Key {
-        Key { slot: self.slot, generation: (self.generation as usize).wrapping_add(1) as u32 & HALF_MASK as u32 }
+        Key { slot: self.slot, generation: self.generation.wrapping_add(1) }
     }
 }
 
@@ -45,19 +51,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_holds_the_whole_key() {
-        for slot in [0, 1, 77, HALF_MASK as u32] {
-            for generation in [0, 1, 12_345, HALF_MASK as u32] {
-                let key = Key { slot, generation };
-                assert_eq!(Key::of(key.token()), key);
+    fn a_token_tells_slots_and_generations_apart() {
+        let mut tokens = std::collections::HashSet::new();
+        for slot in [0, 1, 77, SLOT_MAX as u32] {
+            for generation in [0, 1, 1_000] {
+                let token = Key { slot, generation }.token();
+                assert_eq!(slot_of(token), slot as usize);
+                assert!(tokens.insert(token));
             }
         }
     }
 
     #[test]
     fn the_next_user_of_a_slot_has_another_token() {
-        let key = Key { slot: 3, generation: HALF_MASK as u32 };
-        assert_eq!(key.next(), Key { slot: 3, generation: 0 });
-        assert_ne!(key.next().token(), key.token());
+        for generation in [0, 1_023, u32::MAX] {
+            let key = Key { slot: 3, generation };
+            assert_ne!(key.next().token(), key.token());
+            assert_eq!(key.next().slot, 3);
+        }
+    }
+
+    /// A million checks, a lookup or a socket for each, and the sockets of their races.
+    #[test]
+    fn a_token_of_32_bits_numbers_all_that_can_be_under_way() {
+        assert_eq!((slot_bits(32), slot_bits(64)), (22, 32));
+        assert!(1u32 << slot_bits(32) > 2 * 1_000_000 + (1 << 20));
     }
 }
