@@ -99,22 +99,32 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
+        let written = match self {
             Stream::Tcp(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
-        }
+        };
+        written.map_err(not_yet)
     }
 
     fn write_vectored(&mut self, bytes: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match self {
+        let written = match self {
             Stream::Tcp(stream) => stream.write_vectored(bytes),
             Stream::Unix(stream) => stream.write_vectored(bytes),
-        }
+        };
+        written.map_err(not_yet)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         // Neither holds anything back.
         Ok(())
+    }
+}
+
+/// What a write says to a connection that is still being made, as Linux says it. The BSDs and macOS say that there is none.
+fn not_yet(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotConnected => io::ErrorKind::WouldBlock.into(),
+        _ => error,
     }
 }
 

@@ -13,8 +13,8 @@
 //!    whether there is a peer: getpeername(2) says `ENOTCONN` until there is. This and the fact before are steps 4 and 5 of
 //!    mio's notes, and [`Stream::is_connected`](super::stream::Stream::is_connected) takes them.
 //! 5. **A first write asks all of that at once.** To a connection that is still being made it says `EAGAIN` (Linux,
-//!    `tcp_sendmsg`: it waits for the handshake, and may not wait), to one that failed the pending error, and to one that
-//!    stands it is the write that was to be made anyway. So whoever has something to say finds out by saying it, with no
+//!    `tcp_sendmsg`: it waits for the handshake, and may not wait) or `ENOTCONN` (the BSDs, `sosend`), to one that failed the
+//!    pending error, and to one that stands it is the write that was to be made anyway. So whoever has something to say finds out by saying it, with no
 //!    call more; only who has nothing to say asks as in 4. `prove` in `engine/connecting.rs` is the one place that does
 //!    either.
 //! 6. **It is found out once.** Registered for the edge (epoll(7), `EPOLLET`), a socket says that it turned writable and

@@ -805,8 +805,13 @@ impl World {
         if stream.reset {
             return Err(io::Error::from_raw_os_error(libc::EPIPE));
         }
-        if !stream.stands || stream.room == 0 {
-            stream.wants_room = stream.stands;
+        if !stream.stands {
+            // Half of them as Linux has it, half as the BSDs do.
+            let not_yet = if id.is_multiple_of(2) { libc::EAGAIN } else { libc::ENOTCONN };
+            return Err(io::Error::from_raw_os_error(not_yet));
+        }
+        if stream.room == 0 {
+            stream.wants_room = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut length = bytes.len().min(stream.room);
