@@ -6,6 +6,7 @@
 #![cfg_attr(not(feature = "compare"), allow(dead_code))]
 
 use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -21,7 +22,9 @@ pub(super) struct Process {
 impl Process {
     /// Starts it. Its standard output comes here; it has nothing to read.
     pub(super) fn start(command: &mut Command) -> io::Result<Process> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        // A pipe that ends at once: an empty container has no /dev/null.
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        drop(child.stdin.take());
         Ok(Process { child, waited_for: false })
     }
 
@@ -53,6 +56,14 @@ impl Drop for Process {
     }
 }
 
+/// Where this program is. Where no /proc tells it, as in an empty container, it is what it was started as.
+///
+/// # Errors
+/// Neither is known.
+pub(super) fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe().or_else(|error| std::env::args_os().next().map(PathBuf::from).ok_or(error))
+}
+
 /// Services under way, all in one child process.
 #[derive(Debug)]
 pub(super) struct Services {
@@ -67,7 +78,7 @@ impl Services {
     /// They could not be started, or do not all listen.
     pub(super) fn start(count: u16, latency: Duration, jitter: Duration) -> io::Result<Services> {
         let mut process = Process::start(
-            Command::new(std::env::current_exe()?)
+            Command::new(this_program()?)
                 .args(["mock", "--quiet", "--listen", "127.0.0.1:0"])
                 .arg(format!("--ports={count}"))
                 .arg(format!("--latency={}us", latency.as_micros()))

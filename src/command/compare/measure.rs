@@ -20,7 +20,7 @@ use crate::check::expect::clip;
 use crate::command::output::error_columns;
 use crate::command::outputs::dumb;
 use crate::command::reports::Wake;
-use crate::command::services::{Process, Services};
+use crate::command::services::{Process, Services, this_program};
 use crate::os::{Interest, Signals, SourceFd};
 use crate::proto::json::{self, JsonFound, Path};
 use crate::reactor::clock::Clock;
@@ -144,7 +144,7 @@ impl Bench {
             }
         };
         let failed = |error: io::Error| format!("measuring {strategy}: {}", plain(&error));
-        let program = std::env::current_exe().map_err(failed)?;
+        let program = this_program().map_err(failed)?;
         let clock = *self.reactor.clock();
         let started = clock.now();
         let mut process =
