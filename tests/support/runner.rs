@@ -136,6 +136,8 @@ impl Upcheck {
     /// Starts it, and leaves its three streams in the caller's hands.
     #[track_caller]
     pub(crate) fn spawn(mut self) -> Running {
+        // Before the program can have begun, so that it never took longer than this says.
+        let started = Instant::now();
         let mut child = self
             .command
             .stdin(Stdio::piped())
@@ -148,7 +150,7 @@ impl Upcheck {
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),
             child,
-            started: Instant::now(),
+            started,
             limit: self.limit,
         }
     }
