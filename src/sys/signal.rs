@@ -17,10 +17,10 @@ pub const TERMINATE: i32 = libc::SIGTERM;
 // POSIX leaves it to each system where errno is.
 #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
 use libc::__errno as errno_location;
-#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
-use libc::__error as errno_location;
 #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
 use libc::__errno_location as errno_location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as errno_location;
 
 /// Where the handler writes. A handler has no other way to know.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
