@@ -6,11 +6,11 @@
 #![cfg_attr(not(feature = "compare"), allow(dead_code))]
 
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::sys::resource::{self, Usage};
+use crate::sys::start::this_program;
 
 /// A child process. It is ended and waited for when this is dropped, however its owner ends.
 #[derive(Debug)]
@@ -54,14 +54,6 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Where this program is. Where no /proc tells it, as in an empty container, it is what it was started as.
-///
-/// # Errors
-/// Neither is known.
-pub(super) fn this_program() -> io::Result<PathBuf> {
-    std::env::current_exe().or_else(|error| std::env::args_os().next().map(PathBuf::from).ok_or(error))
 }
 
 /// Services under way, all in one child process.

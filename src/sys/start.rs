@@ -6,8 +6,27 @@
 //! is little.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What the program was started as: its first argument. std does not know it where the C library is musl.
+static NAME: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Where this program is. Where no /proc tells it, as in an empty container, it is what it was started as.
+///
+/// # Errors
+/// Neither is known.
+pub fn this_program() -> io::Result<PathBuf> {
+    let name = NAME.load(Ordering::Relaxed);
+    std::env::current_exe().or_else(|error| match name.is_null() {
+        true => Err(error),
+        // SAFETY: it is a string that ends with a zero and is there until the process ends.
+        false => Ok(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()).into()),
+    })
+}
 
 /// Begins the process: nothing else that is opened will be taken for a standard stream, and a reader that goes away is an
 /// error of the write and not the end of the process. Gives the arguments behind the program's own name.
@@ -24,6 +43,10 @@ pub unsafe fn begin(count: c_int, values: *const *const c_char) -> Vec<OsString>
     // SAFETY: no handler is involved.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let count = usize::try_from(count).unwrap_or_default();
+    if count > 0 {
+        // SAFETY: then there is a first.
+        NAME.store(unsafe { *values }.cast_mut(), Ordering::Relaxed);
+    }
     // SAFETY: there are as many as `count` says, each a string that ends with a zero and is there until the process ends.
     let argument = |at| unsafe { OsStr::from_bytes(CStr::from_ptr(*values.add(at)).to_bytes()).to_owned() };
     (1..count).map(argument).collect()

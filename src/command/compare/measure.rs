@@ -20,7 +20,7 @@ use crate::check::expect::clip;
 use crate::command::output::error_columns;
 use crate::command::outputs::dumb;
 use crate::command::reports::Wake;
-use crate::command::services::{Process, Services, this_program};
+use crate::command::services::{Process, Services};
 use crate::os::{Interest, Signals, SourceFd};
 use crate::proto::json::{self, JsonFound, Path};
 use crate::reactor::clock::Clock;
@@ -29,6 +29,7 @@ use crate::report::text::short_time;
 use crate::sys::fd::{self, Way};
 use crate::sys::plain;
 use crate::sys::signal::{INTERRUPT, TERMINATE};
+use crate::sys::start::this_program;
 
 /// The most services, each with a port of its own. More checks than that go round them.
 const SERVICES_MAX: u16 = 100;
