@@ -14,9 +14,9 @@
 //!    mio's notes, and [`Stream::is_connected`](super::stream::Stream::is_connected) takes them.
 //! 5. **A first write asks all of that at once.** To a connection that is still being made it says `EAGAIN` (Linux,
 //!    `tcp_sendmsg`: it waits for the handshake, and may not wait) or `ENOTCONN` (the BSDs, `sosend`), to one that failed the
-//!    pending error, and to one that stands it is the write that was to be made anyway. So whoever has something to say finds out by saying it, with no
-//!    call more; only who has nothing to say asks as in 4. `prove` in `engine/connecting.rs` is the one place that does
-//!    either.
+//!    pending error, and to one that stands it is the write that was to be made anyway. So whoever has something to say finds
+//!    out by saying it, with no call more; only who has nothing to say asks as in 4. `prove` in `engine/connecting.rs` is the
+//!    one place that does either.
 //! 6. **It is found out once.** Registered for the edge (epoll(7), `EPOLLET`), a socket says that it turned writable and
 //!    does not say it again. `won` and `attempt_failed` take the attempt out of those that are under way, so a later event
 //!    of the same socket is one of a connection that stands, or of nobody. One that failed is closed, never connected
