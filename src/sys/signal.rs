@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// SIGINT, as Ctrl-C sends it.
@@ -82,6 +82,8 @@ extern "C" fn on_signal(signal: libc::c_int) {
 /// A pipe neither end of which ever waits: where to read, and where to write.
 #[cfg(not(target_vendor = "apple"))]
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    use std::os::fd::FromRawFd;
+
     let mut ends = [-1; 2];
     // SAFETY: the array has the two places that the call fills with descriptors, which are then nobody's but ours.
     unsafe {
