@@ -294,16 +294,17 @@ fn an_answer_that_was_cut_short_is_fetched_over_tcp() {
         true => good(question),
         false => vec![question.truncated()],
     });
-    let mut bench =
-        Bench::with(Names::default(), ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) }, "");
-    let count = 2 * TCP_MAX;
+    // One family: of two, the slower one is not waited for long.
+    let names = Names { families: Families::V4, ..Names::default() };
+    let mut bench = Bench::with(names, ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) }, "");
+    let count = 4 * TCP_MAX;
     for number in 0..count {
         bench.later(&format!("name-{number}.example"));
     }
     for _ in 0..count {
-        assert_eq!(bench.next_done().result, found(&BOTH));
+        assert_eq!(bench.next_done().result, found(&["10.0.0.1"]));
     }
-    let datagram_sockets = (2 * count).div_ceil(QUERIES_PER_SOCKET as usize);
+    let datagram_sockets = count.div_ceil(QUERIES_PER_SOCKET as usize);
     assert!(bench.resolver.stats().sockets_most <= datagram_sockets + TCP_MAX);
     bench.assert_idle();
 }
