@@ -131,7 +131,7 @@ fn standard_streams_that_are_closed_are_nobodys_numbers() {
         let server = Server::ok();
         let urls = [server.url("/"), format!("http://{}/", refused_address())];
         let script = format!("exec \"$0\" \"$@\" {closed}");
-        let output = Upcheck::in_shell(&script).args(["-v", "-o", "human", "--wait", "1ms"]).args(&urls).run();
+        let output = Upcheck::in_shell(&script).args(["-v", "-o", "human", "--wait", "1s"]).args(&urls).run();
         assert_eq!((output.code, server.requests().len()), (Some(124), 1), "{closed}: {}", output.err());
         let output =
             Upcheck::in_shell(&script).args(["-v", "-f", "-"]).arg(&urls[0]).stdin(format!("{}\n", urls[0])).run();
