@@ -364,7 +364,8 @@ fn concurrency(options: &CheckOptions, known: Option<u64>) -> usize {
 impl Run {
     fn until_done(&mut self) -> Result<(), String> {
         // Room for what most turns bring: outcomes are large, and growing would copy them.
-        let mut events = Vec::with_capacity(START_BATCH);
+        let known = self.input.known().and_then(|known| usize::try_from(known).ok());
+        let mut events = Vec::with_capacity(known.unwrap_or(START_BATCH).min(START_BATCH));
         loop {
             // 1. Bring targets.
             let all_brought = self.bring()?;

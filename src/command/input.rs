@@ -147,6 +147,7 @@ impl TargetInput {
     /// # Errors
     /// A file that cannot be read.
     pub fn look_through(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+        let has_files = self.sources.iter().any(|source| matches!(source, Source::File { .. }));
         let mut look = Survey {
             tell,
             shard: self.shard,
@@ -155,7 +156,7 @@ impl TargetInput {
             errors: 0,
             may_need_tls: false,
             // Room that is not used costs nothing, and growing would copy all of them again and again.
-            ahead: VecDeque::with_capacity(READ_AHEAD_MAX),
+            ahead: VecDeque::with_capacity(if has_files { READ_AHEAD_MAX } else { self.sources.len() }),
         };
         for message in self.unopened.drain(..) {
             look.see(Err(message));

@@ -29,7 +29,7 @@ const BUFFER_FULL: usize = 256 * 1024;
 /// When so much waits, it is written without waiting for more.
 const WRITE_AT: usize = 32 * 1024;
 
-/// For how much there is room from the start. It costs nothing until it is used, and growing would copy all that waits.
+/// For how much there is room from the first byte on. It costs nothing until it is used, and growing would copy all that waits.
 const BUFFER_AT_FIRST: usize = 2 * WRITE_AT;
 
 /// How much is written before the loop looks round again.
@@ -136,7 +136,7 @@ impl Output {
             outlet,
             kind,
             key,
-            buffer: Vec::with_capacity(BUFFER_AT_FIRST),
+            buffer: Vec::new(),
             written: 0,
             taken: false,
             moved_at: None,
@@ -166,6 +166,9 @@ impl Output {
 
     /// Where to append what is to be written. Tell [`push`](Self::push) afterwards.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(BUFFER_AT_FIRST);
+        }
         &mut self.buffer
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::budget::Unread;
 use super::unsent::Unsent;
-use super::{Engine, Job, Link, READ_BUFFER, Sighting, WIDE, secure, trouble};
+use super::{Engine, Job, Link, Sighting, WIDE, secure, trouble};
 use crate::check::machine::Input;
 use crate::check::outcome::{Failure, Reason};
 use crate::conn::tls::StreamEnd;
@@ -158,7 +158,7 @@ impl<O: Copy> Engine<O> {
                 self.reactor.disarm(*check_key);
                 return self.budget.wait(Unread { id, key: *check_key, connection: key, since: now });
             }
-            let room = if *held == 0 && self.budget.is_used_up() { SIP } else { READ_BUFFER };
+            let room = if *held == 0 && self.budget.is_used_up() { SIP } else { self.buffer.len() };
             let filled = attempt.conn.fill(&mut self.buffer[..room]);
             // Another read would only say `WouldBlock`; in a TLS handshake that is two system calls of fifteen.
             let took_all = !ended && filled.as_ref().is_ok_and(|length| *length < room);

@@ -59,6 +59,13 @@ use unsent::Unsent;
 /// The one read buffer: one thread reads, so one buffer serves all connections.
 const READ_BUFFER: usize = 16 * 1024;
 
+/// The same where there are no more than [`FEW`] targets: a program that makes one check is done before the zeros of a larger one
+/// have paid.
+const READ_BUFFER_OF_FEW: usize = 4 * 1024;
+
+/// See [`READ_BUFFER_OF_FEW`].
+const FEW: usize = 16;
+
 /// Room for most requests. It grows to that of the largest.
 const REQUEST_AT_FIRST: usize = 512;
 
@@ -301,8 +308,7 @@ impl<O: Copy> Engine<O> {
             work_until: started,
             ready: Vec::new(),
             request: Vec::with_capacity(REQUEST_AT_FIRST),
-            // Zeros that the system gives are not written, and take no memory before they are used.
-            buffer: vec![0; READ_BUFFER].into(),
+            buffer: vec![0; if expected <= FEW { READ_BUFFER_OF_FEW } else { READ_BUFFER }].into(),
         }
     }
 
