@@ -22,32 +22,52 @@ struct Manner {
 }
 
 impl Manners {
-    fn of<R>(&self, server: SocketAddr, with: impl FnOnce(&mut Manner) -> R) -> R {
+    fn is(&self, server: SocketAddr, such: fn(&Manner) -> bool) -> bool {
+        self.0.borrow().iter().any(|manner| manner.server == server && such(manner))
+    }
+
+    fn note(&self, server: SocketAddr, change: impl FnOnce(&mut Manner)) {
         let mut known = self.0.borrow_mut();
         let at = known.iter().position(|manner| manner.server == server).unwrap_or_else(|| {
             known.push(Manner { server, reads_edns: None, lowers: false });
             known.len() - 1
         });
-        with(&mut known[at])
+        change(&mut known[at]);
     }
 
     /// Whether questions to it must do without an OPT record.
     pub(super) fn wants_no_edns(&self, server: SocketAddr) -> bool {
-        self.of(server, |manner| manner.reads_edns == Some(false))
+        self.is(server, |manner| manner.reads_edns == Some(false))
     }
 
     /// It has answered a question with an OPT record, or without.
     pub(super) fn note_answer(&self, server: SocketAddr, with_edns: bool) {
-        self.of(server, |manner| manner.reads_edns = Some(with_edns || manner.reads_edns == Some(true)));
+        self.note(server, |manner| manner.reads_edns = Some(with_edns || manner.reads_edns == Some(true)));
     }
 
     /// Whether it must be asked in small letters.
     pub(super) fn wants_small_letters(&self, server: SocketAddr) -> bool {
-        self.of(server, |manner| manner.lowers)
+        self.is(server, |manner| manner.lowers)
     }
 
     /// It has answered in small letters and did not over TCP.
     pub(super) fn note_small_letters(&self, server: SocketAddr) {
-        self.of(server, |manner| manner.lowers = true);
+        self.note(server, |manner| manner.lowers = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_found_out_is_kept() {
+        let (known, server) = (Manners::default(), SocketAddr::from(([127, 0, 0, 1], 53)));
+        assert!(!known.wants_no_edns(server) && !known.wants_small_letters(server));
+        assert!(known.0.borrow().is_empty(), "nothing is known of who was merely asked about");
+        known.note_answer(server, false);
+        known.clone().note_small_letters(server);
+        assert!(known.wants_no_edns(server) && known.wants_small_letters(server));
+        assert_eq!(known.0.borrow().len(), 1);
     }
 }
