@@ -297,7 +297,10 @@ impl<O: Copy> Engine<O> {
     pub(super) fn won(&mut self, id: u32, key: Key, sent: usize, now: Instant) {
         let Some(job) = &mut self.jobs[id as usize] else { return };
         let Link::Dialing(mut dial) = std::mem::replace(&mut job.link, Link::None) else { return };
-        let Some(attempt) = dial.remove(key) else { return };
+        let Some(attempt) = dial.remove(key) else {
+            debug_assert!(false, "it has just been written to");
+            return;
+        };
         if let Some(note) = dial.note() {
             job.check.handle(Input::Noted(note), now);
         }
@@ -326,7 +329,10 @@ impl<O: Copy> Engine<O> {
     pub(super) fn attempt_failed(&mut self, id: u32, key: Key, error: &io::Error) {
         self.reactor.close(key);
         let Some(Job { link: Link::Dialing(dial), .. }) = &mut self.jobs[id as usize] else { return };
-        let Some(attempt) = dial.remove(key) else { return };
+        let Some(attempt) = dial.remove(key) else {
+            debug_assert!(false, "writing to it has just failed");
+            return;
+        };
         match trouble::of_connect(error, &attempt.place) {
             Trouble::Target(failure) => {
                 dial.failed(failure);
