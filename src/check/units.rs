@@ -1,4 +1,5 @@
-//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`; and times as a person reads them.
+//! Numbers, durations and sizes as a person writes them: `250ms 5s 1m 2h 7d`, `64KiB 1MiB`; and times and counts as a
+//! person reads them.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -113,6 +114,11 @@ pub fn short_time(time: Duration) -> String {
     }
 }
 
+/// A number with what it counts: `1 query`, `2 queries`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     text.split_at(end)
@@ -166,6 +172,12 @@ mod tests {
         for text in ["", "KiB", "-1", "+1", "1.5MiB", "1kb", "1 MiB", "99999999999999999999", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_is_one_and_no_more_are() {
+        let words = [0, 1, 2].map(|count| counted(count, "query", "queries"));
+        assert_eq!(words, ["0 queries", "1 query", "2 queries"]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::os::{Interest, Signals};
 use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
 use crate::report::record::Record;
-use crate::report::text::short_time;
+use crate::report::text::{counted, short_time};
 #[cfg(feature = "reports")]
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
@@ -338,8 +338,7 @@ fn run_deadline(options: &CheckOptions, started: Instant) -> Option<(Instant, Fa
 }
 
 fn nothing_checked(errors: u64) -> String {
-    let s = if errors == 1 { "" } else { "s" };
-    format!("{errors} error{s} in the targets: nothing was checked")
+    format!("{} in the targets: nothing was checked", counted(errors, "error", "errors"))
 }
 
 /// How many checks at once: what was asked for, as far as the descriptors reach.
@@ -618,7 +617,7 @@ impl Run {
             return Err(nothing_checked(errors));
         }
         if errors > 0 {
-            let lines = if errors == 1 { "1 line".to_owned() } else { format!("{errors} lines") };
+            let lines = counted(errors, "line", "lines");
             return Err(format!("{lines} of the targets could not be read; the others were checked"));
         }
         if self.input.taken() == 0 && self.input.left_to_others() == 0 {
@@ -657,16 +656,20 @@ impl Run {
     fn say_loop(&mut self) {
         let stats = self.engine.reactor().stats();
         self.reports.say(&format!(
-            "the loop: {} turns; the longest turn took {} and held {} events",
-            stats.turns,
+            "the loop: {}; the longest turn took {} and held {}",
+            counted(stats.turns, "turn", "turns"),
             short_time(stats.longest_turn),
-            stats.longest_turn_events
+            counted(stats.longest_turn_events as u64, "event", "events")
         ));
         let names = self.engine.resolver_stats();
         if names.lookups > 0 {
             self.reports.say(&format!(
-                "names: {} looked up with {} queries over at most {} sockets, {} known already, {} messages dropped",
-                names.lookups, names.queries, names.sockets_most, names.cached, names.dropped
+                "names: {} looked up with {} over at most {}, {} known already, {} dropped",
+                names.lookups,
+                counted(names.queries, "query", "queries"),
+                counted(names.sockets_most as u64, "socket", "sockets"),
+                names.cached,
+                counted(names.dropped, "message", "messages")
             ));
         }
         for unusable in self.engine.unusable_servers() {
@@ -677,8 +680,8 @@ impl Run {
             pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();
         if pool.reused > 0 || !closed.is_empty() {
             let not_kept = if closed.is_empty() { "none".to_owned() } else { closed.join(", ") };
-            self.reports
-                .say(&format!("connections were used again {} times; closed instead of kept: {not_kept}", pool.reused));
+            let times = counted(pool.reused, "time", "times");
+            self.reports.say(&format!("connections were used again {times}; closed instead of kept: {not_kept}"));
         }
         let cache = self.engine.secure().cache_counts();
         if cache.hits + cache.misses > 0 {
