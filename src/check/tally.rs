@@ -106,6 +106,14 @@ impl Histogram {
         (self.count > 0).then_some(self.max)
     }
 
+    /// How many there are of each time, in microseconds, the shortest first; a time is as exact as [a
+    /// percentile](Self::percentile).
+    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> {
+        let max = u64::try_from(self.max.as_micros()).unwrap_or(u64::MAX);
+        let counted = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        counted.map(move |(bucket, count)| (Self::upper_bound(bucket).min(max), u64::from(*count)))
+    }
+
     fn bucket(micros: u64) -> usize {
         let shift = (u64::BITS - micros.leading_zeros()).saturating_sub(PRECISION_BITS + 1);
         ((shift as usize) << PRECISION_BITS) + (micros >> shift) as usize
@@ -145,5 +153,7 @@ mod tests {
             assert!(got >= exact && got - exact <= exact / 100, "p{percent} = {got}");
         }
         assert_eq!(times.max(), Some(Duration::from_millis(100)));
+        assert_eq!(times.counts().map(|(_, count)| count).sum::<u64>(), 100);
+        assert_eq!(times.counts().last(), Some((100_000, 1)));
     }
 }

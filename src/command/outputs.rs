@@ -86,9 +86,12 @@ impl OutputFlag {
                 "nothing where all is well; else the counts and what is not up (for a person)",
             ),
             OutputFlag::Silent => ("silent", Some('s'), None, "nothing but the exit status and what -o asks for"),
-            OutputFlag::Verbose => {
-                ("verbose", Some('v'), None, "phases of each check; limits, and what the loop knows of itself")
-            }
+            OutputFlag::Verbose => (
+                "verbose",
+                Some('v'),
+                None,
+                "phases of each check, a histogram, limits, and what the loop knows of itself",
+            ),
             OutputFlag::Color => ("color", None, Some("WHEN"), "auto, always or never [auto]"),
         };
         Flag::new(id, long, short, value, "Output", help)

@@ -10,9 +10,11 @@
 
 use std::time::Duration;
 
+use super::histogram::push_histogram;
 use super::record::Record;
 use super::text::{
-    push_date, push_folded, push_format as push, push_hex, push_shown, short_time, shown, width, without_middle,
+    counted, push_date, push_folded, push_format as push, push_hex, push_shown, short_time, shown, width,
+    without_middle,
 };
 use super::{Look, Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
@@ -30,6 +32,9 @@ pub struct Human {
     /// The widest name and the widest target so far: those that follow are as wide.
     widest: [usize; 2],
 }
+
+/// The width where there is no terminal.
+pub(super) const COLUMNS: usize = 80;
 
 /// Before a target stand its verdict, status and time.
 const FRONT: usize = 24;
@@ -241,6 +246,9 @@ impl Human {
         }
         if let Some(times) = times_in_words(tally) {
             push(out, format_args!("answers: {times}\n"));
+            if self.verbose {
+                push_histogram(tally.times(), self.columns.unwrap_or(COLUMNS), out);
+            }
         }
         push(
             out,
@@ -251,6 +259,19 @@ impl Human {
                 short_time(summary.cpu)
             ),
         );
+        if self.verbose {
+            let tenths = summary.peak_memory.saturating_mul(10).saturating_add(1 << 19) >> 20;
+            push(
+                out,
+                format_args!(
+                    "loop: {}, the longest {}; {}.{} MiB of memory\n",
+                    counted(summary.turns, "turn", "turns"),
+                    short_time(summary.longest_turn),
+                    tenths / 10,
+                    tenths % 10
+                ),
+            );
+        }
         self.fold(from, out);
     }
 }
@@ -351,6 +372,22 @@ mod tests {
             "down        -   203 ms  tcp://db  status: status was 503, and a detail of many words more (3 attempts)",
         ];
         assert_eq!(lines(None, false, &records)[..4], expected, "whole where it is no terminal");
+    }
+
+    #[test]
+    fn verbose_has_a_histogram_and_what_it_took() {
+        let records = [up("http://a/"), up("http://b/"), failed("http://c/", Reason::ConnectRefused, "refused")];
+        let expected = [
+            "answers: p50 203 ms, p90 203 ms, p99 203 ms, max 203 ms",
+            &format!("    200 ms to   210 ms  {} 2", "#".repeat(33)),
+            "run: 214 ms wall, 3 in flight at most, 9.0 ms CPU, 1 thread",
+            "loop: 12 turns, the longest 900 us; 3.0 MiB of memory",
+        ];
+        let lines_of = |verbose| lines(Some(60), verbose, &records);
+        assert!(lines_of(true).ends_with(&expected.map(str::to_owned)), "{:?}", lines_of(true));
+        assert!(!lines_of(false).iter().any(|line| line.contains(" to ") || line.starts_with("loop:")));
+        let lines = lines(None, true, &records[2..]);
+        assert!(!lines.iter().any(|line| line.contains(" to ")), "nobody answered: {lines:?}");
     }
 
     #[test]

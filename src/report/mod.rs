@@ -9,6 +9,7 @@ pub mod baseline;
 #[cfg(feature = "reports")]
 pub mod csv;
 pub mod formats;
+mod histogram;
 #[cfg(feature = "reports")]
 pub mod html;
 pub mod human;

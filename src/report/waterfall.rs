@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::human::Human;
+use super::human::{COLUMNS, Human};
 use super::record::Record;
 use super::text::{push_folded, put, short_time, shown, without_middle};
 use super::{Look, Sink, Summary};
@@ -24,8 +24,7 @@ const ALL_MAX: usize = 60;
 const FAILED_MAX: usize = 20;
 const SLOWEST_MAX: usize = 10;
 
-/// The width where there is no terminal; and the narrowest that makes sense.
-const COLUMNS: usize = 80;
+/// The narrowest that makes sense.
 const COLUMNS_MIN: usize = 32;
 
 /// Beside the bar stand a mark, a title, two edges, and a time.
