@@ -19,6 +19,8 @@ struct Bench {
     /// Ends a test that would wait for ever.
     guard: Key,
     waiters: u32,
+    /// The resolver is told that it is still this time.
+    stopped_at: Option<Instant>,
 }
 
 impl Bench {
@@ -31,11 +33,17 @@ impl Bench {
         let mut resolver = Resolver::new(names, move || numbers.next_u64());
         resolver.local.order = Servers::new(&conf.servers);
         resolver.local.files = Some(Files { conf: Ok(conf), hosts: Ok(Hosts::parse(hosts)) });
-        Bench { reactor, resolver, guard, waiters: 0 }
+        Bench { reactor, resolver, guard, waiters: 0, stopped_at: None }
     }
 
     fn asking(servers: &[SocketAddr]) -> Bench {
         Bench::with(Names::default(), conf(servers), "")
+    }
+
+    /// No time passes for the resolver: however slow a server is that answers at all, on a machine that has much else to do,
+    /// it is as good as quick.
+    fn in_no_time(self) -> Bench {
+        Bench { stopped_at: Some(self.reactor.clock().started()), ..self }
     }
 
     fn waiter(&mut self) -> Waiter {
@@ -63,6 +71,7 @@ impl Bench {
     fn turn(&mut self) {
         let mut ready = Vec::new();
         let now = self.reactor.turn(&mut ready).unwrap();
+        let now = self.stopped_at.unwrap_or(now);
         for event in ready {
             if !self.reactor.is_open(event.key()) {
                 continue;
@@ -133,7 +142,7 @@ const BOTH: [&str; 2] = ["2001:db8::1", "10.0.0.1"];
 #[test]
 fn one_lookup_serves_all_who_wait_for_the_name() {
     let server = Server::start(good);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     let waiters: Vec<Waiter> = (0..100).map(|_| bench.later("www.example").1).collect();
     let done = bench.next_done();
     assert_eq!(done.waiters, waiters);
@@ -149,7 +158,7 @@ fn one_lookup_serves_all_who_wait_for_the_name() {
 #[test]
 fn an_answer_holds_for_its_ttl() {
     let server = Server::start(good);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     assert_eq!(bench.look_up("www.example"), found(&BOTH));
     assert_eq!(bench.resolve("www.example").0, Found::Now(found(&BOTH)));
     let later = bench.reactor.clock().now() + Duration::from_secs(60);
@@ -160,7 +169,7 @@ fn an_answer_holds_for_its_ttl() {
 #[test]
 fn an_absence_holds_as_long_as_the_zone_says() {
     let server = Server::start(|question| vec![question.no_such_name(30)]);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     let failure = bench.fails("gone.example");
     assert_eq!(failure.reason, Reason::DnsNotFound);
     assert!(failure.detail.starts_with("gone.example: no such name"), "{}", failure.detail);
@@ -179,7 +188,7 @@ fn what_must_not_be_remembered_is_asked_again() {
     ];
     for script in scripts {
         let server = Server::start(script);
-        let mut bench = Bench::asking(&[server.address]);
+        let mut bench = Bench::asking(&[server.address]).in_no_time();
         let first = bench.look_up("www.example");
         assert_eq!(bench.look_up("www.example"), first);
     }
@@ -272,7 +281,7 @@ fn a_server_that_is_silent_about_one_name_is_still_asked_first() {
 #[test]
 fn no_address_at_all_is_not_found() {
     let server = Server::start(|question| vec![question.empty(0)]);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     assert_eq!(bench.fails("www.example").reason, Reason::DnsNotFound);
 }
 
@@ -338,8 +347,7 @@ fn lies_are_dropped_and_counted_and_the_truth_is_believed() {
         replies.push(truth);
         replies
     });
-    let mut bench =
-        Bench::with(Names::default(), ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) }, "");
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     assert_eq!(bench.look_up("www.example"), found(&BOTH));
     assert!(bench.resolver.stats().dropped >= 60, "{:?}", bench.resolver.stats());
     bench.assert_idle();
@@ -348,14 +356,20 @@ fn lies_are_dropped_and_counted_and_the_truth_is_believed() {
 #[test]
 fn thousands_of_names_at_once_share_a_few_sockets() {
     let server = Server::start(good);
-    let mut bench =
-        Bench::with(Names::default(), ResolvConf { timeout: Duration::from_secs(5), ..conf(&[server.address]) }, "");
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     const COUNT: usize = 2000;
     for number in 0..COUNT {
         bench.later(&format!("name-{number}.example"));
     }
-    for _ in 0..COUNT {
-        assert_eq!(bench.next_done().result, found(&BOTH));
+    let mut done = 0;
+    while done < COUNT {
+        bench.turn();
+        while let Some(ended) = bench.resolver.next_done() {
+            assert_eq!(ended.result, found(&BOTH));
+            done += 1;
+        }
+        let stats = bench.resolver.stats();
+        assert!(stats.queries - stats.answers <= 2 * WAVE as u64, "a server's socket holds no more: {stats:?}");
     }
     let stats = bench.resolver.stats();
     assert!(stats.sockets_most <= UDP_PER_SERVER_MAX, "{stats:?}");
@@ -392,7 +406,7 @@ fn the_bounds_on_sockets_hold_where_all_servers_are_silent() {
 #[test]
 fn a_port_is_not_used_for_long() {
     let server = Server::start(good);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     let mut keys = Vec::new();
     for number in 0..QUERIES_PER_SOCKET {
         assert_eq!(bench.look_up(&format!("name-{number}.example")), found(&BOTH));
@@ -427,7 +441,7 @@ fn a_lookup_for_which_nobody_waits_ends() {
 #[test]
 fn a_lookup_forgotten_before_its_start_is_never_sent() {
     let server = Server::start(good);
-    let mut bench = Bench::asking(&[server.address]);
+    let mut bench = Bench::asking(&[server.address]).in_no_time();
     let (ticket, _) = bench.later("forgotten.example");
     bench.resolver.forget(ticket, &mut bench.reactor);
     assert_eq!(bench.look_up("www.example"), found(&BOTH));
@@ -522,7 +536,7 @@ fn localhost_and_the_hosts_file_need_no_server() {
 fn one_family_is_asked_for_alone() {
     let server = Server::start(good);
     let names = Names { families: Families::V6, ..Names::default() };
-    let mut bench = Bench::with(names, conf(&[server.address]), "");
+    let mut bench = Bench::with(names, conf(&[server.address]), "").in_no_time();
     assert_eq!(bench.look_up("www.example"), found(&["2001:db8::1"]));
     assert_eq!(server.seen(), [("www.example".to_owned(), AAAA)]);
 }
