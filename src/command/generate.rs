@@ -37,7 +37,7 @@ struct Shown {
 impl Shown {
     fn new<I>(flag: &Flag<I>) -> Shown {
         let values = match flag.long {
-            "output" => formats::names(" "),
+            "output" => formats::names().join(" "),
             "color" => "auto always never".to_owned(),
             "generate" => "man bash zsh fish".to_owned(),
             _ => String::new(),

@@ -34,15 +34,13 @@ impl Wanted {
             Some((name, file)) => (name, Some(file.to_owned())),
             None => (value, None),
         };
-        let unknown = || {
-            let why = match formats::NOT_BUILT_IN.contains(&name) {
-                true => "is not built into this upcheck (its feature is 'reports')",
-                false => "is not a format",
-            };
-            let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-            format!("'{}' {why}: {}{}", name.escape_debug(), names.join(", "), did_you_mean(name, "", &names))
+        let why = match formats::find(name) {
+            Some(format) if format.make.is_some() => return Ok(Wanted { format, file }),
+            Some(_) => "is not built into this upcheck (its feature is 'reports')",
+            None => "is not a format",
         };
-        Ok(Wanted { format: formats::find(name).ok_or_else(unknown)?, file })
+        let names = formats::names();
+        Err(format!("'{}' {why}: {}{}", name.escape_debug(), names.join(", "), did_you_mean(name, "", &names)))
     }
 }
 
@@ -165,7 +163,11 @@ impl Outputs {
         reactor: &mut Reactor<T>,
     ) -> Result<(), String> {
         for Wanted { format, file } in self.wanted().iter() {
-            reports.open(file.as_deref(), |is_terminal| (format.make)(&self.look(is_terminal)), reactor)?;
+            let Some(make) = format.make else {
+                debug_assert!(false, "what was left out is never wanted");
+                continue;
+            };
+            reports.open(file.as_deref(), |is_terminal| make(&self.look(is_terminal)), reactor)?;
         }
         for (form, buffer) in reports.iter_mut().filter_map(Report::open) {
             form.begin(buffer);
