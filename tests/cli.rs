@@ -213,6 +213,20 @@ fn a_dry_run_that_could_not_write_what_was_asked_for_says_so() {
     assert!(output.err().contains("--dry-run prints to standard output, not to x"), "{output:?}");
 }
 
+#[cfg(feature = "reports")]
+#[test]
+fn a_dry_run_has_two_formats_and_refuses_others() {
+    let dry = |format: &str| Upcheck::new().args(["--dry-run", "http://127.0.0.1:1/", "-o", format]).run();
+    for format in ["csv", "json", "waterfall", "nagios"] {
+        let output = dry(format);
+        output.expect_code(3);
+        let expected = format!("upcheck: --dry-run prints lines, or objects with -o ndjson, but no {format}\n");
+        assert_eq!((output.out(), output.err()), ("", &*expected));
+    }
+    assert_eq!(dry("human").expect_code(0).out(), "http://127.0.0.1:1/\n");
+    assert!(dry("ndjson").expect_code(0).out().starts_with("{\"schema\":1,\"type\":\"target\""));
+}
+
 #[test]
 fn what_the_environment_says_is_enough_to_run() {
     let server = Server::ok();

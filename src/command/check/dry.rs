@@ -28,6 +28,9 @@ pub(super) fn run(
     if let Some(file) = wanted.iter().find_map(|wanted| wanted.file.as_deref()).or(options.trace.as_deref()) {
         return Err(format!("--dry-run prints to standard output, not to {}", file.escape_debug()));
     }
+    if let Some(other) = wanted.iter().find(|wanted| !matches!(wanted.format.name, "human" | "ndjson")) {
+        return Err(format!("--dry-run prints lines, or objects with -o ndjson, but no {}", other.format.name));
+    }
     let as_objects = wanted.iter().any(|wanted| wanted.format.name == "ndjson");
     let (mut out, mut ready) = (Vec::new(), Vec::new());
     loop {
