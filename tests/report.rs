@@ -156,7 +156,7 @@ fn what_is_damaged_or_cut_is_named() {
     let folder = TempDir::new();
     let cut = folder.write("cut", format!("{}\n", lines[0]));
     let output = report(&[&cut]);
-    let told = format!("upcheck: {cut}: cut short: 1 checks, and no summary behind them\n");
+    let told = format!("upcheck: {cut}: cut short: 1 check and no summary\n");
     assert_eq!(output.expect_code(1).err(), told);
     assert!(output.out().contains("1 checked: 1 up"), "{output:?}");
 
@@ -165,7 +165,7 @@ fn what_is_damaged_or_cut_is_named() {
     assert!(output.expect_code(1).err().contains(&format!("{damaged}:3: damaged: column 13")), "{output:?}");
     assert!(output.err().contains("1 damaged line"), "{output:?}");
     let lost = folder.write("lost", format!("{}\n{}\n", lines[0], lines[2]));
-    assert!(report(&[&lost]).expect_code(1).err().contains(&format!("{lost}:2: 1 checks stand before a summary")));
+    assert!(report(&[&lost]).expect_code(1).err().contains(&format!("{lost}:2: 1 check stands before a summary")));
     let noise = folder.write("noise", "x\n".repeat(1000));
     let output = report(&["-q", &noise]);
     assert_eq!(output.expect_code(1).err().lines().count(), 20 + 1 + 1, "{output:?}");
@@ -174,6 +174,15 @@ fn what_is_damaged_or_cut_is_named() {
     // Results of a run whose reader was a pipe.
     let piped = Upcheck::new().args(["report", "-"]).stdin(good).run();
     assert!(piped.expect_code(0).out().contains("2 checked: 2 up"), "{piped:?}");
+}
+
+#[test]
+fn a_reader_who_leaves_ends_it() {
+    let line = results(&[Server::ok().url("/")]).lines().next().expect("a check").to_owned();
+    // It would be told that they were cut short, had it read on until they end.
+    let script = "{ timeout 20 yes \"$LINE\" 2>/dev/null | \"$0\" \"$@\"; echo \"ended with $?\" >&2; } | head -n 1";
+    let output = Upcheck::in_shell(script).env("LINE", &line).args(["report", "-o", "ndjson", "-"]).run();
+    assert_eq!((output.out(), output.err()), (&*format!("{line}\n"), "ended with 1\n"));
 }
 
 #[test]

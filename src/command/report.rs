@@ -185,8 +185,8 @@ impl ReportRun {
         Ok(ReportRun { reactor, signals, key, files: VecDeque::new(), lines: None, reports, signalled: None })
     }
 
-    /// Reads these files, one after the other, and hands out their checks as far as the reports have room: what they come
-    /// to, and whether all is there and whole. What is not is said.
+    /// Reads these files, one after the other, and hands out their checks as far as the reports have room, and as long as
+    /// they have readers: what they come to, and whether all is there and whole. What is not is said.
     fn read(
         &mut self,
         files: &[String],
@@ -195,6 +195,10 @@ impl ReportRun {
         self.files = files.iter().cloned().collect();
         let mut found = JoinedFiles::default();
         while self.signalled.is_none() {
+            // As `head` goes. Nobody wants to know of the rest, and nobody may say that all of it is up.
+            if self.reports.have_no_reader() {
+                return Ok((found.joined, false));
+            }
             if self.reports.have_room() && self.read_some(&mut found, each)? {
                 break;
             }

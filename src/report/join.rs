@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::read::Figures;
 use super::record::Record;
+use super::text::counted;
 use super::{Shard, Summary};
 use crate::check::tally::Tally;
 
@@ -54,7 +55,8 @@ impl Joined {
         all.turns = all.turns.saturating_add(figures.turns);
         all.longest_turn = all.longest_turn.max(figures.longest_turn);
         Ok((rows != figures.total).then(|| {
-            format!("{rows} checks stand before a summary that counts {}: something is missing", figures.total)
+            let checks = counted(rows, "check stands", "checks stand");
+            format!("{checks} before a summary that counts {}: something is missing", figures.total)
         }))
     }
 
@@ -63,7 +65,7 @@ impl Joined {
         let rows = std::mem::take(&mut self.rows);
         match (std::mem::take(&mut self.summed_up), rows) {
             (true, 0) => None,
-            (_, rows) => Some(format!("cut short: {rows} checks, and no summary behind them")),
+            (_, rows) => Some(format!("cut short: {} and no summary", counted(rows, "check", "checks"))),
         }
     }
 
@@ -142,11 +144,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_told() {
         let mut joined = Joined::default();
-        assert_eq!(joined.end_of_file(), Some("cut short: 0 checks, and no summary behind them".to_owned()));
+        assert_eq!(joined.end_of_file(), Some("cut short: 0 checks and no summary".to_owned()));
         joined.check(&up("a"));
-        assert!(joined.summary(&figures(2, None)).unwrap().unwrap().contains("1 checks stand before"));
+        assert!(joined.summary(&figures(2, None)).unwrap().unwrap().contains("1 check stands before"));
         joined.check(&up("b"));
-        assert_eq!(joined.end_of_file(), Some("cut short: 1 checks, and no summary behind them".to_owned()));
+        assert_eq!(joined.end_of_file(), Some("cut short: 1 check and no summary".to_owned()));
         assert_eq!(joined.summary(&figures(0, Some((30, 40)))), Ok(None));
         assert_eq!(
             joined.missing(),
