@@ -365,5 +365,8 @@ fn a_file_of_prometheus_is_read_as_it_is() {
     let output = Upcheck::new().args(["-f", "-", "-t", "1s", "-o", "ndjson"]).stdin("[::1]:1\n").run();
     assert_eq!(output.expect_code(1).report().single()["target"], "[::1]:1");
     let empty = Upcheck::new().args(["-f", &folder.write("empty.json", "[]")]).run();
-    assert!(empty.expect_code(3).err().contains("no targets"), "{empty:?}");
+    let empty_pipe = Upcheck::new().args(["-f", "-"]).stdin("[]").run();
+    for empty in [empty, empty_pipe] {
+        assert!(empty.expect_code(3).err().contains("no targets"), "{empty:?}");
+    }
 }

@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::lines::{self, FileLine, Lines};
-use crate::check::discovery;
 use crate::check::settings::TlsWanted;
 use crate::check::shard::Shard;
 use crate::check::target::{LINE_MAX, LineError, Reader, Target};
@@ -305,17 +304,9 @@ impl TargetInput {
     /// Nothing has been sent yet, so the first piece of a pipe can still be refused as a whole. Its errors are named
     /// when its lines are taken.
     fn look_at_first_piece(&mut self) {
-        let Some(lines) = &self.lines else { return };
-        let mut reader = self.reader.clone();
-        let usable = &mut self.usable;
-        let mut is_wrong = |line: &[u8]| read_line(&mut reader, usable, line).is_err();
-        self.refusing |= match discovery::is_one(&lines.buffer) {
-            Some(true) if lines.ended => {
-                discovery::lines(&lines.buffer).is_ok_and(|made| made.lines().any(|line| is_wrong(line.as_bytes())))
-            }
-            Some(true) | None => false,
-            Some(false) => lines.waiting().any(is_wrong),
-        };
+        let Some(lines) = &mut self.lines else { return };
+        let (reader, usable) = (&mut self.reader.clone(), &mut self.usable);
+        self.refusing |= lines.waiting().any(|line| read_line(reader, usable, line).is_err());
     }
 
     fn hand_out(&mut self, target: Target, since: Instant) -> Next {

@@ -139,19 +139,29 @@ impl Lines {
         if !self.ended {
             return FileLine::NotYet;
         }
-        self.is_fresh = false;
-        match discovery::lines(&std::mem::take(&mut self.buffer)) {
-            Ok(lines) => {
-                self.buffer = lines.into();
-                self.next()
+        match self.make_lines() {
+            Ok(()) => self.next(),
+            Err(told) => {
+                self.is_fresh = false;
+                self.buffer.clear();
+                FileLine::Wrong(told)
             }
-            Err(told) => FileLine::Wrong(told),
         }
     }
 
-    /// The whole lines that are there, without taking them.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &[u8]> {
-        let rest = &self.buffer[self.at..];
+    /// Makes lines of the file if it is JSON, is whole, and there are none of it yet.
+    fn make_lines(&mut self) -> Result<(), String> {
+        if self.is_fresh && self.ended && discovery::is_one(&self.buffer) == Some(true) {
+            self.buffer = discovery::lines(&self.buffer)?.into();
+            self.is_fresh = false;
+        }
+        Ok(())
+    }
+
+    /// The whole lines that are there, without taking them. Of JSON there are none before it is whole, or where it is wrong.
+    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &[u8]> {
+        let is_json = self.make_lines().is_err() || self.is_fresh && discovery::is_one(&self.buffer) != Some(false);
+        let rest = if is_json { &[] } else { &self.buffer[self.at..] };
         let whole = rest.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         rest[..whole].split_inclusive(|&b| b == b'\n')
     }
