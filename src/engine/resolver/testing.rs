@@ -136,6 +136,13 @@ impl Server {
     pub(super) fn seen(&self) -> Vec<(String, u16)> {
         self.seen.lock().unwrap().clone()
     }
+
+    /// The same, once it has read all that it was sent.
+    pub(super) fn seen_in_the_end(self) -> Vec<(String, u16)> {
+        let seen = Arc::clone(&self.seen);
+        drop(self);
+        seen.lock().unwrap().clone()
+    }
 }
 
 /// One question and its answers, in two writes each, so that a message comes in pieces.
