@@ -88,7 +88,7 @@ impl OutputFlag {
                 "verbose",
                 Some('v'),
                 None,
-                "phases of each check, a histogram, limits, and what the loop knows of itself",
+                "phases of each check; a histogram, limits, and what the loop knows of itself",
             ),
             OutputFlag::Color => ("color", None, Some("WHEN"), "auto, always or never [auto]"),
         };

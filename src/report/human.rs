@@ -13,8 +13,7 @@ use std::time::Duration;
 use super::histogram::push_histogram;
 use super::record::Record;
 use super::text::{
-    counted, push_date, push_folded, push_format as push, push_hex, push_shown, short_time, shown, width,
-    without_middle,
+    push_date, push_folded, push_format as push, push_hex, push_shown, short_time, shown, width, without_middle,
 };
 use super::{Look, Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
@@ -253,7 +252,7 @@ impl Human {
         push(
             out,
             format_args!(
-                "run: {} wall, {} in flight at most, {} CPU, 1 thread\n",
+                "run: {} wall, {} in flight at most, {} CPU, 1 thread",
                 short_time(summary.wall),
                 summary.most_in_flight,
                 short_time(summary.cpu)
@@ -261,17 +260,9 @@ impl Human {
         );
         if self.verbose {
             let tenths = summary.peak_memory.saturating_mul(10).saturating_add(1 << 19) >> 20;
-            push(
-                out,
-                format_args!(
-                    "loop: {}, the longest {}; {}.{} MiB of memory\n",
-                    counted(summary.turns, "turn", "turns"),
-                    short_time(summary.longest_turn),
-                    tenths / 10,
-                    tenths % 10
-                ),
-            );
+            push(out, format_args!(", {}.{} MiB", tenths / 10, tenths % 10));
         }
+        out.push(b'\n');
         self.fold(from, out);
     }
 }
@@ -379,13 +370,12 @@ mod tests {
         let records = [up("http://a/"), up("http://b/"), failed("http://c/", Reason::ConnectRefused, "refused")];
         let expected = [
             "answers: p50 203 ms, p90 203 ms, p99 203 ms, max 203 ms",
-            &format!("    200 ms to   210 ms  {} 2", "#".repeat(33)),
-            "run: 214 ms wall, 3 in flight at most, 9.0 ms CPU, 1 thread",
-            "loop: 12 turns, the longest 900 us; 3.0 MiB of memory",
+            &format!("    200 ms to   210 ms  {} 2", "#".repeat(53)),
+            "run: 214 ms wall, 3 in flight at most, 9.0 ms CPU, 1 thread, 3.0 MiB",
         ];
-        let lines_of = |verbose| lines(Some(60), verbose, &records);
+        let lines_of = |verbose| lines(Some(80), verbose, &records);
         assert!(lines_of(true).ends_with(&expected.map(str::to_owned)), "{:?}", lines_of(true));
-        assert!(!lines_of(false).iter().any(|line| line.contains(" to ") || line.starts_with("loop:")));
+        assert!(!lines_of(false).iter().any(|line| line.contains(" to ") || line.contains("MiB")));
         let lines = lines(None, true, &records[2..]);
         assert!(!lines.iter().any(|line| line.contains(" to ")), "nobody answered: {lines:?}");
     }
