@@ -1,6 +1,8 @@
 //! The command line: flags, environment, help, exit codes, errors.
 
-use crate::support::{Server, Step, TempDir, Upcheck, has_program, ms, refused_address, skipped};
+use crate::support::{Server, Step, TempDir, Upcheck, ms, refused_address};
+#[cfg(feature = "reports")]
+use crate::support::{has_program, skipped};
 
 #[test]
 fn no_arguments_get_a_short_help() {
@@ -64,7 +66,7 @@ fn a_short_help_is_a_screen_and_a_whole_one_is_no_wider_than_is_good_to_read() {
 fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
     let (has_mock, has_compare) = (cfg!(feature = "mock"), cfg!(feature = "compare"));
     let help = Upcheck::new().arg("--help").run();
-    let completions = Upcheck::new().args(["--generate", "bash"]).run();
+    let completions = cfg!(feature = "reports").then(|| Upcheck::new().args(["--generate", "bash"]).run());
     for (command, feature, is_built_in) in [
         ("demo", "mock", has_mock),
         ("mock", "mock", has_mock),
@@ -72,8 +74,10 @@ fn what_is_not_built_in_is_named_with_its_feature_and_offered_nowhere() {
         ("report", "reports", cfg!(feature = "reports")),
     ] {
         assert_eq!(help.out().contains(&format!("\n  {command} ")), is_built_in, "{help:?}");
-        let offered = completions.out().split([' ', '\'', '\n']).any(|word| word == command);
-        assert_eq!(offered, is_built_in, "{completions:?}");
+        if let Some(completions) = &completions {
+            let offered = completions.out().split([' ', '\'', '\n']).any(|word| word == command);
+            assert_eq!(offered, is_built_in, "{completions:?}");
+        }
         if !is_built_in {
             let output = Upcheck::new().args([command, "x"]).run();
             output.expect_code(3);
@@ -105,7 +109,10 @@ fn a_bare_word_near_a_command_is_no_host_to_be_looked_up() {
         ("version", "did you mean 'upcheck --version'?"),
         ("completions", "did you mean 'upcheck --generate bash'?"),
         ("-", "did you mean 'upcheck -f -'?"),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(word, _)| *word != "completions" || cfg!(feature = "reports"))
+    {
         let output = Upcheck::new().arg(word).run();
         output.expect_code(3);
         assert!(output.err().contains(hint), "{word}: {output:?}");
@@ -124,6 +131,7 @@ fn what_was_meant_is_suggested() {
     let cases: &[(&[&str], &str)] = &[
         (&["--color=allways"], "did you mean 'always'?"),
         (&["-o", "ndjsn"], "did you mean 'ndjson'?"),
+        #[cfg(feature = "reports")]
         (&["--generate", "zhs"], "did you mean 'zsh'?"),
         (&["--max-tme=3s"], "did you mean '--max-time'?"),
         (&["--ndjson"], "did you mean '-o ndjson'?"),
@@ -409,6 +417,7 @@ fn the_same_target_twice_is_checked_twice() {
     assert_eq!(server.requests().len(), 2);
 }
 
+#[cfg(feature = "reports")]
 #[test]
 fn man_page_and_completions_are_made_of_the_flags() {
     let generated = |what: &str| {

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use super::exit;
 use super::flags::{self, Asked, Given, fitted, print_help};
+#[cfg(feature = "reports")]
 use super::generate::generate;
 use super::input::{Next, TargetInput};
 use super::output::{error_columns, print, say};
@@ -127,6 +128,7 @@ fn run_these(as_given: &[OsString], then: &[OsString], environment: &[(OsString,
         Asked::Help => print_help(&help()),
         Asked::Version => print(&version()),
         Asked::Run { flags, arguments } => {
+            #[cfg(feature = "reports")]
             if let Some(given) = flags.iter().find(|given| given.id == CheckFlag::Generate) {
                 print(&generate(&given.value, FLAGS, &usage()).map_err(|error| format!("{}: {error}", given.spelled))?);
                 return Ok(exit::HEALTHY);

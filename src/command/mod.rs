@@ -13,6 +13,7 @@ pub mod compare;
 #[cfg(feature = "mock")]
 pub mod demo;
 pub mod flags;
+#[cfg(feature = "reports")]
 mod generate;
 pub mod input;
 mod lines;
@@ -108,11 +109,13 @@ pub fn run(mut arguments: Vec<OsString>) -> Result {
 }
 
 /// What may be typed in place of a command, and what is meant.
-const MEANT: [(&str, &str); 5] = [
+const MEANT: &[(&str, &str)] = &[
     ("-", "-f -"),
     ("help", "--help"),
     ("version", "--version"),
+    #[cfg(feature = "reports")]
     ("completions", "--generate bash"),
+    #[cfg(feature = "reports")]
     ("man", "--generate man"),
 ];
 

@@ -71,6 +71,7 @@ pub(super) enum CheckFlag {
     /// Show the targets and send nothing.
     DryRun,
     /// Print a man page or completions.
+    #[cfg(feature = "reports")]
     Generate,
 }
 
@@ -185,6 +186,7 @@ pub(super) const FLAGS: &[Flag<CheckFlag>] = &[
         "the loop's turns and each check's phases as Chrome trace events, which Perfetto opens"),
     Flag::new(CheckFlag::Explain, "explain", None, None, "Output",
         "the loop in words, a line a turn on standard error; from 200 events on it sums up"),
+    #[cfg(feature = "reports")]
     Flag::new(CheckFlag::Generate, "generate", None, Some("WHAT"), "Output",
         "print a man page or completions instead: man, bash, zsh or fish"),
     Flag::new(CheckFlag::NoProgress, "no-progress", None, None, "Output",
@@ -414,6 +416,7 @@ impl CheckOptions {
             }
             CheckFlag::DryRun => self.dry_run = true,
             // It has been dealt with before anything else is looked at.
+            #[cfg(feature = "reports")]
             CheckFlag::Generate => {}
             CheckFlag::NoVerifyCache => self.verify_cache = false,
             CheckFlag::V4 => self.names.families = Families::V4,
