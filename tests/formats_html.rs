@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use upcheck::check::units::short_time;
 
 use crate::support::{Report, Server, Step, TempDir, Upcheck, has_program, ms, refused_address, skipped};
 
@@ -88,15 +89,7 @@ fn expect_sound(page: &str) {
 /// A time as the page shows it.
 fn shown(seconds: &Value) -> String {
     let micros = (seconds.as_f64().expect("a number") * 1e6).round() as u64;
-    // Halves go up, where floating point may have a little less than a half.
-    let rounded = |to: u64| (micros + to / 2) / to;
-    match micros {
-        0..1_000 => format!("{micros} us"),
-        1_000..9_950 => format!("{}.{} ms", rounded(100) / 10, rounded(100) % 10),
-        9_950..999_500 => format!("{} ms", rounded(1_000)),
-        999_500..9_995_000 => format!("{}.{:02} s", rounded(10_000) / 100, rounded(10_000) % 100),
-        _ => format!("{}.{} s", rounded(100_000) / 10, rounded(100_000) % 10),
-    }
+    short_time(Duration::from_micros(micros))
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub fn civil_date(days: u64) -> (u32, u32, u32) {
 
 /// A time for a person, in four to seven characters: `734 us`, `203 ms`, `1.48 s`, `25.0 s`.
 pub fn short_time(time: Duration) -> String {
-    // A time of 500,000 years is shown as such.
+    // Of what is longer than 500,000 years no more is said, so that rounding has room.
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX - 1_000_000);
     let rounded = |to: u64| (micros + to / 2) / to;
     match micros {

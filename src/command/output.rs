@@ -313,9 +313,11 @@ fn copy_into(from: &Path, to: &Path) -> io::Result<()> {
     let mut to = File::options().write(true).truncate(true).open(to)?;
     let mut piece = vec![0; PER_TURN];
     loop {
-        match from.read(&mut piece)? {
-            0 => return to.sync_all(),
-            length => to.write_all(&piece[..length])?,
+        match from.read(&mut piece) {
+            Ok(0) => return to.sync_all(),
+            Ok(length) => to.write_all(&piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
