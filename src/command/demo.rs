@@ -111,7 +111,7 @@ fn in_words(summary: &Summary) -> String {
         "
 {services} services take {} each to answer: one by one that is {}.
 One thread waited for all of them at once: {}, with up to {} in flight.
-In between it slept: all of it cost {} of CPU time, in {} turns of the loop.
+It slept in between: {} of CPU time in all, in {} turns of the loop.
 ",
         short_time(LATENCY),
         short_time(LATENCY * services as u32),
