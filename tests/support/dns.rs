@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::{PATIENCE, accept, end};
 
 /// The record types that a client asks for.
 pub(crate) const A: u16 = 1;
@@ -308,11 +308,12 @@ impl Drop for Dns {
     fn drop(&mut self) {
         self.shared.later.lock().expect("no holder panics").stop = true;
         self.shared.changed.notify_all();
-        // An empty datagram and a connection without a message wake the other two.
-        let _ = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(&[], self.address));
-        let _ = TcpStream::connect(self.address);
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            end(thread, || {
+                // An empty datagram and a connection without a message.
+                let _ = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(&[], self.address));
+                let _ = TcpStream::connect(self.address);
+            });
         }
     }
 }
@@ -384,12 +385,7 @@ fn speak_later(shared: &Shared) {
 }
 
 fn serve_tcp(shared: &Shared) {
-    while let Ok((stream, _)) = shared.tcp.accept() {
-        if shared.is_stopping() {
-            return;
-        }
-        let _ = serve_stream(stream, shared);
-    }
+    accept(&shared.tcp, || shared.is_stopping(), |stream| drop(serve_stream(stream, shared)));
 }
 
 /// One question and what is said to it. Then the connection is closed.

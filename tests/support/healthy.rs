@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::server::listen;
+use super::{accept, end};
 
 const THREADS: usize = 4;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\nConnection: close\r\n\r\n{\"status\": \"ok\"}";
@@ -57,25 +58,19 @@ impl Healthy {
 impl Drop for Healthy {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        for _ in 0..THREADS {
-            // Each thread that waits in `accept` takes one of these, sees the flag and ends.
-            let _ = TcpStream::connect(self.address);
-        }
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            end(thread, || drop(TcpStream::connect(self.address)));
         }
     }
 }
 
 fn serve(shared: &Shared) {
-    while let Ok((stream, _)) = shared.listener.accept() {
-        if shared.stop.load(Ordering::SeqCst) {
-            return;
-        }
+    let stops = || shared.stop.load(Ordering::SeqCst);
+    accept(&shared.listener, stops, |stream| {
         if answer(stream).is_ok() {
             shared.served.fetch_add(1, Ordering::SeqCst);
         }
-    }
+    });
 }
 
 /// Reads to the blank line and answers. A client that went away is its own business.

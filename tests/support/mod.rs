@@ -31,8 +31,9 @@ pub(crate) use tempdir::TempDir;
 #[cfg(feature = "tls")]
 pub(crate) use tlspeer::{Demands, TlsPeer};
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Says on standard error that a test, or a part of one, did not run, and why.
@@ -68,6 +69,31 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) fn refused_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
     listener.local_addr().expect("a bound listener has an address")
+}
+
+/// Serves who connects, until it is to stop. Tests run side by side, so that the process may be out of descriptors for a
+/// moment: nobody is turned away for that.
+pub(crate) fn accept(listener: &TcpListener, stops: impl Fn() -> bool, mut serve: impl FnMut(TcpStream)) {
+    loop {
+        match listener.accept() {
+            _ if stops() => return,
+            Ok((stream, _)) => serve(stream),
+            Err(_) => std::thread::sleep(ms(1)),
+        }
+    }
+}
+
+/// Waits for the end of a thread that was told to stop, and calls `wake` for as long as it waits for something: that, too,
+/// may want a descriptor.
+pub(crate) fn end(thread: JoinHandle<()>, wake: impl Fn()) {
+    let mut pause = ms(1);
+    while !thread.is_finished() {
+        wake();
+        std::thread::sleep(pause);
+        pause = ms(100).min(pause * 2);
+    }
+    // What a panic said is on standard error.
+    let _ = thread.join();
 }
 
 /// Where the program is: on the search path of this machine, or where servers are, which a plain user's does not have.

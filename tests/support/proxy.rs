@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::PATIENCE;
+use super::{PATIENCE, accept, end};
 
 /// The most that is read of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
@@ -34,14 +34,12 @@ impl Proxy {
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                while let Ok((stream, _)) = listener.accept() {
-                    if shared.stop.load(Ordering::SeqCst) {
-                        return;
-                    }
+                let stops = || shared.stop.load(Ordering::SeqCst);
+                accept(&listener, stops, |stream| {
                     let shared = Arc::clone(&shared);
                     // A connection that breaks is the client's to notice.
                     std::thread::spawn(move || drop(serve(stream, &shared)));
-                }
+                });
             }
         });
         Proxy { address, shared, acceptor: Some(acceptor) }
@@ -61,10 +59,8 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Wakes the acceptor.
-        let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
+            end(acceptor, || drop(TcpStream::connect(self.address)));
         }
     }
 }

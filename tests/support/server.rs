@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+use super::{accept, end};
+
 /// How long a blocked read or write waits before it looks whether the server is to stop.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -157,7 +159,7 @@ impl Server {
         });
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
+            move || accept(&listener, || shared.stop.load(Ordering::SeqCst), |stream| play(stream, &shared))
         });
         Server { address, shared, acceptor: Some(acceptor) }
     }
@@ -207,10 +209,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Wakes the acceptor. The connections' own threads see the flag within a tick.
-        let _ = TcpStream::connect(self.address);
+        // The connections' own threads see the flag within a tick.
         if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
+            end(acceptor, || drop(TcpStream::connect(self.address)));
         }
     }
 }
@@ -229,22 +230,17 @@ pub(crate) fn listen_with(backlog: i32) -> TcpListener {
     socket.into()
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept() {
-        if shared.stop.load(Ordering::SeqCst) {
-            return;
-        }
-        shared.accepted.fetch_add(1, Ordering::SeqCst);
-        let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
-        shared.most_open.fetch_max(open, Ordering::SeqCst);
-        let shared = Arc::clone(shared);
-        std::thread::spawn(move || {
-            let mut player = Player::new(stream, &shared);
-            player.play();
-            drop(player);
-            shared.open.fetch_sub(1, Ordering::SeqCst);
-        });
-    }
+fn play(stream: TcpStream, shared: &Arc<Shared>) {
+    shared.accepted.fetch_add(1, Ordering::SeqCst);
+    let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+    shared.most_open.fetch_max(open, Ordering::SeqCst);
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        let mut player = Player::new(stream, &shared);
+        player.play();
+        drop(player);
+        shared.open.fetch_sub(1, Ordering::SeqCst);
+    });
 }
 
 /// What ended a script early: the client went away, or the server is to stop.
