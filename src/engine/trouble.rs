@@ -23,6 +23,15 @@ pub enum Trouble {
     Shortage(Failure),
 }
 
+impl Trouble {
+    /// What it is to a check that does not wait for another.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Trouble::Target(failure) | Trouble::Shortage(failure) => failure,
+        }
+    }
+}
+
 /// Reads an error of connecting to `place`, at once or later.
 pub fn of_connect(error: &io::Error, place: &Place) -> Trouble {
     let failure = |reason, detail: String| Trouble::Target(Failure::new(reason, detail));
@@ -190,9 +199,7 @@ mod tests {
     use super::*;
 
     fn reason(error: io::Error) -> Reason {
-        match of_connect(&error, &Place::Ip("127.0.0.1:1".parse().unwrap())) {
-            Trouble::Target(failure) | Trouble::Shortage(failure) => failure.reason,
-        }
+        of_connect(&error, &Place::Ip("127.0.0.1:1".parse().unwrap())).into_failure().reason
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::proto::dns::answer::Families;
 use crate::reactor::Key;
 
 /// The addresses of a name, at least one, in the order in which they were given.
-pub(in crate::engine) type Addresses = Rc<[IpAddr]>;
+pub type Addresses = Rc<[IpAddr]>;
 
 /// What the user said about names.
 #[derive(Clone, Debug, PartialEq, Eq)]

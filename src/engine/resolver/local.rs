@@ -1,41 +1,123 @@
-//! What this machine knows of names without asking anybody, and whom it would ask: what the user gave, `localhost`, the
-//! hosts file, `resolv.conf`, and which of its servers have kept silent.
+//! What is known of names without asking anybody, and who would be asked: what the user gave, `localhost`, the hosts file,
+//! what was learned before; `resolv.conf`, which of its servers have kept silent, and what they cannot stand.
 //!
-//! It refuses to know who wants a name, and what lookups are under way.
+//! It refuses to know who wants a name, what lookups are under way, and how they are waited for: the [resolver](super) of
+//! the loop and who waits for one name at a time have one each.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::cache::Cache;
 use super::files::Files;
 use super::hash::ByName;
 use super::interface::{Addresses, Names, Override};
 use super::servers::Servers;
 use crate::check::outcome::{Failure, Reason};
 use crate::engine::trouble::Trouble;
-use crate::proto::dns::answer::Families;
+use crate::proto::dns::answer::{Answer, Families, LookupError, LookupFailure};
+#[cfg(test)]
+use crate::proto::dns::config::{Hosts, ResolvConf};
 use crate::proto::dns::config::{is_nobody, loopback};
+use crate::proto::dns::lookup::Lookup;
+use crate::proto::dns::manners::Manners;
+
+/// How long an answer without one of the wanted families is remembered: long enough for those who ask at the same time,
+/// no longer than the other family may be late.
+pub(super) const INCOMPLETE_TTL_MAX: Duration = Duration::from_secs(1);
 
 /// What is known here.
-pub(super) struct Local {
+pub struct Local {
     servers: Vec<SocketAddr>,
-    pub(super) families: Families,
+    families: Families,
     said: ByName<Box<str>, Vec<(u16, Addresses)>>,
     /// Read when the first name needs them. The servers stand in the order of `order`.
-    pub(super) files: Option<Files>,
-    pub(super) order: Servers,
+    files: Option<Files>,
+    order: Servers,
+    manners: Manners,
+    cache: Cache,
+    /// Lookups that were prepared.
+    pub(super) lookups: u64,
+    /// How often the cache knew.
+    pub(super) cached: u64,
 }
 
 impl Local {
     /// What the user said. No file is read yet.
-    pub(super) fn new(names: Names) -> Local {
+    pub fn new(names: Names) -> Local {
         Local {
             servers: names.servers,
             families: names.families,
             said: by_host(names.overrides),
             files: None,
             order: Servers::default(),
+            manners: Manners::default(),
+            cache: Cache::default(),
+            lookups: 0,
+            cached: 0,
         }
+    }
+
+    /// The same, with what the files say.
+    #[cfg(test)]
+    pub(crate) fn with_files(names: Names, conf: ResolvConf, hosts: &str) -> Local {
+        let order = Servers::new(&conf.servers);
+        Local { files: Some(Files { conf: Ok(conf), hosts: Ok(Hosts::parse(hosts)) }), order, ..Local::new(names) }
+    }
+
+    /// What is known of a host, which is given in lower case and is no address itself. What was learned before `fresh_from`
+    /// has had its use: an attempt failed with it.
+    pub fn find(
+        &mut self,
+        host: &str,
+        port: u16,
+        fresh_from: Option<Instant>,
+        now: Instant,
+    ) -> Option<Result<Addresses, Trouble>> {
+        // Of the map in `mod.rs`: === 1. What the user gave. === 2. localhost, then the hosts file.
+        let said = self.said(host, port).map(Ok);
+        if let Some(found) = said.or_else(|| self.known(host).transpose()) {
+            return Some(found);
+        }
+        // === 3. An answer that still holds, or an absence.
+        let known = self.cache.get(host, now, fresh_from)?;
+        self.cached += 1;
+        Some(known.clone().map_err(Trouble::Target))
+    }
+
+    /// Prepares the lookup of a host of which nothing is known.
+    ///
+    /// # Errors
+    /// It is no name, or there is nobody to ask.
+    pub fn lookup(&mut self, host: &str) -> Result<Lookup, Trouble> {
+        let rotation = self.lookups as usize % self.order.to_begin_with();
+        let (families, manners) = (self.families, self.manners.clone());
+        let conf = self.files().conf.as_ref().map_err(Trouble::clone)?;
+        let lookup = Lookup::new(host, conf, families, rotation, manners)
+            .map_err(|error| Trouble::Target(failure(host, &error)))?;
+        self.lookups += 1;
+        Ok(lookup)
+    }
+
+    /// Takes what a lookup has ended with, and remembers it for as long as it may be remembered.
+    ///
+    /// # Errors
+    /// What the lookup's failure is to those who waited.
+    pub fn learn(
+        &mut self,
+        host: Rc<str>,
+        result: Result<Answer, LookupError>,
+        now: Instant,
+    ) -> Result<Addresses, Failure> {
+        let lifetime = lifetime(&result);
+        let known = match result {
+            Ok(answer) => Ok(answer.addresses.into()),
+            Err(error) => Err(failure(&host, &error)),
+        };
+        if let Some(lifetime) = lifetime {
+            self.cache.insert(host, known.clone(), now, lifetime);
+        }
+        known
     }
 
     /// The servers that the system names and that cannot be asked, with why; none before a name was looked up.
@@ -45,14 +127,14 @@ impl Local {
     }
 
     /// What the user gave.
-    pub(super) fn said(&self, host: &str, port: u16) -> Option<Addresses> {
+    fn said(&self, host: &str, port: u16) -> Option<Addresses> {
         let of = |host| self.said.get(host)?.iter().rfind(|(of_port, _)| *of_port == port);
         let (_, addresses) = of(host).or_else(|| of("*"))?;
         Some(Rc::clone(addresses))
     }
 
     /// What `localhost` is, or the hosts file says.
-    pub(super) fn known(&mut self, host: &str) -> Result<Option<Addresses>, Trouble> {
+    fn known(&mut self, host: &str) -> Result<Option<Addresses>, Trouble> {
         if let Some(both) = loopback(host) {
             return Ok(of_families(self.families, &both));
         }
@@ -83,7 +165,7 @@ impl Local {
     }
 
     /// These servers were waited for since then and have said nothing.
-    pub(super) fn note_silence(&mut self, overdue: impl Iterator<Item = (SocketAddr, Instant)>) {
+    pub fn note_silence(&mut self, overdue: impl Iterator<Item = (SocketAddr, Instant)>) {
         let mut changed = false;
         for (server, since) in overdue {
             changed |= self.order.overdue(server, since);
@@ -94,7 +176,7 @@ impl Local {
     }
 
     /// Something came from this server.
-    pub(super) fn note_heard(&mut self, server: SocketAddr, now: Instant) {
+    pub fn note_heard(&mut self, server: SocketAddr, now: Instant) {
         if self.order.heard(server, now) {
             self.reorder();
         }
@@ -130,4 +212,31 @@ fn of_families(families: Families, addresses: &[IpAddr]) -> Option<Addresses> {
         return None;
     }
     Some(addresses.iter().filter(wanted).copied().collect())
+}
+
+/// How long a result may be remembered, if at all (RFC 1035 §3.2.1: a TTL of zero is for those who asked; RFC 2308 §5).
+fn lifetime(result: &Result<Answer, LookupError>) -> Option<Duration> {
+    let lifetime = match result {
+        Ok(answer) if answer.missing.is_some() => answer.ttl.min(INCOMPLETE_TTL_MAX),
+        Ok(answer) => answer.ttl,
+        Err(error) => error.failure.negative_ttl()?,
+    };
+    (!lifetime.is_zero()).then_some(lifetime)
+}
+
+/// What a lookup's failure is to those who waited.
+fn failure(host: &str, error: &LookupError) -> Failure {
+    let reason = match &error.failure {
+        LookupFailure::NotFound { .. } | LookupFailure::NoAddresses { .. } => Reason::DnsNotFound,
+        LookupFailure::TimedOut { .. } => Reason::DnsTimeout,
+        LookupFailure::NotSent { .. } | LookupFailure::NoServers { .. } => Reason::LocalError,
+        LookupFailure::BadName(_)
+        | LookupFailure::ServerFailed { .. }
+        | LookupFailure::Refused { .. }
+        | LookupFailure::Referral { .. }
+        | LookupFailure::Unreachable { .. }
+        | LookupFailure::TcpFailed { .. }
+        | LookupFailure::TooManyCnames { .. } => Reason::DnsFailed,
+    };
+    Failure::new(reason, format!("{host}: {error}"))
 }

@@ -12,10 +12,13 @@
 //!
 //! The lookup itself is [`proto::dns`](crate::proto::dns)'s, which knows nothing of sockets. This file knows nothing of
 //! checks: who waits is a `Waiter`, and whether it still waits is its owner's to know. `interface` has what it is told and
-//! what it finds, `local` what needs no server and whom to ask, by the system's two `files`; `sockets` has the sockets,
-//! `cache` the memory.
+//! what it finds, `local` what needs no server and whom to ask, by the system's two `files` and the `cache`; `sockets` has
+//! the sockets, and `faults` what goes wrong with them.
+//!
+//! Who has no loop shares `local` and `faults`, and waits in its own way.
 
 mod cache;
+mod faults;
 mod files;
 mod hash;
 mod interface;
@@ -24,27 +27,25 @@ mod servers;
 mod slab;
 mod sockets;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::trouble::Trouble;
-use crate::check::outcome::{Failure, Reason};
 pub use crate::proto::dns::answer::Families;
-use crate::proto::dns::answer::{Answer, LookupError, LookupFailure};
+use crate::proto::dns::answer::{Answer, LookupError};
 use crate::proto::dns::lookup::{Lookup, LookupAction, LookupInput};
-use crate::proto::dns::manners::Manners;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor, Ready};
-use cache::Cache;
+pub use faults::SocketFault;
 use hash::ByName;
-pub(super) use interface::{Addresses, Done, Found, Tagged, Ticket, Waiter};
-pub use interface::{Names, Override, ResolverPart, ResolverStats};
-use local::Local;
+pub use interface::{Addresses, Names, Override, ResolverPart, ResolverStats};
+pub(super) use interface::{Done, Found, Tagged, Ticket, Waiter};
+pub use local::Local;
 use slab::Slab;
-use sockets::{OutgoingQuery, Places, READ_BUFFER, READS_PER_TURN, Received, SocketFault, Sockets};
+use sockets::{OutgoingQuery, Places, READ_BUFFER, READS_PER_TURN, Received, Sockets};
 
 /// How many lookups of a wave are under way at once. Each sends two queries, and a server's socket holds some 270 by
 /// the defaults of Linux: a thousand names sent in one go would mostly be lost on the way to a server that has done
@@ -58,16 +59,10 @@ const START_FOR: Duration = Duration::from_millis(1);
 /// nobody for longer.
 const WAVE_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long an answer without one of the wanted families is remembered: long enough for those who ask at the same time,
-/// no longer than the other family may be late.
-const INCOMPLETE_TTL_MAX: Duration = Duration::from_secs(1);
-
 /// Looks names up. See the module's text.
 pub(super) struct Resolver {
     local: Local,
-    manners: Manners,
     random: Box<dyn FnMut() -> u64>,
-    cache: Cache,
     flights: Slab<Flight>,
     /// The flights by name.
     by_host: ByName<Rc<str>, Ticket>,
@@ -114,9 +109,7 @@ impl Resolver {
     pub(super) fn new(names: Names, random: impl FnMut() -> u64 + 'static) -> Resolver {
         Resolver {
             local: Local::new(names),
-            manners: Manners::default(),
             random: Box::new(random),
-            cache: Cache::default(),
             flights: Slab::new(),
             by_host: ByName::default(),
             unstarted: VecDeque::new(),
@@ -132,7 +125,8 @@ impl Resolver {
 
     /// What has been done so far.
     pub(super) fn stats(&self) -> ResolverStats {
-        ResolverStats { sockets_most: self.sockets.most(), ..self.stats }
+        let Local { lookups, cached, .. } = self.local;
+        ResolverStats { lookups, cached, sockets_most: self.sockets.most(), ..self.stats }
     }
 
     /// The servers that the system names and that cannot be asked, with why; none before a name was looked up.
@@ -151,15 +145,9 @@ impl Resolver {
         now: Instant,
         reactor: &mut Reactor<T>,
     ) -> Found {
-        // === 1. What the user gave. === 2. localhost, then the hosts file.
-        let said = self.local.said(host, port).map(Ok);
-        if let Some(found) = said.or_else(|| self.local.known(host).transpose()) {
+        // === 1. to 3. What is known without asking anybody.
+        if let Some(found) = self.local.find(host, port, fresh_from, now) {
             return Found::Now(found);
-        }
-        // === 3. An answer that still holds, or an absence.
-        if let Some(known) = self.cache.get(host, now, fresh_from) {
-            self.stats.cached += 1;
-            return Found::Now(known.clone().map_err(Trouble::Target));
         }
         match self.join(host, waiter, reactor) {
             Ok(ticket) => Found::Later(ticket),
@@ -225,13 +213,7 @@ impl Resolver {
             }
             return Ok(ticket);
         }
-        let rotation = self.stats.lookups as usize % self.local.order.to_begin_with();
-        let (families, manners) = (self.local.families, self.manners.clone());
-        let conf = self.local.files().conf.as_ref().map_err(Trouble::clone)?;
-        let lookup = Lookup::new(host, conf, families, rotation, manners)
-            .map_err(|error| Trouble::Target(failure(host, &error)))?;
-        self.stats.lookups += 1;
-
+        let lookup = self.local.lookup(host)?;
         let slot = self.flights.next_place();
         let key = reactor.open(ResolverPart::Lookup(slot).into());
         let ticket = Ticket { slot, key };
@@ -333,15 +315,9 @@ impl Resolver {
         }
         // It ends: each of these uses up one of the turns that a lookup has with its servers.
         while let Some((ticket, fault)) = self.sockets.next_fault() {
-            match fault {
-                SocketFault::Unreachable(server) => {
-                    self.tell(ticket, LookupInput::Unreachable { server }, now, reactor)
-                }
-                SocketFault::TcpFailed(record) => self.tell(ticket, LookupInput::TcpFailed { record }, now, reactor),
-                SocketFault::NotSent(server, why) => {
-                    self.tell(ticket, LookupInput::NotSent { server, why: &why }, now, reactor)
-                }
-                SocketFault::Shortage(failure) => self.end(ticket, Err(Trouble::Shortage(failure)), reactor),
+            match fault.input() {
+                Ok(input) => self.tell(ticket, input, now, reactor),
+                Err(shortage) => self.end(ticket, Err(Trouble::Shortage(shortage.clone())), reactor),
             }
         }
     }
@@ -394,14 +370,7 @@ impl Resolver {
             Err(error) => error.dropped,
         };
         self.stats.dropped += u64::from(dropped.count);
-        let lifetime = lifetime(&result);
-        let known = match result {
-            Ok(answer) => Ok(answer.addresses.into()),
-            Err(error) => Err(failure(&host, &error)),
-        };
-        if let Some(lifetime) = lifetime {
-            self.cache.insert(host, known.clone(), now, lifetime);
-        }
+        let known = self.local.learn(host, result, now);
         self.end(ticket, known.map_err(Trouble::Target), reactor);
     }
 
@@ -430,33 +399,6 @@ impl Resolver {
     fn flight(&mut self, ticket: Ticket) -> Option<&mut Flight> {
         self.flights.get_mut(ticket.slot).filter(|flight| flight.key == ticket.key)
     }
-}
-
-/// How long a result may be remembered, if at all (RFC 1035 §3.2.1: a TTL of zero is for those who asked; RFC 2308 §5).
-fn lifetime(result: &Result<Answer, LookupError>) -> Option<Duration> {
-    let lifetime = match result {
-        Ok(answer) if answer.missing.is_some() => answer.ttl.min(INCOMPLETE_TTL_MAX),
-        Ok(answer) => answer.ttl,
-        Err(error) => error.failure.negative_ttl()?,
-    };
-    (!lifetime.is_zero()).then_some(lifetime)
-}
-
-/// What a lookup's failure is to those who waited.
-fn failure(host: &str, error: &LookupError) -> Failure {
-    let reason = match &error.failure {
-        LookupFailure::NotFound { .. } | LookupFailure::NoAddresses { .. } => Reason::DnsNotFound,
-        LookupFailure::TimedOut { .. } => Reason::DnsTimeout,
-        LookupFailure::NotSent { .. } | LookupFailure::NoServers { .. } => Reason::LocalError,
-        LookupFailure::BadName(_)
-        | LookupFailure::ServerFailed { .. }
-        | LookupFailure::Refused { .. }
-        | LookupFailure::Referral { .. }
-        | LookupFailure::Unreachable { .. }
-        | LookupFailure::TcpFailed { .. }
-        | LookupFailure::TooManyCnames { .. } => Reason::DnsFailed,
-    };
-    Failure::new(reason, format!("{host}: {error}"))
 }
 
 #[cfg(test)]

@@ -12,17 +12,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::faults::{SocketFault, is_refusal};
 use super::slab::Slab;
 use super::{ResolverPart, Tagged, Ticket};
-use crate::check::outcome::Failure;
 use crate::conn::{Conn, tcp, would_block};
-use crate::engine::trouble::of_dns_socket;
 use crate::os::{Interest, UdpSocket};
 use crate::proto::dns::config::MAX_SERVERS;
 use crate::proto::dns::message::message_id;
 use crate::proto::dns::query::{RecordType, tcp_message};
 use crate::reactor::{Key, Reactor};
-use crate::sys::{plain, resource};
 
 /// The queries that a socket takes before a new one takes its place.
 pub(super) const QUERIES_PER_SOCKET: u32 = 128;
@@ -59,19 +57,6 @@ struct ReplyPlace {
     record: RecordType,
     socket: u32,
     id: u16,
-}
-
-/// What went wrong below a lookup.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SocketFault {
-    /// Datagrams do not get through to this server.
-    Unreachable(SocketAddr),
-    /// The connection of this record type cannot be made, or ended early.
-    TcpFailed(RecordType),
-    /// This machine did not let a datagram to this server out, in the system's words.
-    NotSent(SocketAddr, String),
-    /// This machine has nothing left to make a socket of: whose trouble it is, in words.
-    Shortage(Failure),
 }
 
 /// What reading a socket has come to.
@@ -205,10 +190,7 @@ impl Sockets {
             // Its id is taken on every socket, which would have to happen to a lookup twice.
             Ok(None) => return,
             Err(error) => {
-                let fault = match of_dns_socket(&error) {
-                    Some(failure) => SocketFault::Shortage(failure),
-                    None => SocketFault::Unreachable(query.server),
-                };
+                let fault = SocketFault::of_making(&error, SocketFault::Unreachable(query.server));
                 return self.fault(query.ticket, fault);
             }
         };
@@ -223,18 +205,15 @@ impl Sockets {
             }
         }
         udp.sent += 1;
-        match udp.socket.send(query.bytes) {
-            // It was this machine that did not let it out: a filter of its own, or a shortage.
-            Err(error) if resource::is_local_shortage(&error) => {
-                self.fault(query.ticket, SocketFault::NotSent(query.server, plain(&error)));
-            }
+        match udp.socket.send(query.bytes).map_err(|error| SocketFault::of_datagram(&error, query.server)) {
             // The error is that of an earlier query, and reading it has used it up: the socket would never turn ready
             // for it.
-            Err(error) if is_refusal(&error) && !udp.refused => {
+            Err(Some(SocketFault::Unreachable(_))) if !udp.refused => {
                 udp.refused = true;
                 reactor.again(udp.key);
             }
-            _ => {}
+            Err(Some(SocketFault::Unreachable(_)) | None) | Ok(_) => {}
+            Err(Some(fault)) => self.fault(query.ticket, fault),
         }
     }
 
@@ -414,10 +393,7 @@ impl Sockets {
     fn begin<T: Tagged>(&mut self, unopened: Unopened, reactor: &mut Reactor<T>) {
         let (ticket, record) = (unopened.ticket, unopened.record);
         if let Err(error) = self.connect(unopened, reactor) {
-            match of_dns_socket(&error) {
-                Some(failure) => self.fault(ticket, SocketFault::Shortage(failure)),
-                None => self.fault(ticket, SocketFault::TcpFailed(record)),
-            }
+            self.fault(ticket, SocketFault::of_making(&error, SocketFault::TcpFailed(record)));
         }
     }
 
@@ -539,16 +515,4 @@ impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
         self.0
     }
-}
-
-/// Whether an error of a socket means that its server cannot be reached. Others, such as a full send buffer, pass.
-fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::PermissionDenied
-    )
 }

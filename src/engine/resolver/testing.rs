@@ -1,5 +1,5 @@
-//! For the tests of this folder: a name server that says what it is told to, over real sockets and in a thread of its
-//! own. It refuses to use the code under test.
+//! For the tests of this folder, and of who else looks names up: a name server that says what it is told to, over real
+//! sockets and in a thread of its own. It refuses to use the code under test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub(super) const A: u16 = 1;
-pub(super) const AAAA: u16 = 28;
+pub(crate) const A: u16 = 1;
+pub(crate) const AAAA: u16 = 28;
 
 /// How long a test may take that waits for something.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A query as it was received.
-pub(super) struct Question<'a> {
+pub(crate) struct Question<'a> {
     bytes: &'a [u8],
     /// In lower case, without the final dot.
-    pub(super) name: String,
-    pub(super) kind: u16,
-    pub(super) over_tcp: bool,
+    pub(crate) name: String,
+    pub(crate) kind: u16,
+    pub(crate) over_tcp: bool,
 }
 
 impl<'a> Question<'a> {
@@ -35,7 +35,7 @@ impl<'a> Question<'a> {
     }
 
     /// An answer with one address for either kind, good for so many seconds.
-    pub(super) fn address(&self, last: u8, ttl: u32) -> Vec<u8> {
+    pub(crate) fn address(&self, last: u8, ttl: u32) -> Vec<u8> {
         match self.kind {
             A => self.record(&[10, 0, 0, last], ttl),
             _ => self.record(&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last], ttl),
@@ -55,14 +55,14 @@ impl<'a> Question<'a> {
     }
 
     /// An answer without records.
-    pub(super) fn empty(&self, rcode: u8) -> Vec<u8> {
+    pub(crate) fn empty(&self, rcode: u8) -> Vec<u8> {
         let mut reply = self.bytes.to_vec();
         reply[2..12].copy_from_slice(&[0x81, 0x80 | rcode, 0, 1, 0, 0, 0, 0, 0, 0]);
         reply
     }
 
     /// NXDOMAIN, to be remembered for so many seconds.
-    pub(super) fn no_such_name(&self, ttl: u32) -> Vec<u8> {
+    pub(crate) fn no_such_name(&self, ttl: u32) -> Vec<u8> {
         let mut reply = self.empty(3);
         reply[9] = 1;
         reply.extend([0, 0, 6, 0, 1]);
@@ -73,7 +73,7 @@ impl<'a> Question<'a> {
         reply
     }
 
-    pub(super) fn truncated(&self) -> Vec<u8> {
+    pub(crate) fn truncated(&self) -> Vec<u8> {
         let mut reply = self.empty(0);
         reply[2] |= 2;
         reply
@@ -81,18 +81,18 @@ impl<'a> Question<'a> {
 }
 
 /// What the server sends for a question: nothing, one message or several.
-pub(super) type Script = fn(&Question<'_>) -> Vec<Vec<u8>>;
+pub(crate) type Script = fn(&Question<'_>) -> Vec<Vec<u8>>;
 
 /// The server. It ends when it is dropped.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<(String, u16)>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Listens over UDP and TCP at the same port of 127.0.0.1.
-    pub(super) fn start(script: Script) -> Server {
+    pub(crate) fn start(script: Script) -> Server {
         let deadline = Instant::now() + PATIENCE;
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -133,12 +133,12 @@ impl Server {
     }
 
     /// The names and kinds that were asked for over UDP.
-    pub(super) fn seen(&self) -> Vec<(String, u16)> {
+    pub(crate) fn seen(&self) -> Vec<(String, u16)> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The same, once it has read all that it was sent.
-    pub(super) fn seen_in_the_end(self) -> Vec<(String, u16)> {
+    pub(crate) fn seen_in_the_end(self) -> Vec<(String, u16)> {
         let seen = Arc::clone(&self.seen);
         drop(self);
         seen.lock().unwrap().clone()
@@ -173,6 +173,6 @@ impl Drop for Server {
 }
 
 /// The address of a port at which nobody listens.
-pub(super) fn nobody() -> SocketAddr {
+pub(crate) fn nobody() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use super::files::Files;
-use super::servers::Servers;
+use super::local::INCOMPLETE_TTL_MAX;
 use super::sockets::{QUERIES_PER_SOCKET, SOCKETS_MAX, TCP_MAX, UDP_PER_SERVER_MAX};
 use super::testing::{A, AAAA, PATIENCE, Question, Script, Server, nobody};
 use super::*;
+use crate::check::outcome::{Failure, Reason};
 use crate::engine::Tag;
-use crate::proto::dns::config::{Hosts, ResolvConf};
+use crate::proto::dns::config::ResolvConf;
 use crate::reactor::clock::Clock;
 use crate::sys::random::Numbers;
 
@@ -30,9 +31,8 @@ impl Bench {
         let at = reactor.clock().now() + PATIENCE;
         reactor.arm(guard, at);
         let mut numbers = Numbers::new();
-        let mut resolver = Resolver::new(names, move || numbers.next_u64());
-        resolver.local.order = Servers::new(&conf.servers);
-        resolver.local.files = Some(Files { conf: Ok(conf), hosts: Ok(Hosts::parse(hosts)) });
+        let mut resolver = Resolver::new(Names::default(), move || numbers.next_u64());
+        resolver.local = Local::with_files(names, conf, hosts);
         Bench { reactor, resolver, guard, waiters: 0, stopped_at: None }
     }
 
