@@ -122,7 +122,7 @@ const FLAGS: &[Flag<CompareFlag>] = &[
     Flag::new(CompareFlag::Latency, "latency", None, Some("TIME"), "What is checked", "how long each takes to answer [200ms]"),
     Flag::new(CompareFlag::Jitter, "jitter", None, Some("TIME"), "What is checked", "up to this much more or less of it [0]"),
     Flag::new(CompareFlag::File, "file", Some('f'), Some("FILE"), "What is checked",
-        "targets, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry="),
+        "targets, one a line, instead of those services (repeatable)\nhttp:// and tcp:// only, no retry= or all-addresses"),
     Flag::new(CompareFlag::Strategies, "strategies", None, Some("A,B,..."), "How",
         "the strategies to compare"),
     Flag::new(CompareFlag::Repeat, "repeat", None, Some("N"), "How", "how often each runs, in turn [3]"),

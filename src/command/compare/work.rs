@@ -122,8 +122,8 @@ impl Work {
                 Ok(Some(target)) if target.url.scheme().is_secure() => {
                     wrong(&"1: compare has no TLS for its threads: http:// and tcp:// only");
                 }
-                Ok(Some(target)) if target.settings.retries > 0 => {
-                    wrong(&"1: compare makes each check once: no retry=");
+                Ok(Some(target)) if target.settings.retries > 0 || target.settings.all_addresses => {
+                    wrong(&"1: compare makes one check of each target, once: no retry= or all-addresses");
                 }
                 Ok(Some(target)) if target.route() != Route::Direct || target.settings.keepalive => {
                     wrong(
@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_and_where() {
-        let errors = of_text("http://a/\nftp://b/\nhttps://c/\nhttp://d/ retry=1").unwrap_err();
+        let errors =
+            of_text("http://a/\nftp://b/\nhttps://c/\nhttp://d/ retry=1\nhttp://e/ all-addresses").unwrap_err();
         assert!(errors[0].starts_with("f:2:1: the scheme"), "{errors:?}");
         // A build without TLS says so by itself, and sooner.
         let no_tls = match cfg!(feature = "tls") {
@@ -219,7 +220,10 @@ mod tests {
             false => "f:3:1: this upcheck was built without TLS, so it cannot check https://",
         };
         assert_eq!(errors[1], no_tls);
-        assert_eq!(errors[2..], ["f:4:1: compare makes each check once: no retry="]);
+        let once = [4, 5].map(|line| {
+            format!("f:{line}:1: compare makes one check of each target, once: no retry= or all-addresses")
+        });
+        assert_eq!(errors[2..], once);
         for line in ["unix:/a:/", "h unix-socket=/a", "h proxy=p:1", "h keepalive"] {
             let errors = of_text(line).unwrap_err();
             assert!(errors[0].starts_with("f:1:1: compare connects straight"), "{line}: {errors:?}");
