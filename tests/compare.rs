@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::dns::{cannot_mount, with_etc};
 use crate::support::{Healthy, TempDir, Upcheck, refused_address, wait_until};
 
 /// Runs a comparison with `-o json`, and reads it.
@@ -194,6 +195,26 @@ fn own_targets_come_from_a_file() {
     let no_tls = if cfg!(feature = "tls") { "compare has no TLS" } else { "this upcheck was built without TLS" };
     assert!(err.contains(&format!("wrong:2:1: {no_tls}")) && err.contains("wrong:3:1: the scheme"), "{err}");
     assert!(err.ends_with("nothing was compared\n"), "{err}");
+}
+
+#[test]
+fn names_lead_every_strategy_to_the_same() {
+    let service = Healthy::start();
+    let folder = TempDir::new();
+    let url = |host: &str| service.url("/").replace("127.0.0.1", host);
+    // 127.0.0.2 is an address of this machine at which nobody listens.
+    let hosts = "127.0.0.2 both.test down.test\n127.0.0.1 both.test\n0.0.0.0 blocked.test\n";
+    let lines = ["both.test", "localhost", "down.test", "blocked.test"].map(url);
+    let file = folder.write("targets", lines.join("\n"));
+    let arguments = format!("compare -f {file} --repeat 1 --strategies sequential,threads:2,loop -o json");
+    let output = with_etc("hosts", &folder.write("hosts", hosts)).args(arguments.split(' ')).run();
+    if cannot_mount(&output.stderr) {
+        return;
+    }
+    let document: Value = serde_json::from_str(output.expect_code(1).out()).expect("a JSON document");
+    for strategy in strategies(&document) {
+        assert_eq!((&strategy["up"]["median"], &strategy["down"]["median"]), (&2.into(), &2.into()), "{strategy}");
+    }
 }
 
 #[test]

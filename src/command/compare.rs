@@ -19,6 +19,7 @@ mod comparison;
 mod figures;
 mod html;
 mod json;
+mod lookup;
 mod measure;
 mod strategy;
 mod tables;

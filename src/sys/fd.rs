@@ -1,4 +1,4 @@
-//! Single descriptors: what kind one is, and whether it is ready right now.
+//! Single descriptors: what kind one is, and whether it is ready right now; or a few, of which one is waited for.
 //!
 //! Standard input and output are shared with other processes, so `O_NONBLOCK` must not be set on them: the shell would
 //! inherit it. Instead the OS is asked first, and then only so much is read or written as cannot wait.
@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 /// The most bytes that a write to a ready pipe takes without waiting (POSIX: at least 512; Linux: 4096).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
@@ -78,15 +79,31 @@ pub fn is_ready(fd: BorrowedFd<'_>, way: Way) -> io::Result<bool> {
         Way::Read => libc::POLLIN,
         Way::Write => libc::POLLOUT,
     };
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     loop {
-        // SAFETY: `entry` is one valid pollfd, and its count is 1.
-        match super::check(unsafe { libc::poll(&mut entry, 1, 0) }) {
+        match poll(&mut [libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 }], 0) {
             Ok(count) => return Ok(count > 0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Waits until one of these can be read, if only for an error or an end: which. `None`: none could for so long, or a signal
+/// came. It takes up to a millisecond more, which is what the system counts in.
+pub fn wait_to_read<'a>(fds: impl IntoIterator<Item = BorrowedFd<'a>>, time: Duration) -> io::Result<Option<usize>> {
+    let entry = |fd: BorrowedFd<'_>| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut entries: Vec<libc::pollfd> = fds.into_iter().map(entry).collect();
+    let milliseconds = libc::c_int::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX);
+    match poll(&mut entries, milliseconds) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(entries.iter().position(|entry| entry.revents != 0)),
+    }
+}
+
+/// How many of these are ready, within so many milliseconds.
+fn poll(entries: &mut [libc::pollfd], milliseconds: libc::c_int) -> io::Result<libc::c_int> {
+    // SAFETY: the entries are valid, and so many; the call writes to them, and they outlive it.
+    super::check(unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, milliseconds) })
 }
 
 #[cfg(test)]
@@ -109,6 +126,23 @@ mod tests {
         assert!(filled > PIPE_BUF);
         drop(reader);
         assert!(is_ready(writer.as_fd(), Way::Write).unwrap(), "an error is something to be told at once");
+    }
+
+    #[test]
+    fn one_of_a_few_is_waited_for() {
+        let (quiet, _open) = io::pipe().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let wait = |time| wait_to_read([quiet.as_fd(), reader.as_fd()], time).unwrap();
+        let begun = std::time::Instant::now();
+        assert_eq!(wait(Duration::from_micros(1500)), None);
+        assert!(begun.elapsed() >= Duration::from_micros(1500), "the system counts in milliseconds");
+        std::thread::scope(|scope| {
+            scope.spawn(|| writer.write_all(b"x").unwrap());
+            assert_eq!(wait(Duration::from_secs(20)), Some(1));
+        });
+        drop(writer);
+        assert_eq!(wait(Duration::ZERO), Some(1));
+        assert_eq!(wait_to_read([], Duration::ZERO).unwrap(), None);
     }
 
     #[test]

@@ -1,32 +1,30 @@
 //! The checks on threads that wait: `std::net` sockets, one request a thread at a time.
 //!
 //! Each thread steps the same [`Check`] as the event loop does, so that only the waiting differs. A call that blocks
-//! cannot be told to stop, so the check's deadline becomes a timeout of the socket, set anew before each call. Looking
-//! a name up has no such timeout: `getaddrinfo` takes as long as it takes, which is one reason why the program itself
-//! does not use it.
+//! cannot be told to stop, so the check's deadline becomes a timeout of the socket, set anew before each call. Names are
+//! looked up by [`lookup`](super::lookup), until that deadline as well.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::figures::Tallied;
+use super::lookup::BlockingResolver;
 use super::work::Work;
 use crate::check::machine::{Action, Check, Input, Try};
 use crate::check::outcome::{Failure, Outcome, Reason};
 use crate::check::target::Target;
-use crate::engine::dial::Place;
-use crate::engine::trouble::{self, Trouble};
+use crate::engine::dial::{self, Place};
+use crate::engine::resolver::{Local, Names};
+use crate::engine::trouble;
 use crate::reactor::clock::Clock;
 use crate::sys::plain;
 
 /// What one thread reads at a time.
 const BUFFER: usize = 16 * 1024;
-
-/// The most addresses of a name that are tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// What the threads did.
 pub(super) struct ThreadsDone {
@@ -88,31 +86,45 @@ pub(super) fn run(threads: usize, work: &Work) -> Result<ThreadsDone, String> {
 /// One thread: takes the next check that nobody has taken, until there is none.
 fn make_checks(work: &Work, next: &AtomicUsize, tallied: &Mutex<Tallied>, clock: &Clock) {
     let mut reader = work.reader();
-    let mut buffer = vec![0; BUFFER];
+    let mut worker = Worker::new(clock, Local::new(Names::default()));
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= work.count() {
             return;
         }
         let Some(target) = work.target(number, &mut reader) else { continue };
-        let outcome = check(target, clock, &mut buffer);
+        let outcome = worker.check(target);
         let latency = clock.wall(clock.now()).saturating_sub(outcome.started);
         tallied.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome, latency);
     }
 }
 
-/// Makes one check. The thread does nothing else until it is over: that is the point.
-fn check(target: Target, clock: &Clock, buffer: &mut [u8]) -> Outcome {
-    let now = clock.now();
-    let check = Check::new(target, Try { number: 1, degrades: false }, Duration::ZERO, now, clock.wall(now));
-    let mut talk = Talk { check, clock, deadline: now, addresses: Vec::new(), sends: false, stream: None };
-    talk.tell(Input::Start);
-    loop {
-        match talk.next_step() {
-            BlockingStep::Resolve => talk.resolve(),
-            BlockingStep::Connect => talk.connect(),
-            BlockingStep::Read => talk.read(buffer),
-            BlockingStep::Finish => return talk.check.into_outcome(),
+/// What a thread has for all its checks.
+struct Worker<'a> {
+    clock: &'a Clock,
+    names: BlockingResolver,
+    buffer: Vec<u8>,
+}
+
+impl Worker<'_> {
+    fn new(clock: &Clock, known: Local) -> Worker<'_> {
+        Worker { clock, names: BlockingResolver::new(known), buffer: vec![0; BUFFER] }
+    }
+
+    /// Makes one check. The thread does nothing else until it is over: that is the point.
+    fn check(&mut self, target: Target) -> Outcome {
+        let clock = self.clock;
+        let now = clock.now();
+        let check = Check::new(target, Try { number: 1, degrades: false }, Duration::ZERO, now, clock.wall(now));
+        let mut talk = Talk { check, clock, deadline: now, addresses: Vec::new(), sends: false, stream: None };
+        talk.tell(Input::Start);
+        loop {
+            match talk.next_step() {
+                BlockingStep::Resolve => talk.resolve(self),
+                BlockingStep::Connect => talk.connect(),
+                BlockingStep::Read => talk.read(&mut self.buffer),
+                BlockingStep::Finish => return talk.check.into_outcome(),
+            }
         }
     }
 }
@@ -166,16 +178,15 @@ impl Talk<'_> {
         (!left.is_zero()).then_some(left)
     }
 
-    fn resolve(&mut self) {
+    fn resolve(&mut self, worker: &mut Worker<'_>) {
         let url = self.check.url();
-        match (url.host(), url.port()).to_socket_addrs() {
-            _ if self.time_left().is_none() => self.tell(Input::Deadline),
-            Ok(found) => {
-                self.addresses = found.take(ADDRESSES_MAX).collect();
+        match worker.names.resolve(url, self.deadline, self.clock, &mut worker.buffer) {
+            Ok(Some(found)) => {
+                self.addresses = dial::order(found.iter().map(|address| SocketAddr::new(*address, url.port())));
                 self.tell(Input::Resolved);
             }
-            // std does not say whether there is no such name or nobody who could say.
-            Err(error) => self.tell(Input::Failed(Failure::new(Reason::DnsFailed, plain(&error)))),
+            Ok(None) => self.tell(Input::Deadline),
+            Err(failure) => self.tell(Input::Failed(failure)),
         }
     }
 
@@ -194,11 +205,7 @@ impl Talk<'_> {
             let Some(left) = self.time_left() else { break };
             match self.try_address(address, left) {
                 Ok(()) => return self.tell(Input::Connected(Some(address))),
-                Err(error) => {
-                    failure = match trouble::of_connect(&error, &Place::Ip(address)) {
-                        Trouble::Target(failure) | Trouble::Shortage(failure) => failure,
-                    };
-                }
+                Err(error) => failure = trouble::of_connect(&error, &Place::Ip(address)).into_failure(),
             }
         }
         match self.time_left() {
@@ -242,6 +249,8 @@ impl Talk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::resolver::testing::Server;
+    use crate::proto::dns::config::ResolvConf;
     use std::net::TcpListener;
 
     const TIMEOUT: Duration = Duration::from_millis(200);
@@ -271,7 +280,7 @@ mod tests {
     fn outcome_of(url: &str) -> Outcome {
         let work = Work::of_urls(vec![url.to_owned()], 1, TIMEOUT);
         let target = work.target(0, &mut work.reader()).unwrap();
-        check(target, &Clock::start(), &mut [0; BUFFER])
+        Worker::new(&Clock::start(), Local::new(Names::default())).check(target)
     }
 
     #[test]
@@ -330,6 +339,30 @@ mod tests {
         assert_eq!(outcome_of(&format!("tcp://localhost:{}", address.port())).reason, Reason::Ok);
         drop(listener);
         assert_eq!(outcome_of(&format!("http://{address}/")).reason, Reason::ConnectRefused);
+    }
+
+    #[test]
+    fn names_are_looked_up_within_the_checks_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = Server::start(|question| match question.name.as_str() {
+            "absent.example" => vec![question.no_such_name(60)],
+            "silent.example" => Vec::new(),
+            _ => vec![question.empty(5)],
+        });
+        let conf = ResolvConf { servers: vec![server.address], timeout: 10 * TIMEOUT, ..ResolvConf::default() };
+        let clock = Clock::start();
+        let mut worker = Worker::new(&clock, Local::with_files(Names::default(), conf, "127.0.0.1 up.example"));
+        for (host, reason) in [
+            ("up.example", Reason::Ok),
+            ("absent.example", Reason::DnsNotFound),
+            ("refused.example", Reason::DnsFailed),
+            ("silent.example", Reason::DnsTimeout),
+        ] {
+            let work = Work::of_urls(vec![format!("tcp://{host}:{port}")], 1, TIMEOUT);
+            let outcome = worker.check(work.target(0, &mut work.reader()).unwrap());
+            assert_eq!(outcome.reason, reason, "{host}: {:?}", outcome.detail);
+        }
     }
 
     #[test]
