@@ -28,21 +28,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86400 * SECOND,
         _ => return Err(wrong()),
     };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let is_decimal =
-        whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) && whole.len() + fraction.len() > 0;
-    if !is_decimal {
-        return Err(wrong());
+    let duration = Duration::from_nanos(decimal(number, unit).ok_or_else(wrong)?);
+    match duration <= DURATION_MAX {
+        true => Ok(duration),
+        false => Err(format!("'{text}' is longer than ten years")),
     }
-    let nanos =
-        whole.bytes().try_fold(0u64, |nanos, digit| nanos.checked_mul(10)?.checked_add(u64::from(digit - b'0') * unit));
-    let (part, _) =
-        fraction.bytes().fold((0, unit), |(sum, unit), digit| (sum + u64::from(digit - b'0') * unit / 10, unit / 10));
-    nanos
-        .and_then(|nanos| nanos.checked_add(part))
-        .map(Duration::from_nanos)
-        .filter(|duration| *duration <= DURATION_MAX)
-        .ok_or_else(|| format!("'{text}' is longer than ten years"))
+}
+
+/// Reads digits with perhaps a point (`12`, `1.5`, `.5`), in parts of which `one` make 1. What is finer than a part is cut
+/// off; what is more than a `u64` holds is its maximum. `None`: it is something else.
+pub fn decimal(text: &str, one: u64) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if matches!(text, "" | ".") || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digit = |b| u64::from(b - b'0');
+    let whole = whole.bytes().fold(0u64, |sum, b| sum.saturating_mul(10).saturating_add(digit(b) * one));
+    let (part, _) = fraction.bytes().fold((0, one), |(sum, one), b| (sum + digit(b) * one / 10, one / 10));
+    Some(whole.saturating_add(part))
 }
 
 /// Reads a duration where zero makes no sense.
@@ -145,7 +148,9 @@ mod tests {
         for (text, micros) in cases {
             assert_eq!(duration(text), Ok(Duration::from_micros(micros)), "{text}");
         }
-        for text in ["", "s", "-1s", "+1s", "1e3", "inf", "1.2.3", "5 s", "5x", "5S", "1m30s", "9999999d", "ms5"] {
+        for text in
+            ["", "s", "-1s", "+1s", "1e3", "inf", "1.2.3", "5 s", "5x", "5S", "1m30s", "9999999d", "ms5", ".", ".s"]
+        {
             assert!(duration(text).is_err(), "{text}");
         }
         assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));

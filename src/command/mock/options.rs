@@ -295,10 +295,13 @@ fn upwards(first: SocketAddr, count: u16) -> Option<Vec<SocketAddr>> {
 
 /// A percentage as a share of 1.
 fn share(text: &str) -> Result<f64, String> {
-    let digits = text.strip_suffix('%').filter(|text| text.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    let percent: Option<f64> = digits.and_then(|digits| digits.parse().ok()).filter(|percent| *percent <= 100.0);
-    let wrong = || format!("'{}' is not a percentage from 0% to 100%", text.escape_debug());
-    percent.map(|percent| percent / 100.0).ok_or_else(wrong)
+    // An f64 holds a hundred times as many exactly.
+    const PERCENT: u64 = 1_000_000_000_000;
+    let parts = text.strip_suffix('%').and_then(|digits| units::decimal(digits, PERCENT));
+    match parts.filter(|parts| *parts <= 100 * PERCENT) {
+        Some(parts) => Ok(parts as f64 / (100 * PERCENT) as f64),
+        None => Err(format!("'{}' is not a percentage from 0% to 100%", text.escape_debug())),
+    }
 }
 
 #[cfg(test)]
@@ -380,6 +383,18 @@ mod tests {
                 Ok(MockAsked::Serve(options)) => assert_eq!(options.listen, [SocketAddr::new(LISTEN.ip(), port)]),
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn percentages_may_be_decimals() {
+        for (text, rate) in
+            [("0%", 0.0), ("30%", 0.3), ("33.3%", 0.333), (".5%", 0.005), ("7.%", 0.07), ("100.0%", 1.0)]
+        {
+            assert_eq!(share(text), Ok(rate), "{text}");
+        }
+        for text in ["", ".%", "1.2.3%", "1e1%", "inf%", "+1%", "100.001%", "99999999999999999999%", "5 %"] {
+            assert!(share(text).is_err(), "{text}");
         }
     }
 
