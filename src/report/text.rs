@@ -237,6 +237,19 @@ fn push_digits(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// A number to so many digits behind the point, one at least: `3.10`. What is negative, or no number, is 0.
+pub fn fixed(value: f64, digits: u32) -> String {
+    let one = 10u64.pow(digits);
+    // As a cast does it.
+    let parts = (value * one as f64).round() as u64;
+    format!("{}.{:0width$}", parts / one, parts % one, width = digits as usize)
+}
+
+/// Appends the same without zeros at its end: `3.1`.
+pub fn push_rounded(value: f64, digits: u32, out: &mut Vec<u8>) {
+    push(out, fixed(value, digits).trim_end_matches('0').trim_end_matches('.'));
+}
+
 /// Appends an address and port as `SocketAddr` shows itself.
 pub fn push_address(address: SocketAddr, out: &mut Vec<u8>) {
     match address {
@@ -412,6 +425,20 @@ mod tests {
         assert_eq!(pushed(|out| push_seconds(Duration::from_micros(203_114), out)), "0.203114");
         assert_eq!(pushed(|out| push_seconds(Duration::from_micros(12_000_007), out)), "12.000007");
         assert_eq!(pushed(|out| push_seconds_or_null(None, out)), "null");
+    }
+
+    #[test]
+    fn decimals_are_rounded() {
+        // None of them lies in the middle between two that could be shown.
+        for value in [0.0, 0.04, 0.96, 0.999_999, 1.0, 3.1, 12.346, 99.96, 202.7 / 3.0, 1e6 / 7.0, 7_516_192_768.0] {
+            for digits in [1, 2, 6] {
+                assert_eq!(fixed(value, digits), format!("{value:.*}", digits as usize));
+            }
+        }
+        assert_eq!([-1.0, f64::NAN].map(|value| fixed(value, 2)), ["0.00"; 2]);
+        for (value, text) in [(0.0, "0"), (100.0, "100"), (0.5, "0.5"), (10.019_9, "10.02"), (0.004, "0")] {
+            assert_eq!(pushed(|out| push_rounded(value, 2, out)), text);
+        }
     }
 
     #[test]

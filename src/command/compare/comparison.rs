@@ -202,8 +202,8 @@ impl Comparison {
         }
         let share = entry.runs.iter().filter_map(MeasuredRun::served_share).fold(0.0, f64::max);
         if share > BUSY {
-            let percent = share * 100.0;
-            notes.push(format!("{name}: the services used {percent:.0} % of a core, and may be what was measured"));
+            let percent = (share * 100.0).round() as u64;
+            notes.push(format!("{name}: the services used {percent} % of a core, and may be what was measured"));
         }
         let requests = entry.runs.iter().filter_map(|run| run.served).map(|served| served.requests);
         if let Some(wrong) = requests.into_iter().find(|requests| *requests != count as u64) {

@@ -3,7 +3,9 @@
 use super::comparison::{Case, Comparison, ComparisonEntry, Kept, Standing};
 use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
-use crate::report::text::{push_json, push_json_or_null, push_number, push_seconds, push_seconds_or_null};
+use crate::report::text::{
+    push_json, push_json_or_null, push_number, push_rounded, push_seconds, push_seconds_or_null,
+};
 
 /// A figure of a run, under its name. `None`: this run has none.
 type JsonFigure = (&'static str, fn(&MeasuredRun) -> Option<f64>);
@@ -133,10 +135,7 @@ fn push_float(value: Option<f64>, out: &mut Vec<u8>) {
     // JSON has no infinity.
     match value.filter(|value| value.is_finite()) {
         None => out.extend_from_slice(b"null"),
-        Some(value) => {
-            let text = format!("{value:.6}");
-            out.extend_from_slice(text.trim_end_matches('0').trim_end_matches('.').as_bytes());
-        }
+        Some(value) => push_rounded(value, 6, out),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::os::{Interest, Signals, SourceFd};
 use crate::proto::json::{self, JsonFound, Path};
 use crate::reactor::clock::Clock;
 use crate::reactor::{Key, Reactor, Ready};
-use crate::report::text::short_time;
+use crate::report::text::{fixed, short_time};
 use crate::sys::fd::{self, Way};
 use crate::sys::plain;
 use crate::sys::signal::{INTERRUPT, TERMINATE};
@@ -260,7 +260,7 @@ fn draw_progress(label: &str, elapsed: Duration, expected: Option<Duration>) {
     let of = expected.map_or(String::new(), |expected| format!(" of about {}", short_time(expected)));
     // A line that is wider is broken, and what is drawn over it next leaves half of it standing.
     let room = error_columns().map_or(usize::MAX, |columns| columns - 1);
-    let line = clip(&format!("{label}: {:.1} s{of}", elapsed.as_secs_f64()), room);
+    let line = clip(&format!("{label}: {} s{of}", fixed(elapsed.as_secs_f64(), 1)), room);
     let _ = io::stderr().write_all(format!("\r\x1b[K{line}").as_bytes());
 }
 

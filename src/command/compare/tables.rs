@@ -7,7 +7,8 @@ use super::comparison::{Case, Comparison, ComparisonEntry, Kept, Standing};
 use super::figures::{MeasuredRun, Spread};
 use super::measure::Targets;
 use crate::command::flags::fitted;
-use crate::report::text::{push_shown, short_time};
+use crate::report::html::mebibytes;
+use crate::report::text::{fixed, push_shown, short_time};
 
 /// How long the longest bar is.
 const BAR: usize = 40;
@@ -227,7 +228,7 @@ pub(super) fn standing_cell(standing: Standing) -> String {
     match standing {
         Standing::Fastest => "fastest".to_owned(),
         Standing::Level => "not ranked".to_owned(),
-        Standing::Slower(times) => format!("{times:.2}x"),
+        Standing::Slower(times) => fixed(times, 2) + "x",
         Standing::Unmeasured => "not measured".to_owned(),
     }
 }
@@ -247,16 +248,16 @@ fn time(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> f64) -> String {
 }
 
 fn number(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> u64) -> String {
-    median(entry.spread(&|run| figure(run) as f64), |number| format!("{number:.0}"))
+    median(entry.spread(&|run| figure(run) as f64), |number| (number.round() as u64).to_string())
 }
 
 fn size(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> u64) -> String {
-    median(entry.spread(&|run| figure(run) as f64), |bytes| format!("{:.1} MiB", bytes / 1_048_576.0))
+    median(entry.spread(&|run| figure(run) as f64), |bytes| mebibytes(bytes as u64))
 }
 
 fn percent(entry: &ComparisonEntry, figure: fn(&MeasuredRun) -> Option<f64>) -> String {
     let spread = entry.spread(&|run| figure(run).unwrap_or(f64::NAN)).filter(|spread| !spread.median.is_nan());
-    median(spread, |share| format!("{:.1} %", share * 100.0))
+    median(spread, |share| fixed(share * 100.0, 1) + " %")
 }
 
 fn median(spread: Option<Spread>, shown: fn(f64) -> String) -> String {

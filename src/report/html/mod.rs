@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use super::record::Record;
 use super::rows::WORST_FIRST;
-use super::text::{push_date, short_time};
+use super::text::{fixed, push_date, short_time};
 use super::{Sink, Summary};
 use crate::check::outcome::{Phases, Verdict};
 use page::{PageBar, joined, push, push_bar, push_count, push_text};
@@ -283,8 +283,7 @@ fn run_time(time: Duration) -> String {
 
 /// `3.1 MiB`.
 pub fn mebibytes(bytes: u64) -> String {
-    let tenths = (bytes as f64 / 104_857.6).round() as u64;
-    joined(&[&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MiB"])
+    fixed(bytes as f64 / 1_048_576.0, 1) + " MiB"
 }
 
 #[cfg(test)]

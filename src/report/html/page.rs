@@ -6,7 +6,7 @@
 
 /// Appends what is HTML already.
 pub use crate::report::text::push;
-use crate::report::text::{push_number, push_shown};
+use crate::report::text::{push_number, push_rounded, push_shown};
 
 /// All of the style. Colours are named once for light, once for dark.
 const STYLE: &str = include_str!("style.css");
@@ -119,20 +119,10 @@ fn push_small(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a number for a coordinate or a width: to the hundredth, never negative, without zeros at its end.
+/// Appends a number for a coordinate or a width: to the hundredth, never negative.
 #[inline(never)]
 pub fn push_decimal(value: f64, out: &mut Vec<u8>) {
-    // As a cast does it: what is no number, or negative, is 0.
-    let hundredths = (value * 100.0).round() as u64;
-    push_number(hundredths / 100, out);
-    let (tenth, hundredth) = (hundredths / 10 % 10, hundredths % 10);
-    if (tenth, hundredth) != (0, 0) {
-        out.push(b'.');
-        push_number(tenth, out);
-    }
-    if hundredth != 0 {
-        push_number(hundredth, out);
-    }
+    push_rounded(value, 2, out);
 }
 
 #[cfg(test)]
