@@ -38,14 +38,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Reads digits with perhaps a point (`12`, `1.5`, `.5`), in parts of which `one` make 1. What is finer than a part is cut
 /// off; what is more than a `u64` holds is its maximum. `None`: it is something else.
 pub fn decimal(text: &str, one: u64) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if matches!(text, "" | ".") || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return None;
+    let mut parts = 0u64;
+    // What the last digit counted, from the point on.
+    let mut place = None;
+    for b in text.bytes() {
+        let digit = u64::from(b.wrapping_sub(b'0'));
+        match (b, place) {
+            (b'0'..=b'9', None) => parts = parts.saturating_mul(10).saturating_add(digit * one),
+            (b'0'..=b'9', Some(last)) => {
+                parts = parts.saturating_add(digit * last / 10);
+                place = Some(last / 10);
+            }
+            (b'.', None) => place = Some(one),
+            _ => return None,
+        }
     }
-    let digit = |b| u64::from(b - b'0');
-    let whole = whole.bytes().fold(0u64, |sum, b| sum.saturating_mul(10).saturating_add(digit(b) * one));
-    let (part, _) = fraction.bytes().fold((0, one), |(sum, one), b| (sum + digit(b) * one / 10, one / 10));
-    Some(whole.saturating_add(part))
+    (!matches!(text, "" | ".")).then_some(parts)
 }
 
 /// Reads a duration where zero makes no sense.
