@@ -15,13 +15,11 @@ static SOFT_LIMIT: AtomicUsize = AtomicUsize::new(0);
 pub fn restore_descriptor_limit() {
     let before = SOFT_LIMIT.load(Ordering::Relaxed);
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid rlimit, written first and then read. Where either is refused the limit stays, which
-    // does no harm.
-    unsafe {
-        if before > 0 && libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
-            limit.rlim_cur = before as libc::rlim_t;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
-        }
+    // SAFETY: `limit` is a valid rlimit to be written.
+    if before > 0 && unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0 {
+        limit.rlim_cur = before as libc::rlim_t;
+        // A refusal leaves the limit as it was, which does no harm.
+        let _ = set_descriptor_limit(&limit);
     }
 }
 
@@ -36,12 +34,24 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     let _ = SOFT_LIMIT.compare_exchange(0, kept, Ordering::Relaxed, Ordering::Relaxed);
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
-        // SAFETY: `limit` is a valid rlimit to be read. A refusal leaves the limit as it was, which is reported.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == -1 {
+        if set_descriptor_limit(&limit).is_err() {
+            // A refusal leaves the limit as it was, which is reported.
             limit.rlim_cur = before;
         }
     }
     Ok((number(before), number(limit.rlim_cur)))
+}
+
+/// `setrlimit`, which musl has for all threads at once, with a signal to each, where Linux lacks a call. It does not, and that
+/// code is not small.
+fn set_descriptor_limit(limit: &libc::rlimit) -> io::Result<libc::c_int> {
+    // SAFETY: `limit` is a valid rlimit to be read, and the old one is not asked for.
+    #[cfg(target_os = "linux")]
+    let result = unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, limit, std::ptr::null_mut()) };
+    // SAFETY: `limit` is a valid rlimit to be read.
+    #[cfg(not(target_os = "linux"))]
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) };
+    super::check(result)
 }
 
 /// A limit as all systems could count it: some have 32 bits for it, some a sign.
