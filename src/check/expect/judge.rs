@@ -89,7 +89,7 @@ impl Expectation {
                 (Test::Time(_, limit), TestedValue::Time(time))
                     if time != limit && short_time(*time) == short_time(*limit) =>
                 {
-                    let micros = time.as_micros();
+                    let micros = time.as_micros() as u64;
                     Err(format!("{subject} was {}.{:03} ms", micros / 1000, micros % 1000))
                 }
                 _ => Err(format!("{subject} was {value}")),
