@@ -333,10 +333,13 @@ fn check(options: CheckOptions) -> Result<(u8, Summary), String> {
 
 /// When the run ends: after `--deadline` or `--wait`, whichever is shorter.
 fn run_deadline(options: &CheckOptions, started: Instant) -> Option<(Instant, Failure)> {
-    let failure = |detail| Failure::new(Reason::Deadline, detail);
-    let deadline = options.deadline.map(|time| (started + time, failure("the run's time was over (--deadline)")));
-    let wait = options.wait.map(|time| (started + time, failure("it was not up in time (--wait)")));
-    deadline.into_iter().chain(wait).min_by_key(|(at, _)| *at)
+    let (time, detail) = match (options.deadline, options.wait) {
+        (Some(deadline), wait) if wait.is_none_or(|wait| deadline <= wait) => {
+            (deadline, "the run's time was over (--deadline)")
+        }
+        (_, wait) => (wait?, "it was not up in time (--wait)"),
+    };
+    Some((started + time, Failure::new(Reason::Deadline, detail)))
 }
 
 fn nothing_checked(errors: u64) -> String {
