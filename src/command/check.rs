@@ -47,7 +47,7 @@ use crate::report::text::{counted, short_time};
 #[cfg(feature = "reports")]
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
-use crate::sys::arguments::{self, Secret};
+use crate::sys::arguments;
 use crate::sys::exec::become_program;
 use crate::sys::{plain, resource, signal};
 use explain::{Explain, OPENING};
@@ -144,15 +144,19 @@ fn run_these(as_given: &[OsString], then: &[OsString], environment: &[(OsString,
 
 /// Takes out of the list of processes what was given to prove who somebody is: by a flag, or in a target.
 fn hide_secrets(as_given: &[OsString], flags: &[Given<CheckFlag>], targets: &[String]) {
-    let in_flag = |given| match given {
-        &Given { id: CheckFlag::Setting(setting), ref value, .. } => {
-            Some((value, secrets::in_setting(setting, value)?))
+    let mut found = Vec::new();
+    for given in flags {
+        if let CheckFlag::Setting(setting) = given.id
+            && let Some(range) = secrets::in_setting(setting, &given.value)
+        {
+            secrets::find(as_given, &given.value, &range, &mut found);
         }
-        _ => None,
-    };
-    let in_targets = targets.iter().filter_map(|target| Some((target, secrets::in_target(target)?)));
-    let all = flags.iter().filter_map(in_flag).chain(in_targets);
-    let found: Vec<Secret> = all.flat_map(|(value, range)| secrets::find(as_given, value, &range)).collect();
+    }
+    for target in targets {
+        if let Some(range) = secrets::in_target(target) {
+            secrets::find(as_given, target, &range, &mut found);
+        }
+    }
     arguments::blank(&found);
 }
 

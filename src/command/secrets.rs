@@ -29,19 +29,17 @@ pub(super) fn in_target(target: &str) -> Option<Range<usize>> {
     user_info(target)
 }
 
-/// The arguments that a value with a secret in it came from: it is the whole of one, or stands behind a flag's name
+/// Adds the arguments that a value with a secret in it came from: it is the whole of one, or stands behind a flag's name
 /// (`-uVALUE`, `-Lu=VALUE`, `--user=VALUE`).
-pub(super) fn find(arguments: &[OsString], value: &str, range: &Range<usize>) -> Vec<Secret> {
-    let starts = |argument: &OsString| {
+pub(super) fn find(arguments: &[OsString], value: &str, range: &Range<usize>, found: &mut Vec<Secret>) {
+    for argument in arguments {
         let bytes = argument.as_encoded_bytes();
-        let start = bytes.strip_suffix(value.as_bytes())?.len();
-        (start == 0 || bytes.starts_with(b"-")).then_some(start)
-    };
-    let secret = |argument: &OsString| {
-        let start = starts(argument)?;
-        Some(Secret { argument: argument.clone(), range: start + range.start..start + range.end })
-    };
-    arguments.iter().filter_map(secret).collect()
+        let Some(before) = bytes.strip_suffix(value.as_bytes()) else { continue };
+        if before.is_empty() || before.starts_with(b"-") {
+            let start = before.len();
+            found.push(Secret { argument: argument.clone(), range: start + range.start..start + range.end });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +80,8 @@ mod tests {
         let spelled = ["-u", "a:b", "-ua:b", "-u=a:b", "-Lua:b", "--user=a:b"];
         let others = ["a:bc", "xa:b", "-u", "", "a"];
         let arguments: Vec<OsString> = spelled.iter().chain(&others).map(OsString::from).collect();
-        let found = find(&arguments, "a:b", &(1..3));
+        let mut found = Vec::new();
+        find(&arguments, "a:b", &(1..3), &mut found);
         let shown: Vec<&[u8]> =
             found.iter().map(|secret| &secret.argument.as_encoded_bytes()[secret.range.clone()]).collect();
         assert_eq!(shown, [b":b"; 5]);
