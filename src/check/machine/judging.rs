@@ -22,7 +22,7 @@ impl Check {
             _ => None,
         };
         let document = document.as_ref();
-        let (mut reason, mut failed) = self.mismatches(&settings.expect, document);
+        let (mut reason, mut failed) = self.mismatches(&mut settings.expect.iter(), document);
         let status = self.hop.decoder.status();
         let status_is_judged =
             settings.expect.iter().any(|expectation| Reason::of(expectation.subject()) == Reason::Status);
@@ -30,7 +30,7 @@ impl Check {
             reason = Some(Reason::Status);
             failed.insert(0, Mismatch { expected: "status in 200-399".into(), got: format!("status was {status}") });
         }
-        let (warned, warnings) = self.mismatches(&settings.warn, document);
+        let (warned, warnings) = self.mismatches(&mut settings.warn.iter(), document);
         failed.extend(warnings);
         let number = self.attempt.number;
         let (reason, detail) = match (reason, warned) {
@@ -47,8 +47,8 @@ impl Check {
     /// What is said without HTTP has no end of its own: as soon as it is what was expected, it is enough.
     pub(super) fn heard_enough(&mut self, now: Instant) {
         let settings = self.target.settings.clone();
-        let of_the_body = settings.expect.iter().filter(|expectation| expectation.is_of_the_body());
-        if self.hop.decoder.body_bytes() > 0 && self.mismatches(of_the_body, None).1.is_empty() {
+        let mut of_the_body = settings.expect.iter().filter(|expectation| expectation.is_of_the_body());
+        if self.hop.decoder.body_bytes() > 0 && self.mismatches(&mut of_the_body, None).1.is_empty() {
             self.judge(now);
         }
     }
@@ -56,10 +56,10 @@ impl Check {
     /// Which of the expectations do not hold, and the reason that the first of them makes.
     fn mismatches<'e>(
         &self,
-        expectations: impl IntoIterator<Item = &'e Expectation>,
+        expectations: &mut dyn Iterator<Item = &'e Expectation>,
         document: Option<&Document<'_>>,
     ) -> (Option<Reason>, Vec<Mismatch>) {
-        let mut expectations = expectations.into_iter().peekable();
+        let mut expectations = expectations.peekable();
         if expectations.peek().is_none() {
             return (None, Vec::new());
         }
