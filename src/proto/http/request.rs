@@ -125,18 +125,18 @@ struct HeaderLines {
 
 impl HeaderLines {
     /// `body`: how long it is; `None`: there is none. `says_none`: then that is said, too.
-    fn new<'a>(said: impl Iterator<Item = &'a Field> + Clone, body: Option<usize>, says_none: bool) -> HeaderLines {
+    fn new(said: &[&Field], body: Option<usize>, says_none: bool) -> HeaderLines {
         // Room for the default ones and a few of the user's.
         let (mut lines, mut body_lines) = (Vec::with_capacity(192), Vec::new());
         let (mut host, mut authorized, mut closes, mut upgrades) = (None, false, false, false);
-        let is_said = |name: &str| said.clone().any(|field| field.name.eq_ignore_ascii_case(name));
+        let is_said = |name: &str| said.iter().any(|field| field.name.eq_ignore_ascii_case(name));
         for (name, value) in DEFAULTS {
             if !is_said(name) {
                 push_field(&mut lines, name, value);
                 closes |= name == "Connection";
             }
         }
-        for Field { name, value, .. } in said.clone() {
+        for Field { name, value, .. } in said {
             authorized |= name.eq_ignore_ascii_case("authorization");
             upgrades |= name.eq_ignore_ascii_case("upgrade") && value.is_some();
             closes |= name.eq_ignore_ascii_case("connection") && value.as_deref().is_some_and(says_close);
@@ -174,12 +174,13 @@ impl Template {
         // Their servers expect a body, and some ask for its length where there is none (RFC 9110, 8.6).
         let says_none = matches!(method, "POST" | "PUT" | "PATCH");
         let goes_along = |field: &&Field| field.everywhere || is_one_of(&field.name, OF_THE_BODY);
+        let all: Vec<&Field> = fields.iter().collect();
+        let elsewhere: Vec<&Field> = fields.iter().filter(goes_along).collect();
         Template {
             method: method.into(),
             body: body.cloned(),
-            at_home: HeaderLines::new(fields.iter(), length, says_none),
-            elsewhere: (!fields.iter().all(|field| goes_along(&field)))
-                .then(|| HeaderLines::new(fields.iter().filter(goes_along), length, says_none)),
+            at_home: HeaderLines::new(&all, length, says_none),
+            elsewhere: (elsewhere.len() < all.len()).then(|| HeaderLines::new(&elsewhere, length, says_none)),
         }
     }
 
