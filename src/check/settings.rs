@@ -286,8 +286,10 @@ impl Draft {
             (false, Some(_)) => "POST",
             (false, None) => "GET",
         };
-        let kept = self.keepalive.then(Field::no_connection);
-        let fields: Vec<Field> = kept.into_iter().chain(self.user_agent.iter().chain(&self.fields).cloned()).collect();
+        let mut fields = Vec::new();
+        fields.extend(self.keepalive.then(Field::no_connection));
+        fields.extend(self.user_agent.clone());
+        fields.extend_from_slice(&self.fields);
         let retries = self.retries.unwrap_or(0);
         let needs = Needs {
             // To see where it leads, how long to stay away, and how a body is coded that is to be judged.
