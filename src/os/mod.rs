@@ -19,7 +19,7 @@ mod outside;
 #[allow(missing_docs)]
 pub(crate) mod twofold;
 
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -100,10 +100,8 @@ pub fn read_file(path: &str, most: u64) -> io::Result<Vec<u8>> {
     if let Some(read) = world::read_file(path) {
         return read;
     }
-    let mut bytes = Vec::new();
     // A named pipe in its place would keep the whole loop waiting.
-    fd::open_without_waiting(path)?.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    fd::read_up_to(fd::open_without_waiting(path)?, most)
 }
 
 /// Numbers that nobody can guess.

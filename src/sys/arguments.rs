@@ -4,7 +4,12 @@
 //! there. Elsewhere nothing is done. It refuses to know which of them is a secret.
 
 use std::ffi::OsString;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::ops::Range;
+
+#[cfg(target_os = "linux")]
+use super::fd;
 
 /// A part of an argument that nobody else is to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +31,15 @@ pub fn blank(secrets: &[Secret]) {
     }
 }
 
+/// More than Linux takes, in bytes: a quarter of the stack, and 6 MiB at most.
+#[cfg(target_os = "linux")]
+const ARGUMENTS_MAX: u64 = 16 * 1024 * 1024;
+
 #[cfg(target_os = "linux")]
 fn overwrite(secrets: &[Secret]) -> Option<()> {
-    let memory = bounds(&std::fs::read("/proc/self/stat").ok()?)?;
-    let there = std::fs::read("/proc/self/cmdline").ok()?;
+    let read = |path| fd::read_up_to(File::open(path).ok()?, ARGUMENTS_MAX).ok();
+    let memory = bounds(&read("/proc/self/stat")?)?;
+    let there = read("/proc/self/cmdline")?;
     if memory.len() != there.len() {
         return None;
     }

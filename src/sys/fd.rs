@@ -4,7 +4,7 @@
 //! inherit it. Instead the OS is asked first, and then only so much is read or written as cannot wait.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -54,6 +54,16 @@ pub fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
 /// What the system says.
 pub fn open_without_waiting(path: &str) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Reads a file to its end, or up to `most` bytes.
+///
+/// # Errors
+/// What the system says.
+pub fn read_up_to(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Opens what is no regular file to be written: a named pipe, a device. A named pipe that nobody reads is an error, where

@@ -1,7 +1,7 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
 use std::fs::File;
-use std::io::Read;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -552,14 +552,13 @@ const FILE_MAX: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// In words, with the name: it cannot be read, or is larger than [`FILE_MAX`].
 pub(in crate::command) fn read_file(name: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
     let source = match name {
         "-" => fd::standard_input().try_clone_to_owned().map(File::from),
         name => File::open(name),
     };
-    match source.and_then(|source| source.take(FILE_MAX + 1).read_to_end(&mut bytes)) {
-        Ok(length) if length as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
-        Ok(_) => Ok(bytes),
+    match source.and_then(|source| fd::read_up_to(source, FILE_MAX + 1)) {
+        Ok(bytes) if bytes.len() as u64 > FILE_MAX => Err(format!("{} is larger than 16 MiB", name.escape_debug())),
+        Ok(bytes) => Ok(bytes),
         Err(error) => Err(format!("{}: {}", name.escape_debug(), plain(&error))),
     }
 }
