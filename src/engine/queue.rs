@@ -52,6 +52,14 @@ impl Limits {
 /// system has no random numbers.
 type ByHost<V> = HashMap<Box<str>, V, BuildHasherDefault<DefaultHasher>>;
 
+/// A host with a cap on how many of it are under way, of which some are.
+#[derive(Debug)]
+struct CappedHost<T> {
+    under_way: usize,
+    /// Those that the cap keeps from starting.
+    parked: VecDeque<T>,
+}
+
 /// One that must not start before its time. The number keeps those of one time in their order.
 #[derive(Debug)]
 struct Later<T> {
@@ -87,16 +95,14 @@ pub struct Queue<T> {
     limits: Limits,
     host_of: fn(&T) -> &str,
     waiting: VecDeque<T>,
-    /// By host, those that its cap keeps from starting.
-    parked: ByHost<VecDeque<T>>,
+    /// Those of which some are under way or parked.
+    hosts: ByHost<CappedHost<T>>,
     parked_count: usize,
     /// Hosts of which one has ended while others were parked.
     freed: VecDeque<Box<str>>,
     /// The first to start is on top.
     later: BinaryHeap<Later<T>>,
     laters: u64,
-    /// How many of each host are under way, where that is capped.
-    hosts: ByHost<usize>,
     /// When the rate lets the next one start.
     next_start: Option<Instant>,
     in_flight: usize,
@@ -117,12 +123,11 @@ impl<T> Queue<T> {
             limits,
             host_of,
             waiting: VecDeque::new(),
-            parked: ByHost::default(),
+            hosts: ByHost::default(),
             parked_count: 0,
             freed: VecDeque::new(),
             later: BinaryHeap::new(),
             laters: 0,
-            hosts: ByHost::default(),
             next_start: None,
             in_flight: 0,
             most_in_flight: 0,
@@ -172,7 +177,9 @@ impl<T> Queue<T> {
     /// The next that may start. It counts as under way until [`ended`](Self::ended) or [`put_back`](Self::put_back).
     pub fn start(&mut self, now: Instant) -> Option<T> {
         while self.later.peek().is_some_and(|first| first.at <= now) {
-            self.waiting.extend(self.later.pop().map(|first| first.item));
+            if let Some(first) = self.later.pop() {
+                self.waiting.push_back(first.item);
+            }
         }
         if self.short || self.in_flight >= self.limits.in_flight || self.next_start.is_some_and(|at| now < at) {
             return None;
@@ -188,7 +195,8 @@ impl<T> Queue<T> {
             self.next_start = Some(if in_time { due + interval } else { now + interval });
         }
         if self.limits.per_host.is_some() {
-            *self.hosts.entry((self.host_of)(&item).into()).or_default() += 1;
+            let host = self.hosts.entry((self.host_of)(&item).into());
+            host.or_insert_with(|| CappedHost { under_way: 0, parked: VecDeque::new() }).under_way += 1;
         }
         self.count_start();
         Some(item)
@@ -209,12 +217,10 @@ impl<T> Queue<T> {
             }
         }
         while let Some(item) = self.waiting.pop_front() {
-            let host = (self.host_of)(&item);
-            if self.hosts.get(host).is_none_or(|count| *count < cap) {
-                return Some(item);
+            match self.hosts.get_mut((self.host_of)(&item)) {
+                Some(host) if host.under_way >= cap => host.parked.push_back(item),
+                _ => return Some(item),
             }
-            let host = host.into();
-            self.parked.entry(host).or_default().push_back(item);
             self.parked_count += 1;
         }
         None
@@ -227,7 +233,10 @@ impl<T> Queue<T> {
         let could_start = !self.short && self.in_flight < self.limits.in_flight;
         let some_wait = !self.waiting.is_empty() || !self.freed.is_empty() || self.retries > 0;
         let rate = self.next_start.filter(|_| could_start && some_wait);
-        later.into_iter().chain(rate).min()
+        match (later, rate) {
+            (Some(later), Some(rate)) => Some(later.min(rate)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// One of this host that was under way has ended.
@@ -238,26 +247,22 @@ impl<T> Queue<T> {
         self.leave(host);
     }
 
-    fn leave(&mut self, host: &str) {
-        if self.limits.per_host.is_none() {
-            return;
-        }
-        if let Some(count) = self.hosts.get_mut(host) {
-            *count -= 1;
-            if *count == 0 {
-                self.hosts.remove(host);
-            }
-        }
-        if self.parked.contains_key(host) {
-            self.freed.push_back(host.into());
+    fn leave(&mut self, name: &str) {
+        // Without a cap none is kept.
+        let Some(host) = self.hosts.get_mut(name) else { return };
+        host.under_way -= 1;
+        match host.parked.is_empty() {
+            false => self.freed.push_back(name.into()),
+            true if host.under_way == 0 => drop(self.hosts.remove(name)),
+            true => {}
         }
     }
 
-    fn unpark(&mut self, host: &str) -> Option<T> {
-        let parked = self.parked.get_mut(host)?;
-        let item = parked.pop_front()?;
-        if parked.is_empty() {
-            self.parked.remove(host);
+    fn unpark(&mut self, name: &str) -> Option<T> {
+        let host = self.hosts.get_mut(name)?;
+        let item = host.parked.pop_front()?;
+        if host.under_way == 0 && host.parked.is_empty() {
+            self.hosts.remove(name);
         }
         self.parked_count -= 1;
         Some(item)
@@ -315,8 +320,10 @@ impl<T> Queue<T> {
         if let Some(item) = self.waiting.pop_front().or_else(|| self.held.pop_front()) {
             return Some(item);
         }
-        if let Some(host) = self.parked.keys().next().cloned() {
-            return self.unpark(&host);
+        if self.parked_count > 0
+            && let Some((name, _)) = self.hosts.iter().find(|(_, host)| !host.parked.is_empty())
+        {
+            return self.unpark(&name.clone());
         }
         self.later.pop().map(|first| first.item)
     }
@@ -326,11 +333,11 @@ impl<T> Queue<T> {
         self.waiting.retain(|item| !is_meant(item));
         self.held.retain(|item| !is_meant(item));
         self.later.retain(|later| !is_meant(&later.item));
-        self.parked.retain(|_, items| {
-            items.retain(|item| !is_meant(item));
-            !items.is_empty()
+        self.hosts.retain(|_, host| {
+            host.parked.retain(|item| !is_meant(item));
+            host.under_way > 0 || !host.parked.is_empty()
         });
-        self.parked_count = self.parked.values().map(VecDeque::len).sum();
+        self.parked_count = self.hosts.values().map(|host| host.parked.len()).sum();
     }
 
     /// How many are under way.
@@ -351,7 +358,7 @@ impl<T> Queue<T> {
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
         let nothing_waits = self.waiting.is_empty() && self.held.is_empty();
-        self.in_flight == 0 && nothing_waits && self.parked.is_empty() && self.later.is_empty()
+        self.in_flight == 0 && nothing_waits && self.parked_count == 0 && self.later.is_empty()
     }
 }
 
