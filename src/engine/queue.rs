@@ -12,9 +12,10 @@
 //! and nothing else starts; where only some do (ports to one destination), it is held and lets others pass.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
+
+use crate::proto::dns::hash::ByName;
 
 /// The most targets that come back later before no new ones are brought. What is under way may always come back, so twice
 /// the cap must fit.
@@ -47,10 +48,6 @@ impl Limits {
         Limits { in_flight, per_host: None, interval: None }
     }
 }
-
-/// A table by host. Without a seed, as the hosts are of the user's own list: std's default would end the program where the
-/// system has no random numbers.
-type ByHost<V> = HashMap<Box<str>, V, BuildHasherDefault<DefaultHasher>>;
 
 /// A host with a cap on how many of it are under way, of which some are.
 #[derive(Debug)]
@@ -96,7 +93,7 @@ pub struct Queue<T> {
     host_of: fn(&T) -> &str,
     waiting: VecDeque<T>,
     /// Those of which some are under way or parked.
-    hosts: ByHost<CappedHost<T>>,
+    hosts: ByName<Box<str>, CappedHost<T>>,
     parked_count: usize,
     /// Hosts of which one has ended while others were parked.
     freed: VecDeque<Box<str>>,
@@ -123,7 +120,7 @@ impl<T> Queue<T> {
             limits,
             host_of,
             waiting: VecDeque::new(),
-            hosts: ByHost::default(),
+            hosts: ByName::default(),
             parked_count: 0,
             freed: VecDeque::new(),
             later: BinaryHeap::new(),

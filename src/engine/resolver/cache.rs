@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Addresses;
-use super::hash::ByName;
 use crate::check::outcome::Failure;
+use crate::proto::dns::hash::ByName;
 
 /// The most names that are remembered. Beyond them the oldest is forgotten; it costs that name's next user two queries.
 pub(super) const NAMES_MAX: usize = 4096;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::cache::Cache;
 use super::files::Files;
-use super::hash::ByName;
 use super::interface::{Addresses, Names, Override};
 use super::servers::Servers;
 use crate::check::outcome::{Failure, Reason};
@@ -19,6 +18,7 @@ use crate::proto::dns::answer::{Answer, Families, LookupError, LookupFailure};
 #[cfg(test)]
 use crate::proto::dns::config::{Hosts, ResolvConf};
 use crate::proto::dns::config::{is_nobody, loopback};
+use crate::proto::dns::hash::ByName;
 use crate::proto::dns::lookup::Lookup;
 use crate::proto::dns::manners::Manners;
 

@@ -6,11 +6,10 @@
 //! Left out: the `sortlist` line and options that change nothing for a stub resolver with its own timeouts (`edns0`,
 //! `single-request`, `trust-ad`, ...); a search list from the machine's own domain where the file has none.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use super::hash::ByName;
 use super::name::{Name, NameError};
 
 /// The most servers; a resolver that asks more has never been common, and each adds its timeout to a failure.
@@ -211,9 +210,7 @@ pub fn loopback(host: &str) -> Option<[IpAddr; 2]> {
 /// that looks up few names could instead search the text each time; ours looks up thousands.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    /// Without a seed, as the names are the machine's own: std's default would end the program where the system has no
-    /// random numbers.
-    addresses: HashMap<Box<str>, Vec<IpAddr>, BuildHasherDefault<DefaultHasher>>,
+    addresses: ByName<Box<str>, Vec<IpAddr>>,
 }
 
 impl Hosts {

@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod config;
+pub mod hash;
 pub mod lookup;
 pub mod manners;
 pub mod message;

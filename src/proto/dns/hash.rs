@@ -1,17 +1,19 @@
 //! Hashing of host names, cheaply: a lookup keeps and finds its name half a dozen times.
 //!
-//! It refuses to be strong. Names come from the user's own list. A server can add some with redirects, but a few each and
-//! at the cost of a lookup each, so nobody can fill a table with names that collide; std's default guards against that,
-//! and takes as long over one name as all else that a table does.
+//! It refuses to be strong. Names come from the user's own list and the machine's own files. A server can add some with
+//! redirects, but a few each and at the cost of a lookup each, so nobody can fill a table with names that collide; std's
+//! default guards against that, takes as long over one name as all else that a table does, and would end the program where
+//! the system has no random numbers.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A table by host name.
-pub(super) type ByName<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
+pub type ByName<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
 
 /// FNV-1a, 64 bits.
-pub(super) struct NameHasher(u64);
+#[derive(Debug)]
+pub struct NameHasher(u64);
 
 impl Default for NameHasher {
     fn default() -> NameHasher {
