@@ -75,24 +75,32 @@ fn said(target: &Target) -> Vec<(&'static str, Vec<&str>)> {
 /// As it could stand in a file of targets.
 fn push_line(target: &Target, out: &mut Vec<u8>) {
     push_shown(target.shown(), out);
-    let name = target.name().map(|name| ("name".to_owned(), name));
-    let labels = target.labels().iter().map(|(label, value)| (format!("label.{label}"), &**value));
-    let said = said(target);
-    let said = said.iter().flat_map(|(name, texts)| texts.iter().map(|text| ((*name).to_owned(), *text)));
-    for (name, text) in name.into_iter().chain(labels).chain(said) {
-        push_shown(&format!("  {name}"), out);
-        if text.is_empty() {
-            continue;
+    if let Some(name) = target.name() {
+        push_option("name", name, out);
+    }
+    for (label, value) in target.labels() {
+        push_option(&format!("label.{label}"), value, out);
+    }
+    for (name, texts) in said(target) {
+        for text in texts {
+            push_option(name, text, out);
         }
-        let quote = match text.contains([' ', '\'', '"', '#', '\t']) {
-            false => "",
-            true if text.contains('\'') => "\"",
-            true => "'",
-        };
-        let text = if quote == "\"" { text.replace('\\', "\\\\").replace('"', "\\\"") } else { text.to_owned() };
-        push_shown(&format!("={quote}{text}{quote}"), out);
     }
     out.push(b'\n');
+}
+
+fn push_option(name: &str, text: &str, out: &mut Vec<u8>) {
+    push_shown(&format!("  {name}"), out);
+    if text.is_empty() {
+        return;
+    }
+    let quote = match text.contains([' ', '\'', '"', '#', '\t']) {
+        false => "",
+        true if text.contains('\'') => "\"",
+        true => "'",
+    };
+    let text = if quote == "\"" { text.replace('\\', "\\\\").replace('"', "\\\"") } else { text.to_owned() };
+    push_shown(&format!("={quote}{text}{quote}"), out);
 }
 
 fn push_object(target: &Target, out: &mut Vec<u8>) {
