@@ -54,9 +54,9 @@ impl Check {
     }
 
     /// Which of the expectations do not hold, and the reason that the first of them makes.
-    fn mismatches<'e>(
+    fn mismatches(
         &self,
-        expectations: &mut dyn Iterator<Item = &'e Expectation>,
+        expectations: &mut dyn Iterator<Item = &Expectation>,
         document: Option<&Document<'_>>,
     ) -> (Option<Reason>, Vec<Mismatch>) {
         let mut expectations = expectations.peekable();
