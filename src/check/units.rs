@@ -130,6 +130,14 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Appends one more to what is listed in words: `between` stands before all but the first.
+pub fn push_listed(list: &mut String, between: &str, one: &str) {
+    if !list.is_empty() {
+        list.push_str(between);
+    }
+    list.push_str(one);
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     text.split_at(end)

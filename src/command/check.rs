@@ -43,7 +43,7 @@ use crate::os::{Interest, Signals};
 use crate::reactor::Reactor;
 use crate::reactor::clock::Clock;
 use crate::report::record::Record;
-use crate::report::text::{counted, short_time};
+use crate::report::text::{counted, push_listed, short_time};
 #[cfg(feature = "reports")]
 use crate::report::trace::Trace;
 use crate::report::{Shard, Summary, TurnRecord};
@@ -633,7 +633,7 @@ impl Run {
             return Err("no targets: nothing to check".to_owned());
         }
         if !troubles.is_empty() {
-            return Err(troubles.join("\n"));
+            return Err(troubles);
         }
         if let Some(rule) = self.exit_rule {
             return Ok((rule(&self.tally), summary));
@@ -685,10 +685,12 @@ impl Run {
             self.reports.say(&format!("names: the server {unusable}, so it was not asked"));
         }
         let pool = self.engine.pool_stats();
-        let closed: Vec<String> =
-            pool.closed().map(|(reason, count)| format!("{count} ({})", reason.explain())).collect();
+        let mut closed = String::new();
+        for (reason, count) in pool.closed() {
+            push_listed(&mut closed, ", ", &format!("{count} ({})", reason.explain()));
+        }
         if pool.reused > 0 || !closed.is_empty() {
-            let not_kept = if closed.is_empty() { "none".to_owned() } else { closed.join(", ") };
+            let not_kept = if closed.is_empty() { "none" } else { &closed };
             let times = counted(pool.reused, "time", "times");
             self.reports.say(&format!("connections were used again {times}; closed instead of kept: {not_kept}"));
         }

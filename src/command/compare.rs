@@ -429,7 +429,7 @@ fn show(
         }
     }
     let troubles = reports.finish(false);
-    if troubles.is_empty() { Ok(None) } else { Err(troubles.join("\n")) }
+    if troubles.is_empty() { Ok(None) } else { Err(troubles) }
 }
 
 #[cfg(test)]

@@ -301,12 +301,12 @@ impl ReportRun {
             self.turn()?;
         }
         // What is not whole is not put into its place.
-        let troubles = if self.signalled.is_none() { self.reports.finish(tells) } else { Vec::new() };
+        let troubles = if self.signalled.is_none() { self.reports.finish(tells) } else { String::new() };
         self.reports.finish_messages();
         match (self.signalled, troubles.is_empty()) {
             (Some(code), _) => Ok(code),
             (None, true) => Ok(code),
-            (None, false) => Err(troubles.join("\n")),
+            (None, false) => Err(troubles),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::messages::Messages;
 use super::output::Output;
 use crate::os::Outlet;
 use crate::reactor::{Key, Reactor};
+use crate::report::text::push_listed;
 use crate::sys::plain;
 
 /// How long a run that is to end waits for a reader who takes nothing of its results.
@@ -205,17 +206,17 @@ impl<F> Reports<F> {
         self.give_them_time(now, reactor);
     }
 
-    /// Puts files into their places. Everything must have been written. Gives each report's trouble, in words; messages
+    /// Puts files into their places. Everything must have been written. Gives each report's trouble, in a line of words; messages
     /// can still be said. `tells`: also of what was not as it should be and did no harm.
-    pub fn finish(&mut self, tells: bool) -> Vec<String> {
-        let mut troubles = Vec::new();
+    pub fn finish(&mut self, tells: bool) -> String {
+        let mut troubles = String::new();
         for Report { output, place, trouble, .. } in self.list.drain(..) {
             let finished = match trouble {
                 Some(error) => Err(error),
                 None => output.finish(),
             };
             match finished {
-                Err(error) => troubles.push(format!("{place}: {}", plain(&error))),
+                Err(error) => push_listed(&mut troubles, "\n", &format!("{place}: {}", plain(&error))),
                 Ok(Some(error)) if tells => {
                     self.messages
                         .say(&format!("{place} was written in its place, not renamed to it: {}", plain(&error)));

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::check::outcome::{Failure, Verdict};
+use crate::check::units::push_listed;
 use crate::conn::Conn;
 use crate::reactor::Key;
 
@@ -175,10 +176,14 @@ impl Dial {
         if self.attempt.is_none() && self.rest.is_none() {
             return None;
         }
-        let failures = self.rest.as_ref().map_or(&[][..], |rest| &rest.failures);
-        let mut said: Vec<String> = failures.iter().map(|failure| failure.detail.to_string()).collect();
-        said.extend(self.under_way().map(|attempt| format!("{} had not answered", attempt.place)));
-        (!said.is_empty()).then(|| said.join("; ").into())
+        let mut said = String::new();
+        for failure in self.rest.iter().flat_map(|rest| &rest.failures) {
+            push_listed(&mut said, "; ", &failure.detail);
+        }
+        for attempt in self.under_way() {
+            push_listed(&mut said, "; ", &format!("{} had not answered", attempt.place));
+        }
+        (!said.is_empty()).then(|| said.into())
     }
 
     /// Whether any attempt is under way.

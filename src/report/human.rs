@@ -13,7 +13,8 @@ use std::time::Duration;
 use super::histogram::push_histogram;
 use super::record::Record;
 use super::text::{
-    push_date, push_folded, push_format as push, push_hex, push_shown, short_time, shown, width, without_middle,
+    push_date, push_folded, push_format as push, push_hex, push_listed, push_shown, short_time, shown, width,
+    without_middle,
 };
 use super::{Look, Sink, Summary};
 use crate::check::outcome::{TlsSeen, Verdict};
@@ -116,8 +117,11 @@ impl Sink for Human {
 
 /// The reasons with their counts.
 fn listed(summary: &Summary) -> String {
-    let reasons = summary.tally.reasons().into_iter();
-    reasons.map(|(reason, count)| format!("{} {count}", reason.as_str())).collect::<Vec<_>>().join(", ")
+    let mut listed = String::new();
+    for (reason, count) in summary.tally.reasons() {
+        push_listed(&mut listed, ", ", &format!("{} {count}", reason.as_str()));
+    }
+    listed
 }
 
 impl Human {
@@ -306,7 +310,10 @@ fn push_tls(tls: &TlsSeen, wall: Duration, out: &mut Vec<u8>) {
         out.extend_from_slice(b", issued by ");
         push_shown(&certificate.issuer, out);
         out.extend_from_slice(b", for ");
-        push_shown(&certificate.names.join(" "), out);
+        for (index, name) in certificate.names.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { b" " } else { b"" });
+            push_shown(name, out);
+        }
         out.extend_from_slice(b", until ");
         push_date(certificate.not_after, out);
         push(out, format_args!(" ({} days left), SHA-256 ", certificate.days_left(wall)));

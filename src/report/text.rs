@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::check::outcome::Micros;
 use crate::check::units::civil_date;
-pub use crate::check::units::{counted, short_time};
+pub use crate::check::units::{counted, push_listed, short_time};
 
 /// Appends a text as it is. A call, and not what the call does: reports that are not the default have hundreds of these,
 /// and there it matters more how small they are than how quick.

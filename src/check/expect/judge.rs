@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Expectation, Headers, Match, Range, Seen, Subject, Test, ValueComparison, Watch, clip};
-use crate::check::units::short_time;
+use crate::check::units::{push_listed, short_time};
 use crate::proto::json;
 use crate::proto::url::without_user;
 
@@ -131,9 +131,11 @@ impl Expectation {
             None => self.judge_value(&TestedValue::Word(&shown(name, first))),
             Some(passes) if passes != self.negated => Ok(()),
             Some(_) => {
-                let of_name = values.iter().take(MAX_LISTED);
-                let shown: Vec<String> = of_name.map(|value| quote(&shown(name, value))).collect();
-                Err(format!("{} was {}", self.subject, shown.join(" and ")))
+                let mut came = String::new();
+                for value in values.iter().take(MAX_LISTED) {
+                    push_listed(&mut came, " and ", &quote(&shown(name, value)));
+                }
+                Err(format!("{} was {came}", self.subject))
             }
         }
     }
@@ -149,7 +151,11 @@ impl Expectation {
                     None => Err(format!("{of} is missing")),
                     Some(_) if values.iter().any(holds) => Ok(()),
                     Some(_) => {
-                        Err(format!("{} was {}", self.subject, values[..values.len().min(MAX_LISTED)].join(" and ")))
+                        let mut came = String::new();
+                        for value in values.iter().take(MAX_LISTED) {
+                            push_listed(&mut came, " and ", value);
+                        }
+                        Err(format!("{} was {came}", self.subject))
                     }
                 }
             }

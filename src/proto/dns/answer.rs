@@ -226,7 +226,11 @@ impl fmt::Display for LookupFailure {
                 write!(f, "this machine did not let the question to {} out: {why}", ShownServer(server))
             }
             LookupFailure::NoServers { unusable } => {
-                write!(f, "resolv.conf names no server that can be asked: {}", unusable.join(", "))
+                f.write_str("resolv.conf names no server that can be asked: ")?;
+                for (index, server) in unusable.iter().enumerate() {
+                    write!(f, "{}{server}", if index > 0 { ", " } else { "" })?;
+                }
+                Ok(())
             }
             LookupFailure::TimedOut { servers, attempts } => {
                 f.write_str("no answer from ")?;
