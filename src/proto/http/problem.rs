@@ -3,7 +3,7 @@
 //!
 //! A closed list and the words for each, below everything that reads. It refuses to know who found a thing out.
 
-use std::fmt;
+use std::{ascii, fmt};
 
 use super::{HEAD_MAX, HEADERS_MAX, INTERIM_MAX};
 
@@ -89,7 +89,11 @@ fn not_http(shown: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         _ => {}
     }
     let line = shown.split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
-    write!(f, "not HTTP: the answer begins with \"{}\"", line.escape_ascii())
+    f.write_str("not HTTP: the answer begins with \"")?;
+    for &byte in line {
+        write!(f, "{}", ascii::escape_default(byte))?;
+    }
+    f.write_str("\"")
 }
 
 /// Where a response stopped that was not finished.
