@@ -227,6 +227,11 @@ impl<F> Reports<F> {
         troubles
     }
 
+    /// Leaves all reports as they are; a file that was not finished is no file.
+    pub fn leave(&mut self) {
+        self.list.clear();
+    }
+
     /// Says the last of the messages, without a loop.
     pub fn finish_messages(&mut self) {
         self.messages.finish();
