@@ -427,7 +427,7 @@ impl<'a> Parser<'a> {
         there
     }
 
-    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
+    fn take_while(&mut self, keep: fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let end = rest.find(|c| !keep(c)).unwrap_or(rest.len());
         let (taken, _) = rest.split_at(end);

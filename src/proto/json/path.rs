@@ -127,7 +127,7 @@ fn is_bare(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-'
 }
 
-fn split_while(text: &str, keep: impl Fn(char) -> bool) -> (&str, &str) {
+fn split_while(text: &str, keep: fn(char) -> bool) -> (&str, &str) {
     let end = text.find(|c| !keep(c)).unwrap_or(text.len());
     text.split_at(end)
 }
