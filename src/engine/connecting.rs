@@ -37,7 +37,9 @@ impl<O: Copy> Engine<O> {
     /// Takes what the resolver has found, as of this time.
     pub(super) fn note_names(&mut self, now: Instant) {
         while let Some(Done { waiters, result }) = self.resolver.next_done() {
-            self.named.extend(waiters.into_iter().map(|waiter| (waiter, result.clone(), now)));
+            for waiter in waiters {
+                self.named.push_back((waiter, result.clone(), now));
+            }
         }
     }
 

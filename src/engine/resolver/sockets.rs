@@ -342,7 +342,9 @@ impl Sockets {
         let mut tickets: Vec<Ticket> = udp.asked.iter().map(|(_, ticket)| *ticket).collect();
         tickets.sort_unstable_by_key(|ticket| ticket.slot);
         tickets.dedup();
-        self.faults.extend(tickets.into_iter().map(|ticket| (ticket, SocketFault::Unreachable(server))));
+        for ticket in tickets {
+            self.faults.push_back((ticket, SocketFault::Unreachable(server)));
+        }
     }
 
     /// Where the connection is that this lookup wants for this record type. It has its place to itself while it is under
