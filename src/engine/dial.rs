@@ -136,7 +136,7 @@ impl Dial {
 
     /// The attempt with this key.
     pub fn attempt(&mut self, key: Key) -> Option<&mut Attempt> {
-        let others = self.rest.iter_mut().flat_map(|rest| &mut rest.attempts);
+        let others = self.rest.as_mut().map_or(&mut [][..], |rest| &mut rest.attempts);
         self.attempt.iter_mut().chain(others).find(|attempt| attempt.key == key)
     }
 
@@ -177,7 +177,7 @@ impl Dial {
             return None;
         }
         let mut said = String::new();
-        for failure in self.rest.iter().flat_map(|rest| &rest.failures) {
+        for failure in self.rest.as_ref().map_or(&[][..], |rest| &rest.failures) {
             push_listed(&mut said, "; ", &failure.detail);
         }
         for attempt in self.under_way() {
@@ -208,7 +208,7 @@ impl Dial {
     }
 
     fn under_way(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempt.iter().chain(self.rest.iter().flat_map(|rest| &rest.attempts))
+        self.attempt.iter().chain(self.rest.as_ref().map_or(&[][..], |rest| &rest.attempts))
     }
 }
 
@@ -226,14 +226,12 @@ pub fn order(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr>
         return unique;
     }
     let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut ordered = Vec::new();
-    while ordered.len() < ADDRESSES_MAX {
-        match (first.next(), second.next()) {
-            (None, None) => break,
-            (a, b) => ordered.extend(a.into_iter().chain(b)),
-        }
+    let mut of_first = unique.iter().filter(|address| address.is_ipv6() == first_is_v6);
+    let mut of_second = unique.iter().filter(|address| address.is_ipv6() != first_is_v6);
+    while ordered.len() < ADDRESSES_MAX.min(unique.len()) {
+        ordered.extend(of_first.next());
+        ordered.extend(of_second.next());
     }
     ordered.truncate(ADDRESSES_MAX);
     ordered
