@@ -60,7 +60,8 @@ impl Word<'_> {
         let mut text = text.to_owned();
         for (name, value) in self.filled.iter().filter(|(_, value)| !value.is_empty()) {
             let name = format!("${{{name}}}");
-            text = text.replace(value.as_str(), &name).replace(&value.escape_debug().to_string(), &name);
+            let escaped = value.escape_debug().to_string();
+            text = text.replace(value.as_str(), &name).replace(escaped.as_str(), &name);
         }
         text
     }
