@@ -46,22 +46,32 @@ fn all() -> impl Iterator<Item = *const c_char> {
 /// is the one that counts.
 pub fn starting_with(prefix: &str) -> Vec<(OsString, OsString)> {
     let part = |bytes| OsStr::from_bytes(bytes).to_owned();
-    // SAFETY: each entry is a string that ends with a zero, and stays as it is.
-    let those = all().filter(|&variable| unsafe { begins_with(variable, prefix.as_bytes()) });
-    let split = |variable| {
+    let mut found = Vec::new();
+    for variable in all() {
+        // SAFETY: each entry is a string that ends with a zero, and stays as it is.
+        if !unsafe { begins_with(variable, prefix.as_bytes()) } {
+            continue;
+        }
         // SAFETY: as above.
         let bytes = unsafe { CStr::from_ptr(variable) }.to_bytes();
-        let equals = bytes.iter().position(|&byte| byte == b'=')?;
-        Some((part(&bytes[..equals]), part(&bytes[equals + 1..])))
-    };
-    those.filter_map(split).collect()
+        if let Some(equals) = bytes.iter().position(|&byte| byte == b'=') {
+            found.push((part(&bytes[..equals]), part(&bytes[equals + 1..])));
+        }
+    }
+    found
 }
 
 /// All variables but those whose names begin with this, and a null pointer at the end: an environment for another program.
 pub(super) fn without(prefix: &str) -> Vec<*const c_char> {
-    // SAFETY: as above.
-    let others = all().filter(|&variable| !unsafe { begins_with(variable, prefix.as_bytes()) });
-    others.chain([std::ptr::null()]).collect()
+    let mut others = Vec::new();
+    for variable in all() {
+        // SAFETY: as above.
+        if !unsafe { begins_with(variable, prefix.as_bytes()) } {
+            others.push(variable);
+        }
+    }
+    others.push(std::ptr::null());
+    others
 }
 
 /// Makes another list the environment. Gives the one that was.
