@@ -49,7 +49,7 @@ impl Tally {
     pub fn reasons(&self) -> Vec<(Reason, u64)> {
         let counted = Reason::ALL.iter().zip(&self.reasons).map(|(reason, count)| (*reason, *count));
         let mut reasons: Vec<_> = counted.filter(|(reason, count)| *reason != Reason::Ok && *count > 0).collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons.sort_unstable_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason as usize));
         reasons
     }
 

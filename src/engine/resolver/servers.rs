@@ -42,11 +42,12 @@ impl Servers {
 
     /// Something came from a server. Whether that changes the order.
     pub(super) fn heard(&mut self, address: SocketAddr, now: Instant) -> bool {
-        let Some(server) = self.list.iter_mut().find(|server| server.address == address) else { return false };
+        let Some(at) = self.find(address) else { return false };
+        let server = &mut self.list[at];
         server.heard = Some(now);
         let was_silent = std::mem::replace(&mut server.silent, false);
         if was_silent {
-            self.sort();
+            self.put_to_its_like(at);
         }
         was_silent
     }
@@ -54,18 +55,26 @@ impl Servers {
     /// A question that waited for this server since then waits no longer. A server that has answered others meanwhile
     /// is not silent: it has trouble with that one name. Whether this changes the order.
     pub(super) fn overdue(&mut self, address: SocketAddr, since: Instant) -> bool {
-        let Some(server) = self.list.iter_mut().find(|server| server.address == address) else { return false };
+        let Some(at) = self.find(address) else { return false };
+        let server = &mut self.list[at];
         if server.silent || server.heard.is_some_and(|heard| heard >= since) {
             return false;
         }
         server.silent = true;
-        self.sort();
+        self.put_to_its_like(at);
         true
     }
 
-    /// The sort is stable: among those that answer, and among those that do not, nothing changes.
-    fn sort(&mut self) {
-        self.list.sort_by_key(|server| server.silent);
+    fn find(&self, address: SocketAddr) -> Option<usize> {
+        self.list.iter().position(|server| server.address == address)
+    }
+
+    /// Puts one that answers behind all others that do, and one that does not before all others that do not. Among them
+    /// nothing changes.
+    fn put_to_its_like(&mut self, at: usize) {
+        let server = self.list.remove(at);
+        let live = self.list.iter().filter(|server| !server.silent).count();
+        self.list.insert(live, server);
     }
 }
 
