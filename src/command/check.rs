@@ -91,16 +91,18 @@ impl From<Wake> for Tag<Beside> {
 
 /// The version, with the features that are built in.
 pub(super) fn version() -> String {
-    let features: Vec<&str> = [
+    let mut features = String::new();
+    for (name, is_built_in) in [
         ("tls", cfg!(feature = "tls")),
         ("mock", cfg!(feature = "mock")),
         ("compare", cfg!(feature = "compare")),
         ("reports", cfg!(feature = "reports")),
-    ]
-    .into_iter()
-    .filter_map(|(name, is_built_in)| is_built_in.then_some(name))
-    .collect();
-    let features = if features.is_empty() { "none".to_owned() } else { features.join(" ") };
+    ] {
+        if is_built_in {
+            push_listed(&mut features, " ", name);
+        }
+    }
+    let features = if features.is_empty() { "none" } else { &features };
     format!("upcheck {}\nfeatures: {features}\n", env!("CARGO_PKG_VERSION"))
 }
 

@@ -96,9 +96,10 @@ impl TargetInput {
         reactor: &mut Reactor<T>,
         tag: T,
     ) -> TargetInput {
-        let numbered = arguments.into_iter().enumerate();
-        let mut sources: VecDeque<Source> =
-            numbered.map(|(index, text)| Source::Argument { number: index + 1, text }).collect();
+        let mut sources = VecDeque::with_capacity(arguments.len() + files.len());
+        for (index, text) in arguments.into_iter().enumerate() {
+            sources.push_back(Source::Argument { number: index + 1, text });
+        }
         let mut known = Some(0);
         let mut unopened = Vec::new();
         for name in files {

@@ -424,8 +424,11 @@ impl Lookup {
 
     /// What both families' failures amount to.
     fn failure(&self) -> LookupFailure {
-        let failures = self.questions.iter().filter_map(Question::failure);
-        failures.cloned().reduce(LookupFailure::of_families).unwrap_or_else(|| self.plan.timed_out())
+        let mut failures = self.questions.iter().filter_map(Question::failure).cloned();
+        match (failures.next(), failures.next()) {
+            (Some(one), Some(other)) => LookupFailure::of_families(one, other),
+            (one, _) => one.unwrap_or_else(|| self.plan.timed_out()),
+        }
     }
 
     fn finish(&mut self, result: Result<Answer, LookupFailure>) {
