@@ -510,8 +510,11 @@ pub(super) fn read_file_for_line(name: &str) -> Result<Vec<u8>, String> {
 /// # Errors
 /// The file cannot be read, or is of no use. A folder that is not there is passed over, as others do it.
 pub(super) fn environment_roots() -> Result<Defaults, String> {
-    let said = |name| std::env::var_os(name).filter(|value| cfg!(feature = "tls") && !value.is_empty());
     let mut defaults = Defaults::default();
+    if !cfg!(feature = "tls") {
+        return Ok(defaults);
+    }
+    let said = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(file) = said("SSL_CERT_FILE") {
         // Whoever never thought of it learns where the trouble comes from.
         let named = |error| format!("SSL_CERT_FILE: {error}");
