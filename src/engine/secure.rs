@@ -137,7 +137,9 @@ fn config(
         Some(roots) => (Some(roots), None),
         None => (defaults.roots.as_ref(), defaults.besides.as_deref()),
     };
-    let system: Vec<&[u8]> = wanted.native.as_deref().into_iter().chain(besides).collect();
+    let mut system: Vec<&[u8]> = Vec::new();
+    system.extend(wanted.native.as_deref());
+    system.extend(besides);
     TlsConfig::new(&TlsOptions {
         roots: Roots { pem: roots.map(|pem| &**pem), system: &system },
         insecure: wanted.insecure,
