@@ -37,7 +37,7 @@ pub fn is_one(start: &[u8]) -> Option<bool> {
 /// What is wrong, behind its place.
 pub fn lines(text: &[u8]) -> Result<String, String> {
     let text = text.strip_prefix(MARK).unwrap_or(text);
-    json::find_all(text, []).map_err(|error| format!("{}:{}: {error}", error.line, error.column))?;
+    json::find_all(text, &[]).map_err(|error| format!("{}:{}: {error}", error.line, error.column))?;
     // It has just been found to be JSON.
     let text = std::str::from_utf8(text).map_err(|_| "1:1: the file is not UTF-8".to_owned())?;
     let mut lines = String::new();

@@ -194,7 +194,7 @@ impl Expectation {
         let document = match seen.document {
             Some(document) => document,
             None => {
-                read = Document::read(seen.body, [path]);
+                read = Document::read(seen.body, vec![path]);
                 &read
             }
         };
@@ -215,9 +215,8 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// Reads a body for what stands at these paths.
-    pub fn read(body: &'a [u8], paths: impl IntoIterator<Item = &'a json::Path>) -> Document<'a> {
-        let paths: Vec<_> = paths.into_iter().collect();
-        Document { found: json::find_all(body, paths.iter().copied()), paths }
+    pub fn read(body: &'a [u8], paths: Vec<&'a json::Path>) -> Document<'a> {
+        Document { found: json::find_all(body, &paths), paths }
     }
 
     /// What stands at one of the paths for which it was read.

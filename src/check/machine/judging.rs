@@ -17,7 +17,7 @@ impl Check {
         // A body is read as JSON once, whatever number of expectations ask for something in it.
         let document = match self.hop.decoder.status() {
             Some(_) if !self.hop.json().is_empty() && settings.json_paths().next().is_some() => {
-                Some(Document::read(self.hop.json(), settings.json_paths()))
+                Some(Document::read(self.hop.json(), settings.json_paths().collect()))
             }
             _ => None,
         };

@@ -135,20 +135,17 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// A [`JsonError`] says where `text` stops being JSON: the first such place, be it the grammar or the encoding.
 pub fn find<'a>(text: &'a [u8], path: &Path) -> Result<Option<JsonFound<'a>>, JsonError> {
-    find_all(text, [path]).map(|mut found| found.pop().flatten())
+    find_all(text, &[path]).map(|mut found| found.pop().flatten())
 }
 
 /// As [`find`], for several paths in one pass: what is found at each, in the order of the paths.
 ///
 /// # Errors
 /// As [`find`].
-pub fn find_all<'a, 'p>(
-    text: &'a [u8],
-    paths: impl IntoIterator<Item = &'p Path>,
-) -> Result<Vec<Option<JsonFound<'a>>>, JsonError> {
+pub fn find_all<'a>(text: &'a [u8], paths: &[&Path]) -> Result<Vec<Option<JsonFound<'a>>>, JsonError> {
     let (valid, tail) = valid_utf8(text);
     let mut reader = JsonReader::new(valid, tail);
-    let ways = paths.into_iter().enumerate().map(|(path, Path { steps, .. })| PathLeft { path, steps }).collect();
+    let ways = paths.iter().enumerate().map(|(path, Path { steps, .. })| PathLeft { path, steps }).collect();
     reader.document(ways).map_err(|fault| fault.in_text(valid))
 }
 

@@ -308,7 +308,7 @@ fn many_paths_at_once_are_found_as_another_reader_finds_them() {
         let mut text = String::new();
         document(&mut random, 0, &mut text);
         let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let found = find_all(text.as_bytes(), &paths).unwrap();
+        let found = find_all(text.as_bytes(), &paths.iter().collect::<Vec<_>>()).unwrap();
         for (path, (found, name)) in paths.iter().zip(found.iter().zip(texts)) {
             let pointer = format!("/{}", name.replace(['.', '['], "/").replace(']', ""));
             let expected = expected.pointer(&pointer);
