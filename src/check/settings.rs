@@ -133,8 +133,8 @@ pub struct Draft {
     send: Option<Rc<[u8]>>,
     tls: Rc<TlsWanted>,
     server_name: Option<Rc<str>>,
-    expect: Vec<Expectation>,
-    warn: Vec<Expectation>,
+    expect: Vec<Rc<Expectation>>,
+    warn: Vec<Rc<Expectation>>,
     location: bool,
     max_redirs: Option<u32>,
     allow_downgrade: bool,
@@ -228,8 +228,8 @@ impl Draft {
             Setting::Key => Rc::make_mut(&mut self.tls).key = Some(read_file(value)?.into()),
             Setting::ServerName if is_host(value) => self.server_name = Some(value.into()),
             Setting::ServerName => return Err(format!("'{}' is no host name and no address", value.escape_debug())),
-            Setting::Expect => self.expect.push(expectation(value)?),
-            Setting::Warn => self.warn.push(expectation(value)?),
+            Setting::Expect => self.expect.push(expectation(value)?.into()),
+            Setting::Warn => self.warn.push(expectation(value)?.into()),
             Setting::Location => self.location = true,
             Setting::MaxRedirs => self.max_redirs = Some(number(value, 0..=REDIRECTS_MAX)?),
             Setting::AllowDowngrade => self.allow_downgrade = true,
@@ -259,7 +259,8 @@ impl Draft {
             Setting::Warn => &mut self.warn,
             _ => return,
         };
-        if let Some(last) = said.last_mut() {
+        // It has just been said, so nobody shares it yet.
+        if let Some(last) = said.last_mut().and_then(Rc::get_mut) {
             last.show_as(text);
         }
     }
@@ -276,7 +277,7 @@ impl Draft {
     }
 
     fn any(&self, is: fn(&Expectation) -> bool) -> bool {
-        self.expect.iter().chain(&self.warn).any(is)
+        self.expect.iter().chain(&self.warn).any(|expectation| is(expectation))
     }
 
     /// What it comes to.
@@ -433,9 +434,9 @@ pub struct Settings {
     /// The name to ask for and expect in TLS, instead of the URL's host.
     pub server_name: Option<Rc<str>>,
     /// What must hold, or the target is down. Where none is about the status, `status in 200-399` must hold, too.
-    pub expect: Vec<Expectation>,
+    pub expect: Vec<Rc<Expectation>>,
     /// What should hold, or the target is degraded.
-    pub warn: Vec<Expectation>,
+    pub warn: Vec<Rc<Expectation>>,
     /// How redirects are followed; `None`: not at all.
     pub redirects: Option<Redirects>,
     /// Each address of the name is checked by itself, and is an outcome of its own.
@@ -464,7 +465,7 @@ struct Needs {
 impl Settings {
     /// All expectations and warnings.
     pub fn expectations(&self) -> impl Iterator<Item = &Expectation> {
-        self.expect.iter().chain(&self.warn)
+        self.expect.iter().chain(&self.warn).map(|expectation| &**expectation)
     }
 
     /// Whether the response's head must be kept.

@@ -3,6 +3,7 @@
 //! What one expectation means is [`crate::check::expect`]'s. This file knows which of them there are, what an answer is
 //! held to that nobody said anything about, and what stands in the outcome.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Check, Why};
@@ -22,7 +23,7 @@ impl Check {
             _ => None,
         };
         let document = document.as_ref();
-        let (mut reason, mut failed) = self.mismatches(&mut settings.expect.iter(), document);
+        let (mut reason, mut failed) = self.mismatches(&settings.expect, |_| true, document);
         let status = self.hop.decoder.status();
         let status_is_judged =
             settings.expect.iter().any(|expectation| Reason::of(expectation.subject()) == Reason::Status);
@@ -30,7 +31,7 @@ impl Check {
             reason = Some(Reason::Status);
             failed.insert(0, Mismatch { expected: "status in 200-399".into(), got: format!("status was {status}") });
         }
-        let (warned, warnings) = self.mismatches(&mut settings.warn.iter(), document);
+        let (warned, warnings) = self.mismatches(&settings.warn, |_| true, document);
         failed.extend(warnings);
         let number = self.attempt.number;
         let (reason, detail) = match (reason, warned) {
@@ -47,20 +48,21 @@ impl Check {
     /// What is said without HTTP has no end of its own: as soon as it is what was expected, it is enough.
     pub(super) fn heard_enough(&mut self, now: Instant) {
         let settings = self.target.settings.clone();
-        let mut of_the_body = settings.expect.iter().filter(|expectation| expectation.is_of_the_body());
-        if self.hop.decoder.body_bytes() > 0 && self.mismatches(&mut of_the_body, None).1.is_empty() {
+        if self.hop.decoder.body_bytes() > 0
+            && self.mismatches(&settings.expect, Expectation::is_of_the_body, None).1.is_empty()
+        {
             self.judge(now);
         }
     }
 
-    /// Which of the expectations do not hold, and the reason that the first of them makes.
+    /// Which of those of the expectations that are meant do not hold, and the reason that the first of them makes.
     fn mismatches(
         &self,
-        expectations: &mut dyn Iterator<Item = &Expectation>,
+        expectations: &[Rc<Expectation>],
+        is_meant: fn(&Expectation) -> bool,
         document: Option<&Document<'_>>,
     ) -> (Option<Reason>, Vec<Mismatch>) {
-        let mut expectations = expectations.peekable();
-        if expectations.peek().is_none() {
+        if expectations.is_empty() {
             return (None, Vec::new());
         }
         let certificate = self.hop.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
@@ -87,7 +89,7 @@ impl Check {
         };
         let mut reason = None;
         let mut failed = Vec::new();
-        for expectation in expectations {
+        for expectation in expectations.iter().filter(|expectation| is_meant(expectation)) {
             if let Err(mismatch) = expectation.judge(&seen) {
                 reason.get_or_insert(Reason::of(expectation.subject()));
                 failed.push(match self.coding().filter(|_| expectation.is_of_the_body()) {
