@@ -81,24 +81,27 @@ fn push_group(group: &str, lines: &mut String) -> Result<(), String> {
     let said = |name: &str| labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str());
     let scheme = said("__scheme__").unwrap_or("http");
     let path = said("__metrics_path__").unwrap_or("/");
-    let mut query = String::new();
-    for (name, value) in labels.iter().filter_map(|(label, value)| Some((label.strip_prefix("__param_")?, value))) {
-        query.push(if query.is_empty() && !path.contains('?') { '?' } else { '&' });
-        push_encoded(name, &mut query);
-        query.push('=');
-        push_encoded(value, &mut query);
-    }
-    let mut options = String::new();
-    for (label, value) in labels.iter().filter(|(label, _)| !label.starts_with("__")) {
-        // Writing to a String cannot fail, here and below.
-        let _ = write!(options, " label.{label}={}", quoted(value));
+    let (mut query, mut options) = (String::new(), String::new());
+    for (label, value) in &labels {
+        if let Some(name) = label.strip_prefix("__param_") {
+            query.push(if query.is_empty() && !path.contains('?') { '?' } else { '&' });
+            push_encoded(name, &mut query);
+            query.push('=');
+            push_encoded(value, &mut query);
+        } else if !label.starts_with("__") {
+            // Writing to a String cannot fail, here and below.
+            let _ = write!(options, " label.{label}=");
+            push_quoted(value, &mut options);
+        }
     }
     for target in targets {
         let url = match target.contains("://") {
             true => target,
             false => format!("{scheme}://{target}{path}{query}"),
         };
-        let _ = writeln!(lines, "{}{options}", quoted(&url));
+        push_quoted(&url, lines);
+        lines.push_str(&options);
+        lines.push('\n');
     }
     Ok(())
 }
@@ -107,11 +110,20 @@ fn string(value: &str) -> Option<String> {
     json::read_string(value).ok().map(|(text, _)| text.into_owned())
 }
 
-/// In quotes, in which nothing means anything but itself.
-fn quoted(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${");
-    // A line end would end the line; it has no place in a URL, and in a label it is as good as a space.
-    format!("\"{}\"", text.replace(['\n', '\r'], " "))
+/// Appends it in quotes, in which nothing means anything but itself.
+fn push_quoted(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' | '"' => out.push('\\'),
+            '$' if rest.as_str().starts_with('{') => out.push('$'),
+            _ => {}
+        }
+        // A line end would end the line; it has no place in a URL, and in a label it is as good as a space.
+        out.push(if matches!(c, '\n' | '\r') { ' ' } else { c });
+    }
+    out.push('"');
 }
 
 /// As a query has it (RFC 3986, 3.4).
