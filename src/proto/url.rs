@@ -360,15 +360,20 @@ fn split_authority(rest: &str) -> (Option<&str>, &str, Option<usize>, &str) {
     }
 }
 
-/// The first character that nobody can see: white space of any alphabet, and what has no width or only turns the text
-/// around. It comes with what is copied from a page or a chat, and nobody means it.
+/// The first character that [nobody can see](is_invisible).
 pub fn invisible(text: &str) -> Option<(usize, char)> {
+    text.char_indices().find(|(_, c)| is_invisible(*c))
+}
+
+/// Whether nobody can see it: white space of any alphabet but ASCII's own, and what has no width or only turns the text
+/// around. It comes with what is copied from a page or a chat, and nobody means it.
+pub fn is_invisible(c: char) -> bool {
     let is_hidden = |c: char| {
         matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180e}'
             | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
     };
-    text.char_indices().find(|(_, c)| !c.is_ascii() && (c.is_whitespace() || c.is_control() || is_hidden(*c)))
+    !c.is_ascii() && (c.is_whitespace() || c.is_control() || is_hidden(c))
 }
 
 /// A character that nobody can see, for a person: `no-break space (U+00A0)`.

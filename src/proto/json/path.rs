@@ -3,13 +3,15 @@
 use std::fmt;
 
 use super::{MAX_DEPTH, read_string};
+use crate::proto::url::is_invisible;
 
 /// How many steps a [`Path`] may have: one more could not be met within [`MAX_DEPTH`].
 pub const MAX_STEPS: usize = MAX_DEPTH;
 
 /// Where a value stands in a document: `.name[0]["odd name"]`.
 ///
-/// A bare name is made of letters, digits, `_` and `-`; any other name goes into brackets, as a JSON string.
+/// A bare name is made of letters, digits, `_`, `-`, and whatever can be seen and is not ASCII; any other name goes into
+/// brackets, as a JSON string.
 /// `.[0]`, jq's way to write `[0]`, is understood too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -124,7 +126,7 @@ fn read_index(digits: &str) -> Result<usize, PathError> {
 }
 
 fn is_bare(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '-'
+    c.is_ascii_alphanumeric() || c == '_' || c == '-' || !c.is_ascii() && !is_invisible(c)
 }
 
 fn split_while(text: &str, keep: fn(char) -> bool) -> (&str, &str) {
@@ -165,6 +167,8 @@ mod tests {
             (".a.", 3, no_name),
             (".\"a\"", 1, no_name),
             (".a b", 2, more),
+            (".a\u{a0}b", 2, more),
+            (".\u{200b}", 1, no_name),
             (".a]", 2, more),
             ("[", 1, no_index),
             ("[]", 1, no_index),
