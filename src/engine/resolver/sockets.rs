@@ -7,7 +7,8 @@
 //! socket takes [`QUERIES_PER_SOCKET`] queries and is closed when the last of them is done with. Each is connected, so
 //! that the OS drops what others send, and tells when nobody listens at the other end (ICMP, read as `ECONNREFUSED`).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -81,6 +82,8 @@ pub(super) struct TcpMessage {
 #[derive(Debug)]
 pub(super) struct Sockets {
     udp: Slab<Udp>,
+    /// The empty table of a socket that was closed: the next one would make the same.
+    spare: Option<TicketsById>,
     tcp: Slab<Tcp>,
     /// Connections that wait for another to be closed, oldest first. Some may not be wanted any more: those that are
     /// stand in `whereabouts`.
@@ -105,25 +108,20 @@ enum Whereabouts {
     Open(u32),
 }
 
+/// Whose query has which id.
+type TicketsById = HashMap<u16, Ticket, BuildHasherDefault<IdHasher>>;
+
 /// A socket connected to one server.
 #[derive(Debug)]
 struct Udp {
     key: Key,
     socket: UdpSocket,
     server: SocketAddr,
-    /// Whose query has which id, in the order of the ids. They are random, and a query whose id is taken goes out by another
-    /// socket.
-    asked: Vec<(u16, Ticket)>,
+    /// Ids are random, and a query whose id is taken goes out by another socket.
+    asked: TicketsById,
     sent: u32,
     /// An error came back for one of its queries, nobody knows which.
     refused: bool,
-}
-
-impl Udp {
-    /// Where the query with this id stands among the others, or would.
-    fn find(&self, id: u16) -> Result<usize, usize> {
-        self.asked.binary_search_by_key(&id, |(id, _)| *id)
-    }
 }
 
 /// A connection for one query and its answer.
@@ -151,6 +149,7 @@ impl Sockets {
     pub(super) fn new() -> Sockets {
         Sockets {
             udp: Slab::new(),
+            spare: None,
             tcp: Slab::new(),
             unopened: VecDeque::new(),
             whereabouts: Vec::new(),
@@ -199,8 +198,7 @@ impl Sockets {
             debug_assert!(false, "a socket was chosen that is not there");
             return;
         };
-        if let Err(at) = udp.find(query.id) {
-            udp.asked.insert(at, (query.id, query.ticket));
+        if udp.asked.insert(query.id, query.ticket).is_none() {
             match places.0.iter_mut().find(|place| place.is_none()) {
                 Some(free) => *free = Some(ReplyPlace { record: query.record, socket: slot, id: query.id }),
                 None => debug_assert!(false, "a lookup asks each server for two records, and has places for all"),
@@ -238,7 +236,7 @@ impl Sockets {
         let mut least: Option<(u32, usize)> = None;
         for (slot, udp) in self.udp.iter().filter(|(_, udp)| udp.server == server) {
             count += 1;
-            if udp.find(id).is_ok() {
+            if udp.asked.contains_key(&id) {
                 continue;
             }
             if udp.sent < QUERIES_PER_SOCKET {
@@ -271,15 +269,18 @@ impl Sockets {
             reactor.close(key);
             return Err(error);
         }
-        let asked = Vec::with_capacity(QUERIES_PER_SOCKET as usize);
+        let new = || TicketsById::with_capacity_and_hasher(QUERIES_PER_SOCKET as usize, BuildHasherDefault::default());
+        let asked = self.spare.take().unwrap_or_else(new);
         let slot = self.udp.insert(Udp { key, socket, server, asked, sent: 0, refused: false });
         self.note_most();
         Ok(slot)
     }
 
     fn close_udp<T: Tagged>(&mut self, slot: u32, reactor: &mut Reactor<T>) {
-        if let Some(udp) = self.udp.remove(slot) {
+        if let Some(mut udp) = self.udp.remove(slot) {
             reactor.close(udp.key);
+            udp.asked.clear();
+            self.spare = Some(udp.asked);
         }
     }
 
@@ -297,9 +298,7 @@ impl Sockets {
             debug_assert!(false, "a socket is open for as long as somebody waits for an answer on it");
             return;
         };
-        if let Ok(at) = udp.find(place.id) {
-            udp.asked.remove(at);
-        }
+        udp.asked.remove(&place.id);
         if udp.asked.is_empty() && udp.sent >= QUERIES_PER_SOCKET {
             self.close_udp(place.socket, reactor);
         }
@@ -321,8 +320,8 @@ impl Sockets {
             }
         };
         let bytes = buffer.get(..length).unwrap_or_default();
-        match message_id(bytes).and_then(|id| udp.asked.get(udp.find(id).ok()?)) {
-            Some(&(_, ticket)) => Received::Datagram(ticket, udp.server, bytes),
+        match message_id(bytes).and_then(|id| udp.asked.get(&id)) {
+            Some(&ticket) => Received::Datagram(ticket, udp.server, bytes),
             None => Received::Unwanted,
         }
     }
@@ -339,7 +338,7 @@ impl Sockets {
         let Some(udp) = self.udp.get_mut(slot).filter(|udp| udp.refused) else { return };
         udp.refused = false;
         let server = udp.server;
-        let mut tickets: Vec<Ticket> = udp.asked.iter().map(|(_, ticket)| *ticket).collect();
+        let mut tickets: Vec<Ticket> = udp.asked.values().copied().collect();
         tickets.sort_unstable_by_key(|ticket| ticket.slot);
         tickets.dedup();
         for ticket in tickets {
@@ -500,5 +499,22 @@ impl Tcp {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// For ids that we drew at random ourselves: nobody else chooses what is kept, so nothing stronger than a
+/// multiplication is needed to spread their bits (Fibonacci hashing).
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 << 8 | u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
