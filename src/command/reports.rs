@@ -206,8 +206,8 @@ impl<F> Reports<F> {
         self.give_them_time(now, reactor);
     }
 
-    /// Puts files into their places. Everything must have been written. Gives each report's trouble, in a line of words; messages
-    /// can still be said. `tells`: also of what was not as it should be and did no harm.
+    /// Puts files into their places. Everything must have been written. Gives each report's trouble, in a line of words;
+    /// messages can still be said. `tells`: also of what was not as it should be and did no harm.
     pub fn finish(&mut self, tells: bool) -> String {
         let mut troubles = String::new();
         for Report { output, place, trouble, .. } in self.list.drain(..) {

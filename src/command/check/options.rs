@@ -1,7 +1,6 @@
 //! What `check` can be asked for: the one table of its flags, the help, and what the flags come to.
 
 use std::fs::File;
-
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
