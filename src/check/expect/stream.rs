@@ -4,6 +4,7 @@
 //! A thousand checks of a mebibyte each would be a gibibyte. JSON is another matter: a path may lead anywhere, so a body
 //! that is to be read as JSON is kept whole.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::judge::contains;
@@ -207,14 +208,14 @@ struct Like {
     /// Which of them is looked for.
     at: usize,
     /// The characters since the one before it was found, no more than it has; of the first, all.
-    window: Vec<char>,
+    window: VecDeque<char>,
     failed: bool,
 }
 
 impl Like {
     fn new(pattern: &str) -> Like {
         let pieces: Vec<Vec<char>> = pattern.split('*').map(|piece| piece.chars().collect()).collect();
-        let mut like = Like { pieces, at: 0, window: Vec::new(), failed: false };
+        let mut like = Like { pieces, at: 0, window: VecDeque::new(), failed: false };
         like.go_on();
         like
     }
@@ -236,11 +237,11 @@ impl Like {
             return;
         }
         let piece = &self.pieces[self.at];
-        self.window.push(c);
+        self.window.push_back(c);
         if self.window.len() > piece.len() {
             // Only behind a star it may come later.
             self.failed = self.at == 0;
-            self.window.remove(0);
+            self.window.pop_front();
         }
         self.go_on();
         self.failed |= self.at == 0 && self.window.len() == self.pieces[0].len() && !self.is_here();
