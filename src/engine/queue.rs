@@ -314,15 +314,17 @@ impl<T> Queue<T> {
 
     /// Takes one of those that wait, for whatever reason.
     pub fn take_waiting(&mut self) -> Option<T> {
-        if let Some(item) = self.waiting.pop_front().or_else(|| self.held.pop_front()) {
-            return Some(item);
+        if self.parked_count > 0 {
+            // Who takes them one by one is not to look through all hosts for each.
+            let waiting = &mut self.waiting;
+            self.hosts.retain(|_, host| {
+                waiting.append(&mut host.parked);
+                host.under_way > 0
+            });
+            self.parked_count = 0;
         }
-        if self.parked_count > 0
-            && let Some((name, _)) = self.hosts.iter().find(|(_, host)| !host.parked.is_empty())
-        {
-            return self.unpark(&name.clone());
-        }
-        self.later.pop().map(|first| first.item)
+        let item = self.waiting.pop_front().or_else(|| self.held.pop_front());
+        item.or_else(|| self.later.pop().map(|first| first.item))
     }
 
     /// Forgets those that wait and are meant.
@@ -554,5 +556,21 @@ mod tests {
         queue.ended("a");
         assert_eq!([queue.take_waiting(), queue.take_waiting(), queue.take_waiting()], [Some("c1"), Some("b1"), None]);
         assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn whoever_takes_what_waits_gets_what_a_cap_keeps_too() {
+        let mut queue = queue(Limits { per_host: Some(1), ..Limits::in_flight(9) });
+        for item in ["a1", "a2", "b1", "a3", "b2"] {
+            queue.push(item);
+        }
+        let now = Instant::now();
+        assert_eq!([queue.start(now), queue.start(now), queue.start(now)], [Some("a1"), Some("b1"), None]);
+        let mut taken: Vec<_> = std::iter::from_fn(|| queue.take_waiting()).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, ["a2", "a3", "b2"]);
+        queue.ended("a");
+        queue.ended("b");
+        assert!(queue.is_idle() && queue.start(now).is_none());
     }
 }
