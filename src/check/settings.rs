@@ -259,9 +259,8 @@ impl Draft {
             Setting::Warn => &mut self.warn,
             _ => return,
         };
-        // It has just been said, so nobody shares it yet.
-        if let Some(last) = said.last_mut().and_then(Rc::get_mut) {
-            last.show_as(text);
+        if let Some(last) = said.last_mut() {
+            Rc::make_mut(last).show_as(text);
         }
     }
 
